@@ -1,0 +1,44 @@
+/* main.c: penstock-bench, load generator and test servers: the table of subcommands. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "load.h"
+#include "net.h"
+#include "options.h"
+#include "protocol.h"
+#include "serve.h"
+
+static const struct {
+    const char *name;
+    int (*run)(char **argv); /* argv[0] is the subcommand; returns the exit status */
+    const char *help;
+} commands[] = {
+    {"load", load_main, "load TARGET [options]   sends load, checks every byte that comes back, measures latency"},
+    {"serve", serve_main, "serve [options]         a server to send it to: echo, sink, source or rpc"},
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int help(void) {
+    puts("usage: penstock-bench COMMAND; penstock-bench COMMAND --help lists the options");
+    for (int i = 0; i < COMMANDS; i++)
+        printf("  %s\n", commands[i].help);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2)
+        options_refuse("which command? 'load' or 'serve' (--help)");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return help();
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        signal(SIGPIPE, SIG_IGN);
+        net_raise_descriptor_limit();
+        protocol_init();
+        return commands[i].run(argv + 1);
+    }
+    options_refuse("unknown command '%s': 'load' or 'serve'", argv[1]);
+}

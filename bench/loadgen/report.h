@@ -1,0 +1,29 @@
+/* report.h: adds up what the load threads saw, and says it: as a table, as JSON, as a live line. Main thread only. */
+#ifndef LOADGEN_REPORT_H
+#define LOADGEN_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "load.h"
+
+/* Adds `from`, whose thread has ended, to `into`. */
+void report_merge(struct load_result *into, const struct load_result *from);
+
+/* False: something was lost, the exit status is 1. */
+bool report_clean(const struct load_settings *settings, const struct load_result *result);
+
+void report_table(const struct load_settings *settings, const struct load_result *result);
+void report_json(const struct load_settings *settings, const struct load_result *result);
+
+/* The live line on standard error. Rewritten in place on a terminal, else one line each time. All zero: nothing shown
+ * yet. */
+struct report_progress {
+    uint64_t started_ns, shown_ns;
+    uint64_t requests, bytes, latency_sum_ns; /* as of shown_ns */
+    bool shown;
+};
+void report_progress(struct report_progress *progress, const struct load_shared *sum, uint64_t now_ns);
+void report_progress_end(struct report_progress *progress);
+
+#endif

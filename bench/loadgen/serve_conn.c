@@ -1,0 +1,106 @@
+/* serve_conn.c: one connection of the server: sends what waits, then reads, then sends; and closes. A serve thread;
+ * owns the connection. */
+#include "serve.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "units.h"
+
+/* Turns before others get theirs: a peer on another processor can keep one connection busy for ever. */
+enum { TURNS_MAX = 16 };
+
+void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool reset) {
+    assert(conn->fd >= 0);
+    timers_clear(&thread->timers, &conn->timer);
+    list_remove(&conn->ready);
+    if (reset)
+        net_reset(conn->fd);
+    else
+        close(conn->fd);
+    conn->fd = -1;
+    free(conn->held);
+    conn->held = NULL;
+    /* Not to spare yet: an event for it may still lie in the batch that is being worked through. */
+    list_append(&thread->dead, &conn->open);
+    thread->conn_count--;
+    thread->accept_resume_ns = 0; /* there is a descriptor again */
+    serve_service_abandon(thread, conn);
+}
+
+/* How much a slow reader may take now; 0: its timer is set. */
+static size_t read_allowance(struct serve_thread *thread, struct serve_conn *conn) {
+    const struct serve_settings *settings = thread->settings;
+    if (settings->fault != FAULT_SLOW_READ)
+        return SERVE_BUFFER_BYTES;
+    if (thread->now_ns < conn->read_after_ns) {
+        timers_set(&thread->timers, &conn->timer, conn->read_after_ns);
+        return 0;
+    }
+    uint64_t tenth = settings->fault_every / 10;
+    return tenth == 0 ? 1 : tenth < SERVE_BUFFER_BYTES ? (size_t)tenth : SERVE_BUFFER_BYTES;
+}
+
+static enum serve_step read_some(struct serve_thread *thread, struct serve_conn *conn, bool *blocked) {
+    size_t allowance = read_allowance(thread, conn);
+    if (allowance == 0) {
+        *blocked = true;
+        return SERVE_GO_ON;
+    }
+    ssize_t got = recv(conn->fd, thread->buffer, allowance, 0);
+    if (got < 0) {
+        if (errno == EINTR)
+            return SERVE_GO_ON;
+        if (errno != EAGAIN)
+            return SERVE_FAILED;
+        conn->readable = false;
+        *blocked = true;
+        return SERVE_GO_ON;
+    }
+    if (got == 0) {
+        conn->ended = true;
+        return SERVE_GO_ON;
+    }
+    thread->stats.received_bytes += (uint64_t)got;
+    /* A short read emptied the socket; what comes later makes a new edge. After the peer's end no edge would come: read
+     * on to the zero. */
+    if ((size_t)got < allowance && !conn->peer_ended)
+        conn->readable = false;
+    if (thread->settings->fault == FAULT_SLOW_READ)
+        conn->read_after_ns = thread->now_ns + (uint64_t)got * NS_PER_S / thread->settings->fault_every;
+    return thread->settings->mode->input(thread, conn, thread->buffer, (size_t)got);
+}
+
+static enum serve_step turn(struct serve_thread *thread, struct serve_conn *conn, bool *blocked) {
+    if (conn->stalled || conn->in_service || !list_empty(&conn->waiting)) {
+        *blocked = true;
+        return SERVE_GO_ON;
+    }
+    if (conn->out_sent < conn->out_bytes)
+        return serve_output(thread, conn, blocked);
+    if (conn->ended)
+        return thread->settings->mode->end(thread, conn);
+    if (conn->readable)
+        return read_some(thread, conn, blocked);
+    *blocked = true;
+    return SERVE_GO_ON;
+}
+
+void serve_conn_run(struct serve_thread *thread, struct serve_conn *conn) {
+    for (int i = 0; i < TURNS_MAX; i++) {
+        bool blocked = false;
+        enum serve_step step = turn(thread, conn, &blocked);
+        if (step != SERVE_GO_ON) {
+            thread->stats.broken += step == SERVE_FAILED;
+            serve_conn_close(thread, conn, step == SERVE_RESET);
+            return;
+        }
+        if (blocked)
+            return;
+    }
+    list_append(&thread->ready, &conn->ready);
+}

@@ -1,0 +1,13 @@
+/* base/clock.h: monotonic time. Any thread. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t clock_now_ns(void);
+
+/* CPU time of the calling thread in nanoseconds. Unlike the monotonic clock, a system call. */
+uint64_t clock_thread_ns(void);
+
+#endif

@@ -1,0 +1,132 @@
+/* config/config.h: the configuration as the rest of the program sees it.
+ *
+ * Immutable once built: any thread may read it without locks while its owner (control) keeps it. Every number is in
+ * the unit that ends its name and was range-checked; 0 is "off" or "not set" where the comment says so. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/addr.h"
+
+enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_IO_URING, CONFIG_ENGINE_EPOLL };
+enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+enum config_affinity { CONFIG_AFFINITY_AUTO, CONFIG_AFFINITY_OFF, CONFIG_AFFINITY_LIST };
+enum config_balance {
+    CONFIG_BALANCE_ROUND_ROBIN,
+    CONFIG_BALANCE_LEAST_CONN,
+    CONFIG_BALANCE_RANDOM,
+    CONFIG_BALANCE_CONSISTENT_HASH,
+};
+enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT };
+enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP };
+enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
+
+/* One address to bind: port ranges are already taken apart, and `*:PORT` is two of these. */
+struct config_bind {
+    struct addr addr;
+    bool optional;     /* the IPv6 half of `*`: skipped on a machine without IPv6 */
+    const char *file;  /* where it was written, for errors at bind time */
+    unsigned line;
+};
+
+struct config_listener {
+    const char *name;
+    const struct config_bind *binds; /* at least one */
+    size_t bind_count;
+    size_t pool;                     /* index into config.pools */
+    uint32_t max_connections;        /* 0: only the global limit */
+    int backlog;
+    uint32_t keepalive_ms;           /* idle time before the first keepalive probe, both sides; 0: off */
+    uint32_t tcp_user_timeout_ms;    /* both sides; 0: the system's */
+    bool defer_accept;
+    uint32_t receive_buffer_bytes;   /* SO_RCVBUF, both sides; 0: the system's */
+    uint32_t send_buffer_bytes;      /* SO_SNDBUF, both sides; 0: the system's */
+    const char *interface;           /* SO_BINDTODEVICE; NULL: any */
+};
+
+struct config_backend {
+    const char *name;
+    struct addr addr;
+    uint32_t weight;          /* 1..256 */
+    uint32_t max_connections; /* 0: no limit */
+    uint16_t check_port;      /* 0: the pool's, or the address's own */
+    bool backup;
+};
+
+struct config_pool {
+    const char *name;
+    const struct config_backend *backends; /* at least one, in the order of the file */
+    size_t backend_count;
+
+    enum config_balance balance;
+    enum config_hash_key hash_key;
+    uint8_t hash_prefix_v4; /* 0..32 */
+    uint8_t hash_prefix_v6; /* 0..128 */
+    uint32_t hash_table_size; /* a prime, at least 100 times the number of backends unless set by hand */
+
+    enum config_check check;
+    uint32_t check_interval_ms;
+    uint32_t check_fast_interval_ms; /* while the state is in doubt; defaults to check_interval / 4, at least 100 ms, at most check_interval */
+    uint32_t check_down_interval_ms; /* while down; defaults to check_interval */
+    uint32_t check_timeout_ms;
+    uint32_t rise, fall;
+    uint8_t check_jitter_percent; /* 0..50 */
+    bool check_initial_up;
+    uint16_t check_port;             /* 0: the backend's own */
+    bool check_address_set;
+    struct addr check_address;       /* IP only, port not used; valid when check_address_set */
+    const char *check_path;          /* http */
+    const char *check_host;          /* http Host header; NULL: the address probed */
+    const char *check_method;        /* http */
+    uint16_t check_status_min, check_status_max; /* http, inclusive */
+    const char *check_body;          /* http: text the body's first 64 KiB must hold; NULL: any */
+
+    uint32_t connect_timeout_ms;
+    uint32_t idle_timeout_ms;
+    uint32_t half_close_timeout_ms;
+    uint32_t retries; /* further backends tried after the first failed to connect */
+    enum config_splice splice;
+};
+
+struct config {
+    uint32_t workers; /* auto is resolved: the CPUs this process may run on */
+    enum config_affinity affinity;
+    const int *affinity_cpus; /* CONFIG_AFFINITY_LIST: worker i runs on affinity_cpus[i % affinity_count] */
+    size_t affinity_count;
+    enum config_engine engine;
+    uint32_t busy_poll_us;    /* longest time a worker looks for events before it sleeps; 0: off; UINT32_MAX: auto */
+    uint32_t max_connections; /* 0: from the descriptor limit */
+    uint64_t seed;            /* of the keyed hash; several balancers that share it agree */
+    uint32_t drain_timeout_ms;
+    const char *log;          /* "stderr" or a path */
+    enum config_log_level log_level;
+    const char *access_log;   /* NULL: off; "stderr" or a path */
+    const char *user, *group; /* NULL: stay */
+
+    const struct config_listener *listeners; /* at least one */
+    size_t listener_count;
+    const struct config_pool *pools; /* at least one */
+    size_t pool_count;
+};
+
+struct config_errors;
+
+/* Reads and checks FILE (and what it includes). Returns the configuration, or NULL after having filled `errors` with
+ * every problem found, each "file:line: message" (or "file: message"), in the order of the files.
+ * The caller frees both. Blocks on file reads; any thread. */
+struct config *config_load(const char *path, struct config_errors *errors);
+
+/* Frees; NULL is allowed. Nobody may read the configuration any more. */
+void config_free(struct config *config);
+
+struct config_errors *config_errors_new(void);
+void config_errors_free(struct config_errors *errors);
+size_t config_errors_count(const struct config_errors *errors);
+/* The text of error `i`, one line without the newline; owned by `errors`. */
+const char *config_errors_text(const struct config_errors *errors, size_t i);
+
+#endif

@@ -1,0 +1,69 @@
+/* config/file.h: configuration files as they were written: sections and keys with file and line, includes followed, nothing understood.
+ *
+ * Blocks on file reads; one thread at a time. */
+#ifndef CONFIG_FILE_H
+#define CONFIG_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/arena.h"
+#include "config/errors.h"
+#include "config/index.h"
+
+/* Kinds of section, as bits. */
+enum config_section {
+    CONFIG_IN_GLOBAL = 1,
+    CONFIG_IN_DEFAULTS = 2,
+    CONFIG_IN_LISTENER = 4,
+    CONFIG_IN_POOL = 8,
+};
+
+/* How deep includes may go: the first file is at 0. */
+#define CONFIG_INCLUDE_DEPTH_MAX 8
+/* Largest file that is read. */
+#define CONFIG_FILE_BYTES_MAX (16u << 20)
+
+struct config_raw_key {
+    struct config_raw_key *next;
+    const char *name;
+    const char *value; /* blanks trimmed, comment removed, escapes and ${NAME} resolved; not empty */
+    struct config_place place;
+    bool refused;      /* already reported: whoever builds passes over it */
+};
+
+struct config_raw_section {
+    struct config_raw_section *next;
+    enum config_section kind;
+    const char *name;  /* "" for [global] and [defaults] */
+    struct config_place place;
+    struct config_raw_key *keys, *last_key; /* in the order of the file */
+    size_t position;   /* among those of its kind */
+};
+
+/* All zero to begin with; everything it points to is in the arena. */
+struct config_raw {
+    struct config_raw_section *sections, *last_section;
+    struct config_index listeners, pools; /* the sections of these kinds, by name */
+    size_t listener_count, pool_count;
+    bool header_refused; /* some section is missing from the list because its header was wrong */
+};
+
+/* What is read: a file, or a text in memory under a name (then `include` is refused). */
+struct config_input {
+    const char *name;
+    const char *text; /* NULL: the file `name` */
+    size_t bytes;
+};
+
+/* Fills `raw`; what is wrong goes to `errors`. False: the first file could not be read at all, or was empty. */
+bool config_file_read(struct config_raw *raw, const struct config_input *input, struct config_arena *arena,
+                      struct config_errors *errors);
+
+/* Whether `text` may be the name of a listener, a pool or a backend: 1 to 63 letters, digits, "_", "-", ".". */
+bool config_is_name(const char *text);
+
+/* The name of a kind of section, as written in a file. */
+const char *config_section_name(enum config_section kind);
+
+#endif

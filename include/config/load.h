@@ -1,0 +1,10 @@
+/* config/load.h: a configuration from a text in memory, for tests and fuzzing. */
+#ifndef CONFIG_LOAD_H
+#define CONFIG_LOAD_H
+
+#include "config/config.h"
+
+/* As config_load(), but reads `bytes` bytes at `text`, which errors call `name`; `include` is refused. Touches no file. */
+struct config *config_load_text(const char *name, const char *text, size_t bytes, struct config_errors *errors);
+
+#endif

@@ -1,0 +1,46 @@
+/* control/sockets.h: the listening sockets, which control makes and owns until workers take them. Control's thread. */
+#ifndef CONTROL_SOCKETS_H
+#define CONTROL_SOCKETS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "worker/worker.h"
+
+struct sockets {
+    struct worker_socket *all; /* for each address one per worker */
+    size_t count;
+    unsigned workers;
+    unsigned taken;            /* so many workers have theirs */
+    int lock;                  /* held until they listen; -1: not */
+    char **unix_paths;         /* files to remove at the end */
+    size_t unix_count;
+};
+
+/* How many sockets these will be, at most. */
+size_t sockets_planned(const struct config *config);
+
+/* Binds every listener once per worker (SO_REUSEPORT; a UNIX socket is bound once and shared). Returns 0, or -1 after one line on standard error that names
+ * the place in the configuration; everything is closed then. An address that is still held is tried for two seconds: the ring of a Penstock that has
+ * just ended can hold it for a moment. */
+int sockets_open(struct sockets *sockets, const struct config *config);
+
+/* Gives the files of UNIX sockets to the user that the process is about to become. That user can remove them only if it may also write to their folder (in a
+ * sticky one such as /tmp it must own them besides). 0, or -1 after one line on standard error. */
+int sockets_give(const struct sockets *sockets, uid_t user, gid_t group);
+
+/* Starts listening on all of them, those that workers have taken too: last, since from then on clients can connect to a process that may yet give up. Another
+ * Penstock may then look at its addresses: before, it could not see that ours are in use. 0, or -1 after one line on standard error. */
+int sockets_listen(struct sockets *sockets, const struct config *config);
+
+/* How many sockets each worker gets. */
+size_t sockets_per_worker(const struct sockets *sockets);
+
+/* Gives the next worker its sockets: fills `taken`, which has sockets_per_worker() places; sockets_close() does not touch them any more. */
+void sockets_take(struct sockets *sockets, struct worker_socket *taken);
+
+/* Closes what was not given away, removes the UNIX socket files and frees. Safe on all zero and twice. */
+void sockets_close(struct sockets *sockets);
+
+#endif

@@ -1,0 +1,40 @@
+/* io/kernel.h: the system calls that both real engines make directly, in the same way. Private to src/io. Worker thread. */
+#ifndef IO_KERNEL_H
+#define IO_KERNEL_H
+
+#include "io/io.h"
+
+/* How the options of a socket are set; embedded by whoever needs more than the call's arguments. */
+struct kernel_setter {
+    void (*set)(const struct kernel_setter *setter, int fd, int level, int option, int value);
+};
+/* Sets all that a new connection's socket needs. */
+void kernel_set_options(const struct kernel_setter *setter, int fd, int family, const struct io_socket_options *options);
+
+int kernel_socket(struct io *io, int family, const struct io_socket_options *options);
+int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer);
+void kernel_discard(struct io *io, int fd);
+ssize_t kernel_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
+ssize_t kernel_splice_out(struct io *io, struct io_sock *sock, struct io_pipe *pipe);
+int kernel_shutdown(struct io *io, struct io_sock *sock);
+uint32_t kernel_undelivered(struct io *io, struct io_sock *sock);
+int kernel_broken(struct io *io, struct io_sock *sock);
+bool kernel_met_itself(struct io *io, struct io_sock *sock);
+void kernel_clear_event(struct io *io, struct io_sock *sock);
+int kernel_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes);
+void kernel_pipe_close(struct io *io, struct io_pipe *pipe);
+
+/* send(2) that does not block and raises no signal: the number of bytes (may be short, 0 for "none now") or a negative errno. */
+ssize_t kernel_send(int fd, const uint8_t *data, uint32_t bytes);
+
+/* Whether both directions of the connection are at an end; while we have not sent FIN that means: it was reset, or closed by a UNIX peer. */
+bool kernel_hung_up(const struct io_sock *sock);
+
+/* Closes, with RST if the socket says so. */
+void kernel_close(struct io_sock *sock);
+
+/* The two real engines' constructors. NULL and `*error` a negative errno. */
+struct io *uring_new(const struct io_choice *choice, const struct io_options *options, int *error);
+struct io *epoll_new(const struct io_options *options, int *error);
+
+#endif

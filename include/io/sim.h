@@ -1,0 +1,223 @@
+/* io/sim.h: the simulated engine: a third implementation of struct io_ops, for tests. One thread.
+ *
+ * Behind it is a small model of a kernel and a network: a virtual clock, TCP connections of which one end is a descriptor of the worker's and the other, the
+ * peer, is driven by the test, listeners with queues, and pipes. One seed decides how long everything takes, how much of it happens at once, in which order
+ * and what goes wrong, so that the same seed gives the same run. What a connection does after a reset follows Linux (net/ipv4/tcp.c): bytes that had arrived
+ * stay readable, the error is told once, to whichever call comes first, and after that a receive says end of file and a send EPIPE. Urgent bytes are in line:
+ * a receive ends in front of one, and the next begins with it; splice(2) does not pass it. */
+#ifndef IO_SIM_H
+#define IO_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "io/io.h"
+
+struct sim;
+struct sim_conn;
+
+/* Something that happens at a time. Embedded; all zero is "not armed". */
+struct sim_event {
+    struct list link;
+    uint64_t at_ns;
+    void (*run)(struct sim_event *event); /* not armed any more, may be armed again */
+    bool armed;
+};
+
+/* Chances in a thousand. */
+struct sim_chances {
+    uint32_t no_descriptor; /* accept and socket fail for want of descriptors or memory */
+    uint32_t aborted;       /* accept fails because the client has gone already */
+    uint32_t no_handle;     /* io_open() fails */
+    uint32_t met_itself;    /* a connection turns out to lead to itself */
+    uint32_t no_pipe;       /* pipe_open fails */
+    uint32_t small_pipe;    /* and comes out with less than was asked for */
+    uint32_t unspliceable;  /* of a connection: EINVAL from splice */
+    uint32_t short_read, short_write;
+    uint32_t again;         /* EAGAIN although there are bytes, or room */
+    uint32_t spurious;      /* a poll ends although there is nothing; per wait */
+    uint32_t late;          /* a turn comes late; a `closed` waits for another turn */
+};
+
+struct sim_hooks {
+    /* io_connect() was called: answer with sim_answer(), or never. */
+    void (*connecting)(struct sim_conn *conn, const struct addr *addr);
+    /* io_close() was called. */
+    void (*closing)(struct sim_conn *conn);
+    /* The peer may find that it can read or send more, or that the connection has ended. */
+    void (*changed)(struct sim_conn *conn);
+    /* The engine was misused. Must not return. */
+    void (*failed)(struct sim *sim, const char *what);
+};
+
+struct sim_options {
+    uint64_t seed;
+    bool queued;  /* as io_uring: the kernel acts during the wait and tells in the next dispatch; else as epoll: calls are made during the dispatch */
+    bool gathers; /* queued: a send is made during the wait, and that it went out whole does not end the wait, unless someone hurries */
+    bool tiny;    /* windows may be as small as a byte: many events */
+    bool trace;   /* every note goes to standard output */
+    uint64_t forbidden_until_ns; /* accept is denied before, as by a security module */
+    struct sim_chances chances;
+    const struct sim_hooks *hooks;
+    void *owner;  /* the test's */
+};
+
+/* Bytes on their way in one direction: the first `arrived` of `length` can be read, the others wait for room and for time to pass. */
+struct sim_stream {
+    uint8_t *data;
+    uint32_t size, head, length, arrived;
+    uint32_t send_max, receive_max;  /* most that may wait before and after arriving */
+    uint64_t total;                  /* bytes that arrived, ever */
+    uint64_t mark;                   /* TCP's urgent byte is the one before this place of the stream; 0: none, or it was read */
+    bool fin, fin_arrived;
+    struct sim_event moving;
+};
+
+/* An operation that has ended and was not told yet. */
+struct sim_done {
+    uint8_t operation;
+    bool last;             /* the operation is no longer in flight once this was told */
+    int result;
+    struct buffer *buffer; /* bytes received */
+};
+
+enum { SIM_DONE_MAX = 16 };
+
+/* One connection, or a listener. Lives until sim_free(). */
+struct sim_conn {
+    struct sim *sim;
+    uint32_t index;               /* among all, in order of their making */
+    bool listening;
+    bool accepted;                /* came from a listener */
+    struct list link;             /* in a listener's queue */
+    struct list queue;            /* a listener's: connections not yet accepted */
+    struct addr client;
+    void *peer;                   /* the test's */
+    uint32_t latency_us;          /* most that anything takes on the way */
+    bool unspliceable;
+    bool local;                   /* a UNIX socket */
+
+    /* Our end. */
+    struct io_sock *sock;         /* while an engine's caller has it */
+    uint8_t armed;                /* operations that the kernel works on: a bit each */
+    uint8_t spurious;             /* polls that are about to end without cause */
+    struct sim_done done[SIM_DONE_MAX];
+    uint32_t done_first, done_count;
+    bool gathered;                /* a send was started and not yet tried */
+    bool quiet;                   /* one of `done` is the end of such a send, which ends no wait */
+    bool answered;                /* the attempt to connect has ended, with `answer` */
+    int answer;
+    bool established;
+    bool failed;                  /* our end learned that the connection was reset or timed out, or would have, were it not closed */
+    uint64_t failed_ns;           /* when */
+    bool over;                    /* nothing can be sent or will arrive any more */
+    bool unwanted;                /* UNIX: the peer does not read any more, and sends fail */
+    bool released;                /* the descriptor is closed */
+    int error;                    /* errno not yet told */
+    uint64_t active_ns;           /* when the engine's caller last learned that bytes, or our FIN, had passed through this end */
+
+    /* The peer's end. */
+    bool peer_closed;             /* it has given up its descriptor */
+    bool peer_reset;              /* it learned that the connection was reset */
+
+    struct sim_stream in, out;    /* from the peer, to the peer */
+    struct sim_event answering, resetting_us, resetting_peer;
+};
+
+struct sim_pipe {
+    uint8_t *data;
+    uint32_t start, length, capacity;
+    bool open;
+};
+
+struct sim {
+    struct io io; /* first */
+    struct sim_options options;
+    uint64_t random;
+    uint64_t now_ns;
+    uint64_t digest;      /* of all notes */
+    struct list events;   /* by time */
+    struct sim_conn **conns;
+    uint32_t conn_count;
+    uint32_t conns_open;  /* descriptors of ours */
+    struct sim_conn **order; /* scratch: those under the engine's care, in the order of this turn */
+    struct sim_pipe *pipes;
+    uint32_t pipe_count, pipes_open;
+    uint64_t calls;       /* into the engine; bounded in a turn */
+    uint32_t denials;     /* of accept */
+    bool hurried;         /* io_hurry() was called since the last wait */
+    bool interrupted;     /* makes the wait return; whoever set it clears it */
+    bool stuck;           /* a wait without end met with no event to come */
+};
+
+/* NULL: out of memory. */
+struct sim *sim_new(const struct sim_options *options);
+/* After io_free(). */
+void sim_free(struct sim *sim);
+
+/* ---- the test's side ---- */
+
+/* A listening descriptor, for io_open(). */
+int sim_listen(struct sim *sim);
+/* A client comes: its end of a new connection. */
+struct sim_conn *sim_arrive(struct sim *sim, int listener, const struct addr *client);
+/* What becomes of an attempt to connect, after a time: 0 or an errno. */
+void sim_answer(struct sim_conn *conn, int error, uint64_t after_ns);
+/* Both windows of both directions anew, before the connection is used. */
+void sim_draw_windows(struct sim_conn *conn);
+/* The connection breaks without a word: our end learns `error`, as after a timeout. */
+void sim_break(struct sim_conn *conn, int error);
+
+/* The peer's calls. Sending gives the number taken, 0 when there is no room now, or -ECONNRESET. Reading gives a number, 0 after FIN, -EAGAIN or -ECONNRESET. */
+int64_t sim_peer_send(struct sim_conn *conn, const uint8_t *data, uint32_t bytes);
+int64_t sim_peer_read(struct sim_conn *conn, uint8_t *data, uint32_t bytes);
+/* Makes the last byte sent an urgent one. */
+void sim_peer_mark(struct sim_conn *conn);
+void sim_peer_shutdown(struct sim_conn *conn);
+/* As shutdown(2) for reading, of a UNIX socket. */
+void sim_peer_stop_reading(struct sim_conn *conn);
+/* As close(2): with RST when something was not read. */
+void sim_peer_close(struct sim_conn *conn);
+void sim_peer_reset(struct sim_conn *conn);
+
+/* Time and chance. */
+void sim_arm(struct sim *sim, struct sim_event *event, uint64_t after_ns);
+/* Runs the events that are due; all that are to come when `all`. */
+void sim_run_events(struct sim *sim, bool all);
+uint32_t sim_below(struct sim *sim, uint32_t bound);
+bool sim_chance(struct sim *sim, uint32_t per_mille);
+
+/* Adds to the digest, and prints when tracing. */
+void sim_note(struct sim *sim, const struct sim_conn *conn, const char *what, int64_t value);
+void sim_fail(struct sim *sim, const char *what) __attribute__((noreturn));
+
+/* ---- for the files of the engine: the kernel's side of our end ---- */
+
+struct sim_conn *sim_conn_new(struct sim *sim);
+struct sim_conn *sim_conn_find(struct sim *sim, int fd);
+int sim_conn_fd(const struct sim_conn *conn);
+bool sim_readable(const struct sim_conn *conn);
+bool sim_writable(const struct sim_conn *conn);
+/* As recv(2), splice(2) from a socket, send(2) (0: no room), shutdown(2), close(2). */
+int64_t sim_receive(struct sim_conn *conn, uint8_t *data, uint32_t bytes);
+int64_t sim_splice(struct sim_conn *conn, uint8_t *data, uint32_t bytes);
+int64_t sim_send(struct sim_conn *conn, const uint8_t *data, uint32_t bytes);
+int sim_shutdown(struct sim_conn *conn);
+void sim_release(struct sim_conn *conn, bool reset);
+
+void sim_stream_push(struct sim_stream *stream, const uint8_t *data, uint32_t bytes);
+/* At most what has arrived; returns how many. */
+uint32_t sim_stream_take(struct sim_stream *stream, uint8_t *data, uint32_t bytes);
+/* What has not arrived never will. */
+void sim_stream_cut(struct sim_stream *stream);
+
+static inline uint32_t sim_stream_room(const struct sim_stream *stream)
+{
+    uint32_t waiting = stream->length - stream->arrived;
+
+    return waiting < stream->send_max ? stream->send_max - waiting : 0;
+}
+
+#endif

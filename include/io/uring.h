@@ -1,0 +1,134 @@
+/* io/uring.h: what the files of the io_uring engine share. Private to src/io; one per worker, used by its thread alone. */
+#ifndef IO_URING_H
+#define IO_URING_H
+
+#include <liburing.h>
+#include <stdbool.h>
+
+#include "io/handles.h"
+#include "io/io.h"
+
+/* Buffers the kernel may fill between two turns; a power of two. */
+enum { URING_PUBLISHED = 256, URING_BUFFER_GROUP = 1 };
+
+enum { URING_SQ_ENTRIES = 1024 };
+
+/* Most sends that one turn gathers. */
+enum { URING_GATHERED_MAX = 512 };
+
+/* Operations; the bit of one in io_sock.in_flight is 1 << it. OP_OPTION is no socket's. */
+enum { OP_RECEIVE, OP_CONNECT, OP_IN, OP_OUT, OP_ROOM, OP_CANCEL, OP_GATHERED, OP_OPTION };
+
+struct uring {
+    struct io io; /* first */
+    struct io_uring ring;
+    bool multishot;
+    bool min_wait;        /* a wait can let events gather */
+    bool registered;      /* the ring's descriptor: cheaper to enter */
+    struct handles handles;
+    struct list starving; /* receives that found no buffer published: armed again when the turn has given buffers back */
+    struct list closed;   /* sockets whose `closed` is due */
+    struct io_uring_buf_ring *buffer_ring;
+    uint32_t missing;     /* places of the ring without a buffer: there was no memory */
+    struct buffer *published[URING_PUBLISHED];
+
+    bool sets_options;          /* by requests */
+    uint32_t option_next;
+    int option_values[URING_SQ_ENTRIES];
+
+    bool gathers;               /* small sends go together with the wait */
+    bool hurried;               /* someone needs to know that one of them is done: the wait only looks */
+    bool broken;                /* the kernel took one back that it had let pass for done: no byte count holds any more */
+    uint32_t gathered_count;    /* those that were started and are not known to be done */
+    uint32_t gathered_prepared; /* the first of them: requests were made for these */
+    bool gathered_taken;        /* by the kernel: it takes none for lack of memory */
+    uint32_t gathered_tail;     /* end of the completion queue when they had been handed over */
+    struct io_sock *gathered[URING_GATHERED_MAX]; /* NULL: failed, and told */
+};
+
+static inline struct uring *uring_of(struct io *io)
+{
+    return container_of(io, struct uring, io);
+}
+
+/* ---- uring_buffers.c: the buffers that the kernel fills ---- */
+
+/* Registers the ring of buffers and fills it. 0 or a negative errno. */
+int uring_buffers_init(struct uring *uring);
+/* After the ring has ended. */
+void uring_buffers_deinit(struct uring *uring);
+
+/* Takes the buffer that a completion names out of the published ones; `*place` is where it was. */
+struct buffer *uring_buffers_take(struct uring *uring, const struct io_uring_cqe *cqe, unsigned short *place);
+/* Gives the buffer to the kernel (again), or a new one in its place. */
+void uring_buffers_publish(struct uring *uring, struct buffer *buffer, unsigned short place);
+void uring_buffers_publish_new(struct uring *uring, unsigned short place);
+/* Fills the places that a lack of memory left empty. */
+void uring_buffers_publish_missing(struct uring *uring);
+
+/* ---- uring_ops.c: requests ---- */
+
+/* Of struct io_ops. */
+int uring_open(struct io *io, struct io_sock *sock);
+void uring_close(struct io *io, struct io_sock *sock);
+void uring_connect(struct io *io, struct io_sock *sock, const struct addr *addr);
+void uring_receive(struct io *io, struct io_sock *sock);
+void uring_poll(struct io *io, struct io_sock *sock, enum io_side side);
+ssize_t uring_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
+
+/* The next free request; never NULL. */
+struct io_uring_sqe *uring_next_sqe(struct uring *uring);
+/* One of a socket's, which has none of that kind in flight; its user_data must be set by uring_sqe_name() after it was prepared. */
+struct io_uring_sqe *uring_sqe_for(struct uring *uring, struct io_sock *sock, int operation);
+void uring_sqe_name(struct uring *uring, struct io_uring_sqe *sqe, const struct io_sock *sock, int operation);
+/* The request of a gathered send. */
+void uring_prepare_gathered(struct uring *uring, struct io_sock *sock);
+/* Cancels one of the operations in flight on a socket that closes, unless a cancellation is underway or all were cancelled. */
+void uring_cancel(struct uring *uring, struct io_sock *sock);
+/* A cancellation has ended: goes on with what is still in flight. */
+void uring_cancel_ended(struct uring *uring, struct io_sock *sock, int result);
+
+/* ---- uring_room.c: room in a socket that was full ---- */
+
+/* Of struct io_ops. */
+int uring_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
+
+/* Ends in uring_room(). The socket has just been found full. */
+void uring_wait_for_room(struct uring *uring, struct io_sock *sock);
+/* What the wait has brought: poll(2) events or a negative errno. */
+void uring_room(struct uring *uring, struct io_sock *sock, int result);
+/* Goes on with what is left of a pending send, now and whenever there is room. */
+void uring_send_on(struct uring *uring, struct io_sock *sock);
+
+/* ---- uring_socket.c ---- */
+
+int uring_socket(struct io *io, int family, const struct io_socket_options *options);
+/* Whether this kernel sets options by requests. The ring is idle. */
+bool uring_socket_trial(struct uring *uring);
+
+/* ---- uring_gather.c: small sends, handed over together ---- */
+
+/* Takes a send that was just started. False: it must be made at once. */
+bool uring_gather_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
+/* Makes requests of those that are none yet; and notes that the kernel was given them. */
+void uring_gather_prepare(struct uring *uring);
+void uring_gather_submitted(struct uring *uring);
+/* Hands them over when they are many; from dispatch. */
+void uring_gather_full(struct uring *uring);
+/* A completion: one that did not go out whole. */
+void uring_gather_failed(struct uring *uring, struct io_sock *sock, int result);
+/* Tells those that are done, once every completion that there was after they had been handed over is read; from dispatch. */
+void uring_gather_settle(struct uring *uring);
+
+/* ---- uring_wait.c, of struct io_ops ---- */
+
+int uring_wait(struct io *io, int64_t timeout_ms);
+
+/* ---- uring.c: what completions mean ---- */
+
+/* A pending send has ended. */
+void uring_sent(struct io_sock *sock, int error);
+/* An operation of a socket that closes has ended: was it the last? */
+void uring_closing_progress(struct uring *uring, struct io_sock *sock);
+
+#endif

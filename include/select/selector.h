@@ -1,0 +1,38 @@
+/* select/selector.h: picks a backend from a snapshot.
+ *
+ * Functions of snapshot, key and explicit state; they take no lock and allocate nothing. A pick comes with a reserved
+ * slot. */
+#ifndef SELECT_SELECTOR_H
+#define SELECT_SELECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "table/snapshot.h"
+
+/* Most backends one session may try: retries is at most this less one. */
+#define SELECT_TRIES_MAX 16
+
+/* What one session asks. */
+struct select_request {
+    const struct addr *client;             /* hashed as hash_key and the prefixes say; a UNIX client hashes as one key */
+    uint64_t *random;                      /* the worker's generator state (base/hash.h: random_next) */
+    uint32_t tried[SELECT_TRIES_MAX];      /* backend ids that already failed for this session: never picked again */
+    uint32_t tried_count;
+};
+
+/* Picks a usable backend that was not tried and is not full, and reserves a slot on it: the caller owns the slot and
+ * gives it back with backend_release(). NULL: no such backend. Any worker, online in the epoch.
+ *
+ * The next choice, when the first is full or was tried, is: round_robin, the next place of the sequence (after a whole
+ * round or 64 places least_conn's choice, so that a heavy full backend is not walked over again and again); least_conn, the next
+ * lowest; random, two more draws, then in order from a drawn place; consistent_hash, the next entry of the Maglev
+ * table, and after 64 entries the highest hash of client and name among the open backends, whatever their weights (so
+ * that balancers that agree on the first choice agree on the others too). */
+struct backend *selector_pick(const struct snapshot_pool *pool, struct select_request *request);
+
+/* Builds what the pool's selector needs (the table's prepare function). 0 or -ENOMEM. Health or control. */
+int selector_prepare(struct snapshot_pool *pool);
+
+#endif

@@ -1,0 +1,19 @@
+/* select/sequence.h: a weighted round as an array. Pure function of the weights; health or control. */
+#ifndef SELECT_SEQUENCE_H
+#define SELECT_SEQUENCE_H
+
+#include <stdint.h>
+
+#include "table/snapshot.h"
+
+/* Most places of a sequence, unless there are more backends than that. */
+#define SEQUENCE_MAX (UINT32_C(1) << 20)
+
+/* Fills pool->sequence and sequence_count with one round: each backend of `usable` (at least one) as often as its
+ * weight, all weights divided by their greatest common divisor. Read as a circle, no backend follows itself if that
+ * can be avoided, that is if the heaviest has at most half of the places; otherwise as rarely as possible. A round of
+ * more than SEQUENCE_MAX places is scaled down in proportion, rounded down, but to no less than one place for each
+ * backend. O(total log count). Returns 0 or -ENOMEM. */
+int sequence_build(struct snapshot_pool *pool);
+
+#endif

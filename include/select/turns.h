@@ -1,0 +1,27 @@
+/* select/turns.h: whose turn it is among weighted participants: earliest deadline first.
+ *
+ * The k-th turn (from 0) of a participant of weight w is due at (k + 1/2) / w; the earliest due goes first, of equals
+ * the one with the lower index. The order of any two depends on their own weights alone, whoever else takes part. One
+ * thread; no shared state. */
+#ifndef SELECT_TURNS_H
+#define SELECT_TURNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct turns;
+
+/* `count` participants, at least 1; each weight at least 1 and at most 2^32 / number of turns it will take. NULL: out
+ * of memory. */
+struct turns *turns_new(const uint32_t *weights, uint32_t count);
+void turns_free(struct turns *turns); /* NULL is allowed */
+
+/* Whose turn is due first of those not resting (of which there must be one). O(1). */
+uint32_t turns_next(const struct turns *turns);
+
+/* Participant `i` has had a turn; a resting one is passed over until it no longer rests. O(log count). */
+void turns_take(struct turns *turns, uint32_t i, bool rest);
+void turns_wake(struct turns *turns, uint32_t i);
+
+#endif

@@ -1,0 +1,93 @@
+/* worker/context.h: what a worker has. Private to src/worker; one per thread, used by that thread alone unless a field says otherwise. */
+#ifndef WORKER_CONTEXT_H
+#define WORKER_CONTEXT_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "base/timer_wheel.h"
+#include "io/io.h"
+#include "worker/pace.h"
+#include "worker/pipe_pool.h"
+#include "worker/worker.h"
+
+struct counters;
+struct listener;
+struct snapshot;
+
+/* What log lines are about that could come too often. */
+enum complaint { COMPLAINT_LACK, COMPLAINT_UNSERVED, COMPLAINTS };
+
+struct worker {
+    const struct worker_shared *shared; /* read-only, or thread-safe behind its pointers */
+    unsigned index;
+    int cpu;
+
+    struct io *io;
+    struct pace pace;
+    struct timer_wheel timers;
+    const struct snapshot *snapshot; /* borrowed for this turn */
+    uint64_t random;                 /* generator state */
+    struct counters *counters;       /* ours */
+
+    struct slab sessions_slab;
+    struct list sessions;
+    struct pipe_pool pipes;
+
+    struct listener *listeners;
+    size_t listener_count;
+    size_t listeners_open;
+    size_t accept_turn;              /* which listener is first when accepting resumes */
+    bool accept_paused;              /* by the process's limit or a lack of descriptors: every listener */
+    uint64_t lacked_ns;              /* when a session last lacked descriptors or memory for its backend; 0: never */
+    struct timer accept_timer;       /* armed while anybody is paused: when to try again in any case */
+    uint64_t complained_ns[COMPLAINTS]; /* when last; 0: never */
+
+    struct io_sock mail;             /* the mailbox's eventfd */
+    bool mail_open;
+    bool accepting;                  /* was told to: its sockets listen */
+    bool draining;
+    bool stopping;                   /* no session may start any more */
+
+    /* Life, shared with control. */
+    pthread_t thread;
+    sem_t started;                   /* posted once, after which start_error may be read */
+    int start_error;
+    bool joined;                     /* control's */
+    const struct worker_socket *sockets; /* only during the start */
+};
+
+
+/* ---- the pieces of the thread's life; the simulation puts them together in its own way ---- */
+
+struct io_options worker_io_options(const struct worker *worker);
+
+/* Makes a worker, of which `shared`, `index`, `counters`, `random`, `sockets` and `listener_count` are set, ready to turn. The engine is the worker's now.
+ * 0 or a negative errno: the process cannot go on. */
+int worker_prepare(struct worker *worker, struct io *io);
+/* Frees; everything was closed before. */
+void worker_dismantle(struct worker *worker);
+
+/* Once around: waits for events until the time is over (milliseconds; -1: no end), handles them, fires timers. 0, or a negative errno: the engine has failed. */
+int worker_turn(struct worker *worker, int64_t timeout_ms);
+
+/* Closes the listening sockets once what they hold is accepted. May be repeated. */
+void worker_begin_drain(struct worker *worker);
+/* The same, and ends every session. */
+void worker_end_all(struct worker *worker);
+/* Draining, and the last session has ended. */
+bool worker_drained(const struct worker *worker);
+
+static inline uint64_t worker_now_ms(const struct worker *worker)
+{
+    return worker->io->now_ns / 1000000;
+}
+
+/* True at most once a second for each kind. */
+bool worker_may_complain(struct worker *worker, enum complaint about);
+
+#endif

@@ -1,0 +1,38 @@
+/* worker/listener.h: a worker's listening sockets. The worker's thread. */
+#ifndef WORKER_LISTENER_H
+#define WORKER_LISTENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/io.h"
+
+struct worker;
+
+struct listener {
+    struct io_sock sock;
+    struct worker *worker;
+    uint32_t index;   /* into config.listeners */
+    bool open;
+    bool waiting;     /* a poll is in flight */
+    bool paused;      /* its own limit is full */
+};
+
+/* Puts the worker's sockets, which need not listen yet, under its engine. 0 or a negative errno; what was opened is closed by listener_close_all(). */
+int listener_open_all(struct worker *worker);
+
+/* The sockets listen: waits for clients. Once, after listener_open_all(). */
+void listener_accept_all(struct worker *worker);
+
+/* A session lacks descriptors or memory to connect with: no client is accepted until none has for a moment. What becomes free is for those who are in. */
+void listener_hold(struct worker *worker);
+
+/* The worker drains: accepts what is queued, a batch each turn, and closes. A listener that cannot accept now, because of a limit, stays open until it has. */
+void listener_drain_all(struct worker *worker);
+/* Closes them, whatever is queued. `closed` events follow. */
+void listener_close_all(struct worker *worker);
+
+/* Tries again where accepting was paused: something was given back. */
+void listener_resume(struct worker *worker);
+
+#endif

@@ -1,0 +1,163 @@
+/* worker/session.h: one proxied TCP connection. Everything here runs on the worker that owns the session.
+ *
+ *                 connect refused, timed out: another backend
+ *                        +------+
+ *                        v      |
+ *   accepted ------> CONNECTING +-----> RELAYING -----> ABORTING -----> CLOSING -----> (freed)
+ *                        |                  |                              ^
+ *                        +------------------+------------------------------+
+ *
+ *   CONNECTING  a backend was picked, a slot on it is reserved; or one is about to be
+ *   RELAYING    both directions run, each until its source's FIN was passed on
+ *   ABORTING    one side is gone; the other still gets what had come before, as long as it takes some of it every second, and then RST
+ *   CLOSING     the sockets are being closed; nothing but `closed` can still happen
+ *
+ * Waiting for first bytes (preread) and for a free backend (queued) will come between accepted and CONNECTING.
+ *
+ * A session is two ends and two directions. A direction moves bytes from one end, its source, to the other; both directions are the same code. */
+#ifndef WORKER_SESSION_H
+#define WORKER_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "base/timer_wheel.h"
+#include "config/config.h"
+#include "io/io.h"
+#include "select/selector.h"
+
+struct backend;
+struct worker;
+
+enum session_state { SESSION_CONNECTING, SESSION_RELAYING, SESSION_ABORTING, SESSION_CLOSING, SESSION_STATES };
+
+/* Which end; as a direction's name: the end it reads from. */
+enum side { CLIENT = 0, BACKEND = 1 };
+
+/* Why a session ended; worker/session_log.h puts it into words. */
+enum session_end {
+    END_NORMAL,
+    END_CLIENT_GONE,      /* the client reset the connection, or stopped answering */
+    END_BACKEND_GONE,
+    END_CLIENT_IDLE,      /* idle_timeout, half_close_timeout: it was the client's turn */
+    END_BACKEND_IDLE,
+    END_CONNECT_REFUSED,  /* by every backend tried */
+    END_CONNECT_TIMEOUT,
+    END_NO_BACKEND,       /* none up, or all at max_connections */
+    END_NO_RESOURCES,     /* this process is out of something */
+    END_STOPPED,          /* by drain_timeout or a second signal */
+    END_REASONS
+};
+
+enum direction_phase {
+    DIRECTION_COPY,    /* received buffers are sent on */
+    DIRECTION_SPLICE,  /* bytes go through a pipe */
+    DIRECTION_DROP,    /* the destination does not read any more but may still send: what comes is dropped until the source ends too */
+    DIRECTION_ENDING,  /* the source ended; what it left is being sent */
+    DIRECTION_ENDED,   /* FIN was passed on */
+    DIRECTION_BROKEN,  /* the destination takes no more; what comes is dropped */
+};
+
+struct direction {
+    enum direction_phase phase;
+    uint8_t source;            /* enum side */
+    bool receiving;            /* a receive is in flight on the source */
+    bool polling_in;           /* splice: waiting for the source */
+    bool polling_out;          /* splice: waiting for the destination */
+    bool was_readable;         /* splice: a poll has just said that there is something */
+    bool never_splice;         /* the kernel refused it for these sockets, or said that the source has ended */
+    uint8_t full_reads;        /* copy: full buffers in a row; many mean bulk */
+    uint8_t small_turns;       /* splice: turns in a row that moved little */
+    struct buffer *sending;    /* being sent; the engine has it until `sent` */
+    struct buffer *held_first, *held_last; /* received and not yet sent, in order */
+    struct io_pipe pipe;       /* splice: only while bytes are in transit */
+    uint64_t bytes;            /* taken from the source */
+};
+
+struct end {
+    struct io_sock sock;
+    uint8_t side;              /* enum side */
+    bool open;                 /* io_open() was done and `closed` has not come */
+    int error;                 /* errno that ended it; 0: none */
+};
+
+struct session {
+    struct worker *worker;
+    struct list link;          /* in the worker's list of sessions */
+    enum session_state state;
+    struct end ends[2];        /* by enum side */
+    struct direction directions[2]; /* by enum side of the source */
+    struct timer timer;        /* CONNECTING: connect_timeout; RELAYING: idle, and looking after ends; ABORTING: delivering the rest */
+    bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
+    uint64_t active_ns;        /* when bytes last moved */
+    uint8_t last_source;       /* enum side: whose bytes came last */
+
+    uint32_t listener;         /* index into config.listeners */
+    const struct config_pool *pool;
+    struct backend *backend;   /* a slot on it is ours while this is set */
+    struct select_request request; /* tried backends */
+    enum session_end end;
+    uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
+    uint16_t attempts;         /* connects that failed, for the log */
+    const struct config_backend *last_tried; /* whose connect failed last, for the log; NULL: none */
+    int last_error;            /* errno of that */
+    int lacking;               /* CONNECTING: errno of an attempt that failed through ours, such as EADDRNOTAVAIL; 0: none */
+    uint32_t undelivered;      /* ABORTING: bytes that the side that is left had not acknowledged at the last look */
+
+    uint64_t accepted_ns, connected_ns; /* connected_ns 0: never */
+    struct addr client;
+};
+
+/* Takes over an accepted client: `fd` is the session's from now on, also on failure. The connection limits taken for it are given back when it ends. */
+struct session_arrival {
+    int fd;
+    uint32_t listener;
+    const struct addr *client;
+};
+void session_new(struct worker *worker, const struct session_arrival *arrival);
+
+/* The only way to change the state: asserts that the move is in the drawing, and what must hold in the new state. */
+void session_move(struct session *session, enum session_state to);
+
+/* Ends the session, for the reason that the log will give; nothing when it is CLOSING already. Each open end is closed, with RST if its bit in `resets` (1 << side) is set. */
+void session_end(struct session *session, enum session_end reason, unsigned resets);
+
+/* Ends a session at once from outside its events: timeouts and stop. RST toward a side that FIN would tell that it has everything when it has not. */
+void session_give_up(struct session *session, enum session_end reason);
+
+/* RELAYING to ABORTING: one side is gone (its `error` is set). The other side gets what is still on the way, then RST. */
+void session_abort(struct session *session, enum side gone);
+/* ABORTING: looks whether the other side has everything by now. */
+void session_abort_progress(struct session *session);
+
+/* Both directions have ended or broken: closes. RELAYING. */
+void session_relayed(struct session *session);
+
+/* Notes that bytes moved. */
+void session_touch(struct session *session);
+
+/* RELAYING: a direction does not read from its source just now, because its destination is full or the source has sent FIN. Nothing would tell if the
+ * source were reset then: so it is looked at twice a second until the session reads again. */
+void session_look_after(struct session *session);
+
+/* Arms the timer for idle_timeout, or for half_close_timeout once a direction has ended, or for the next look. RELAYING. */
+void session_arm(struct session *session);
+
+static inline struct session *session_of_direction(struct direction *direction)
+{
+    return container_of(direction - direction->source, struct session, directions);
+}
+
+static inline struct end *direction_source(struct direction *direction)
+{
+    return &session_of_direction(direction)->ends[direction->source];
+}
+
+static inline struct end *direction_destination(struct direction *direction)
+{
+    return &session_of_direction(direction)->ends[!direction->source];
+}
+
+#endif

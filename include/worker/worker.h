@@ -1,0 +1,69 @@
+/* worker/worker.h: the data-path threads, as control sees them. */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "io/io.h"
+
+struct counters;
+struct epoch;
+struct limit;
+struct mailbox;
+struct table;
+struct worker;
+
+/* A listening socket for one worker: bound, non-blocking; control makes it listen before worker_accept(). */
+struct worker_socket {
+    size_t listener; /* index into config.listeners */
+    int fd;
+};
+
+/* What all workers share; outlives them. */
+struct worker_shared {
+    const struct config *config;
+    const struct io_choice *engine;
+    struct table *table;
+    struct epoch *epoch;
+    struct counters *counters;      /* one per worker */
+    struct mailbox *mailboxes;      /* one per worker */
+    struct limit *connections;      /* of the process */
+    struct limit *listener_connections; /* one per listener */
+    unsigned workers;
+    uint32_t sessions_max;          /* of one worker: all of them may land on it */
+    uint32_t pipes_max;             /* of one worker, for splicing */
+    uint16_t outgoing_port_min;     /* where the kernel's range for outgoing connections begins */
+    int ended_fd;                   /* eventfd: a worker that ends adds 1 */
+};
+
+struct worker_options {
+    const struct worker_shared *shared;
+    unsigned index;
+    int cpu;                        /* to run on; -1: any */
+    const struct worker_socket *sockets; /* the worker's from now on; after a failure they go with the process. The array is only read during the call */
+    size_t socket_count;
+};
+
+/* One mailbox per worker: messages, and a descriptor each. NULL: out of either. Control, before the first worker starts. */
+struct mailbox *worker_mailboxes_new(unsigned workers);
+/* After the last worker ended; closes descriptors that are still in them. NULL is allowed. Control. */
+void worker_mailboxes_free(struct mailbox *mailboxes, unsigned workers);
+
+/* Starts the thread (every signal blocked) and waits until its engine runs. NULL and `*error` a negative errno. Control only. */
+struct worker *worker_start(const struct worker_options *options, int *error);
+
+/* Lets a worker accept: its sockets listen. Until then it does not touch them. Once. Control only. */
+void worker_accept(struct worker *worker);
+
+/* Asks a worker to stop accepting, once what is in its listeners' queues is accepted, and to end when its last session has; `now` closes the sessions that are
+ * left. Control only; both may be repeated, and do nothing to a worker that has ended. They wait for a place in the worker's mailbox,
+ * for a tenth of a second at most: repeat them. */
+void worker_drain(struct worker *worker);
+void worker_stop_now(struct worker *worker);
+
+/* Joins a worker that was asked to end, and frees it. NULL is allowed. Control only. */
+void worker_join(struct worker *worker);
+
+#endif

@@ -1,0 +1,236 @@
+/* base/addr.c: socket addresses as values: text to sockaddr and back.
+ *
+ * Pure functions, any thread. The only system call is the look-up of an interface name in a scoped IPv6 address. */
+#include "base/addr.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UNIX_PREFIX "unix:"
+#define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
+#define PATH_BYTES_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+
+static const char not_numeric[] = "not a numeric address (names are not looked up)";
+
+/* Digits alone, no sign, no leading zero: strtoul() would take " +080". */
+static const char *parse_port(uint16_t *port, const char *text)
+{
+    unsigned value = 0;
+    size_t n = strspn(text, "0123456789");
+    if (*text == '\0')
+        return "no port";
+    if (text[n] != '\0' || n > 5 || text[0] == '0')
+        return "the port is not a number from 1 to 65535";
+    for (size_t i = 0; i < n; i++)
+        value = value * 10 + (unsigned)(text[i] - '0');
+    if (value > 65535)
+        return "the port is not a number from 1 to 65535";
+    *port = (uint16_t)value;
+    return NULL;
+}
+
+static const char *parse_unix(struct addr *out, const char *path)
+{
+    struct addr addr = {.length = 0};
+    size_t n = strlen(path);
+
+    if (n == 0 || (path[0] != '/' && path[0] != '@') || (path[0] == '@' && n == 1))
+        return "a UNIX socket is unix:/PATH or unix:@NAME";
+    if (n > PATH_BYTES_MAX)
+        return "the path of a UNIX socket is at most 107 bytes long";
+    addr.un.sun_family = AF_UNIX;
+    memcpy(addr.un.sun_path, path, n);
+    if (path[0] == '@') {
+        addr.un.sun_path[0] = '\0';
+        addr.length = (socklen_t)(PATH_OFFSET + n); /* an abstract name is as long as it is, without an ending zero */
+    } else {
+        addr.length = (socklen_t)(PATH_OFFSET + n + 1);
+    }
+    *out = addr;
+    return NULL;
+}
+
+static const char *parse_scope(uint32_t *scope, const char *name)
+{
+    char *end;
+    unsigned index = if_nametoindex(name);
+    if (index == 0 && *name >= '1' && *name <= '9' && strlen(name) <= 9) {
+        index = (unsigned)strtoul(name, &end, 10);
+        if (*end != '\0')
+            index = 0;
+    }
+    if (index == 0)
+        return "no such network interface after the %";
+    *scope = index;
+    return NULL;
+}
+
+static const char *parse_in6(struct addr *out, const char *host, uint16_t port)
+{
+    struct addr addr = {.length = sizeof(addr.in6)};
+    char copy[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+    char *scope;
+
+    if (strlen(host) >= sizeof(copy))
+        return not_numeric;
+    memcpy(copy, host, strlen(host) + 1);
+    scope = strchr(copy, '%');
+    if (scope)
+        *scope++ = '\0';
+    addr.in6.sin6_family = AF_INET6;
+    addr.in6.sin6_port = htons(port);
+    if (inet_pton(AF_INET6, copy, &addr.in6.sin6_addr) != 1)
+        return not_numeric;
+    /* Our IPv6 sockets are IPv6 only, and one address with two spellings would get past every check for duplicates. */
+    if (IN6_IS_ADDR_V4MAPPED(&addr.in6.sin6_addr))
+        return "an IPv4 address inside IPv6; write the IPv4 address itself";
+    if (scope) {
+        const char *problem = parse_scope(&addr.in6.sin6_scope_id, scope);
+        if (problem)
+            return problem;
+    }
+    *out = addr;
+    return NULL;
+}
+
+static const char *parse_in(struct addr *out, const char *host, uint16_t port)
+{
+    struct addr addr = {.length = sizeof(addr.in)};
+    addr.in.sin_family = AF_INET;
+    addr.in.sin_port = htons(port);
+    if (inet_pton(AF_INET, host, &addr.in.sin_addr) != 1)
+        return not_numeric;
+    *out = addr;
+    return NULL;
+}
+
+const char *addr_parse(struct addr *out, const char *text)
+{
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+    const char *colon, *problem;
+    uint16_t port = 0;
+    size_t n;
+    bool bracketed = text[0] == '[';
+
+    if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+        return parse_unix(out, text + strlen(UNIX_PREFIX));
+    if (bracketed) {
+        const char *end = strchr(++text, ']');
+        if (!end)
+            return "no \"]\" after the IPv6 address";
+        n = (size_t)(end - text);
+        colon = end + 1;
+        if (*colon != ':')
+            return *colon == '\0' ? "no port" : "something other than :PORT after the \"]\"";
+    } else {
+        colon = strchr(text, ':');
+        if (!colon)
+            return "no port";
+        if (strchr(colon + 1, ':'))
+            return "an IPv6 address is written in brackets: [ADDRESS]:PORT";
+        n = (size_t)(colon - text);
+    }
+    if (n >= sizeof(host))
+        return not_numeric;
+    memcpy(host, text, n);
+    host[n] = '\0';
+    problem = parse_port(&port, colon + 1);
+    if (problem)
+        return problem;
+    return bracketed ? parse_in6(out, host, port) : parse_in(out, host, port);
+}
+
+/* The bytes of a UNIX name. The kernel counts the ending zero of a path in some calls and not in others. */
+static size_t unix_name_bytes(const struct addr *addr)
+{
+    size_t n = addr->length > PATH_OFFSET ? addr->length - PATH_OFFSET : 0;
+    if (n > sizeof(addr->un.sun_path))
+        n = sizeof(addr->un.sun_path);
+    return n > 0 && addr->un.sun_path[0] != '\0' ? strnlen(addr->un.sun_path, n) : n;
+}
+
+static void format_unix(const struct addr *addr, char *buffer, size_t size)
+{
+    char name[sizeof(addr->un.sun_path) + 1];
+    size_t n = unix_name_bytes(addr);
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)addr->un.sun_path[i];
+        name[i] = (char)(c == '\0' && i == 0 ? '@' : c < 0x20 || c == 0x7f ? '?' : c); /* one line, whatever the client chose */
+    }
+    name[n] = '\0';
+    snprintf(buffer, size, UNIX_PREFIX "%s", name);
+}
+
+const char *addr_format(const struct addr *addr, char *buffer, size_t size)
+{
+    char host[INET6_ADDRSTRLEN] = "", scope[IF_NAMESIZE] = "";
+
+    switch (addr_family(addr)) {
+    case AF_INET:
+        inet_ntop(AF_INET, &addr->in.sin_addr, host, sizeof(host));
+        snprintf(buffer, size, "%s:%u", host, addr_port(addr));
+        break;
+    case AF_INET6:
+        inet_ntop(AF_INET6, &addr->in6.sin6_addr, host, sizeof(host));
+        if (addr->in6.sin6_scope_id == 0)
+            snprintf(buffer, size, "[%s]:%u", host, addr_port(addr));
+        else if (if_indextoname(addr->in6.sin6_scope_id, scope))
+            snprintf(buffer, size, "[%s%%%s]:%u", host, scope, addr_port(addr));
+        else /* the interface went away */
+            snprintf(buffer, size, "[%s%%%u]:%u", host, addr->in6.sin6_scope_id, addr_port(addr));
+        break;
+    case AF_UNIX:
+        format_unix(addr, buffer, size);
+        break;
+    default:
+        snprintf(buffer, size, "-");
+    }
+    return buffer;
+}
+
+int addr_family(const struct addr *addr)
+{
+    return addr->length == 0 ? AF_UNSPEC : addr->sa.sa_family;
+}
+
+uint16_t addr_port(const struct addr *addr)
+{
+    switch (addr_family(addr)) {
+    case AF_INET:
+        return ntohs(addr->in.sin_port);
+    case AF_INET6:
+        return ntohs(addr->in6.sin6_port);
+    default:
+        return 0;
+    }
+}
+
+void addr_set_port(struct addr *addr, uint16_t port)
+{
+    if (addr_family(addr) == AF_INET)
+        addr->in.sin_port = htons(port);
+    else if (addr_family(addr) == AF_INET6)
+        addr->in6.sin6_port = htons(port);
+}
+
+bool addr_equal(const struct addr *a, const struct addr *b)
+{
+    if (addr_family(a) != addr_family(b))
+        return false;
+    switch (addr_family(a)) {
+    case AF_INET:
+        return a->in.sin_port == b->in.sin_port && a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+    case AF_INET6:
+        return a->in6.sin6_port == b->in6.sin6_port && a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+               memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
+    case AF_UNIX:
+        return unix_name_bytes(a) == unix_name_bytes(b) &&
+               memcmp(a->un.sun_path, b->un.sun_path, unix_name_bytes(a)) == 0;
+    default:
+        return true;
+    }
+}

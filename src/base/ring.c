@@ -1,0 +1,112 @@
+/* base/ring.c: Dmitry Vyukov's bounded queue for many producers and many consumers. Any thread; owns its cells.
+ *
+ * Positions only grow. Position p belongs to cell p mod capacity, and the cell's sequence number says whose turn it
+ * is:
+ *   p                 free, the producer of position p may write
+ *   p + 1             full, the consumer of position p may read
+ *   p + capacity      free again, for the producer one round later
+ * The sequence is stored with release after the record was copied and loaded with acquire before it is touched, so the
+ * record itself needs no atomics; the two positions are claimed with relaxed order because nothing is published
+ * through them. */
+#include "base/ring.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cell {
+    _Atomic size_t sequence;
+    unsigned char record[];
+};
+
+struct ring {
+    /* Immutable. */
+    size_t mask;
+    size_t record_bytes;
+    size_t stride_bytes; /* from one cell to the next */
+
+    /* Shared, each on a line of its own: producers fight over one, consumers over the other. */
+    _Alignas(64) _Atomic size_t push_position;
+    _Alignas(64) _Atomic size_t pop_position;
+    _Alignas(64) unsigned char cells[];
+};
+
+static struct cell *ring_cell(struct ring *ring, size_t position)
+{
+    return (struct cell *)(void *)(ring->cells + (position & ring->mask) * ring->stride_bytes);
+}
+
+struct ring *ring_new(size_t capacity, size_t record_bytes)
+{
+    assert(capacity >= 2 && (capacity & (capacity - 1)) == 0);
+    assert(record_bytes > 0);
+    size_t cell_bytes, cells_bytes, bytes;
+    if (__builtin_add_overflow(record_bytes, sizeof(struct cell) + _Alignof(struct cell) - 1, &cell_bytes))
+        return NULL;
+    cell_bytes -= cell_bytes % _Alignof(struct cell);
+    if (__builtin_mul_overflow(capacity, cell_bytes, &cells_bytes) ||
+        __builtin_add_overflow(cells_bytes, sizeof(struct ring) + 63, &bytes))
+        return NULL;
+
+    struct ring *ring = aligned_alloc(64, bytes - bytes % 64);
+    if (!ring)
+        return NULL;
+    ring->mask = capacity - 1;
+    ring->record_bytes = record_bytes;
+    ring->stride_bytes = cell_bytes;
+    atomic_init(&ring->push_position, 0);
+    atomic_init(&ring->pop_position, 0);
+    for (size_t i = 0; i < capacity; i++)
+        atomic_init(&ring_cell(ring, i)->sequence, i);
+    return ring;
+}
+
+void ring_free(struct ring *ring)
+{
+    free(ring);
+}
+
+/* Claims the next position whose cell has reached `position + turn`; NULL when that cell is still a round behind.
+ * A failed exchange reloads `position`; a cell ahead of us means that others claimed it meanwhile. */
+static struct cell *ring_claim(struct ring *ring, _Atomic size_t *counter, size_t turn, size_t *claimed)
+{
+    size_t position = atomic_load_explicit(counter, memory_order_relaxed);
+    for (;;) {
+        struct cell *cell = ring_cell(ring, position);
+        size_t sequence = atomic_load_explicit(&cell->sequence, memory_order_acquire);
+        ptrdiff_t ahead = (ptrdiff_t)(sequence - (position + turn));
+        if (ahead < 0)
+            return NULL;
+        if (ahead > 0) {
+            position = atomic_load_explicit(counter, memory_order_relaxed);
+        } else if (atomic_compare_exchange_weak_explicit(counter, &position, position + 1, memory_order_relaxed,
+                                                         memory_order_relaxed)) {
+            *claimed = position;
+            return cell;
+        }
+    }
+}
+
+bool ring_push(struct ring *ring, const void *record)
+{
+    size_t position;
+    struct cell *cell = ring_claim(ring, &ring->push_position, 0, &position);
+    if (!cell)
+        return false;
+    memcpy(cell->record, record, ring->record_bytes);
+    atomic_store_explicit(&cell->sequence, position + 1, memory_order_release);
+    return true;
+}
+
+bool ring_pop(struct ring *ring, void *record)
+{
+    size_t position;
+    struct cell *cell = ring_claim(ring, &ring->pop_position, 1, &position);
+    if (!cell)
+        return false;
+    memcpy(record, cell->record, ring->record_bytes);
+    atomic_store_explicit(&cell->sequence, position + ring->mask + 1, memory_order_release);
+    return true;
+}

@@ -1,0 +1,22 @@
+/* cli/load.c: reads the configuration for a subcommand. Main thread; owns nothing that lasts. */
+#include "cli/load.h"
+
+#include <stdio.h>
+
+#include "config/config.h"
+
+struct config *cli_load(const char *command, const char *file)
+{
+    struct config_errors *errors = config_errors_new();
+    struct config *config;
+
+    if (!errors) {
+        fprintf(stderr, "penstock %s: out of memory\n", command);
+        return NULL;
+    }
+    config = config_load(file, errors);
+    for (size_t i = 0; i < config_errors_count(errors); i++)
+        fprintf(stderr, "%s\n", config_errors_text(errors, i));
+    config_errors_free(errors);
+    return config;
+}

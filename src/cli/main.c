@@ -1,0 +1,69 @@
+/* cli/main.c: the table of subcommands. Main thread. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "config/suggest.h"
+
+static const struct {
+    const char *name;
+    int (*function)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"run", cmd_run, "run [-c FILE]     balance, in the foreground"},
+    {"check", cmd_check, "check [-c FILE]   say what would run, or all that is wrong with FILE; check --help lists every key"},
+    {"version", cmd_version, "version           versions, and the engines that this kernel offers"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void show_usage(FILE *out)
+{
+    fprintf(out, "usage: penstock COMMAND\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %s\n", commands[i].help);
+    fprintf(out, "\nFILE is " OPTIONS_DEFAULT_FILE " unless given. See penstock(8) and penstock.ini(5).\n");
+}
+
+static int unknown_command(const char *name)
+{
+    struct suggest suggest = {0};
+    for (size_t i = 0; i < COMMANDS; i++)
+        suggest_offer(&suggest, name, commands[i].name);
+    if (suggest.nearest)
+        fprintf(stderr, "penstock: unknown command \"%s\"; did you mean \"%s\"?\n", name, suggest.nearest);
+    else
+        fprintf(stderr, "penstock: unknown command \"%s\"; see penstock --help\n", name);
+    return 2;
+}
+
+/* What was printed must have arrived: `penstock check >report` on a full disk is not a success. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "penstock: cannot write to standard output: %s\n", strerror(errno));
+    return status == 0 ? 1 : status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+
+    if (!name) {
+        fprintf(stderr, "penstock: no command; there are run, check and version (see penstock --help)\n");
+        return 2;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        show_usage(stdout);
+        return finish(0);
+    }
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return finish(commands[i].function(argc - 1, argv + 1));
+    return unknown_command(name);
+}

@@ -1,0 +1,326 @@
+/* config/file.c: one configuration text, line by line, through inih.
+ *
+ * inih splits lines; what it would do silently (cut long names, join indented lines, take ":" for "=", forget line
+ * numbers and empty sections) is checked here first, in the reader that feeds it: a line that inih gets is one it
+ * understands as we do. Whoever loads runs it. */
+#include "config/file.h"
+
+#include <ctype.h>
+#include <ini.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "config/include.h"
+#include "config/suggest.h"
+
+/* inih keeps 49 bytes of what is between the brackets. */
+#define SECTION_BYTES_MAX 49
+
+struct reader {
+    struct config_files *files;
+    const struct config_source *source;
+    const char *at, *end;
+    unsigned line;
+    const struct config_raw_section *global, *defaults; /* of this file */
+    struct config_raw_section *section; /* NULL before the first header and after a refused one */
+    bool skipping;                      /* the last header was refused: its keys are passed over */
+};
+
+static const struct {
+    enum config_section kind;
+    bool named;
+    const char *name;
+} section_kinds[] = {
+    {CONFIG_IN_GLOBAL, false, "global"},
+    {CONFIG_IN_DEFAULTS, false, "defaults"},
+    {CONFIG_IN_LISTENER, true, "listener"},
+    {CONFIG_IN_POOL, true, "pool"},
+};
+
+#define SECTION_KINDS (sizeof(section_kinds) / sizeof(section_kinds[0]))
+
+const char *config_section_name(enum config_section kind)
+{
+    size_t i = 0;
+    while (section_kinds[i].kind != kind)
+        i++;
+    return section_kinds[i].name;
+}
+
+#define refuse(reader, ...) \
+    config_errors_add((reader)->files->errors, &(struct config_place){(reader)->source, (reader)->line}, __VA_ARGS__)
+
+bool config_is_name(const char *text)
+{
+    size_t n = 0;
+    for (; text[n]; n++)
+        if (!isalnum((unsigned char)text[n]) && !strchr("_-.", text[n]))
+            return false;
+    return n > 0 && n <= 63;
+}
+
+static void unknown_section(struct reader *reader, const char *kind)
+{
+    struct suggest suggest = {0};
+    for (size_t i = 0; i < SECTION_KINDS; i++)
+        suggest_offer(&suggest, kind, section_kinds[i].name);
+    if (suggest.nearest)
+        refuse(reader, "unknown section [%s]; did you mean [%s]?", kind, suggest.nearest);
+    else
+        refuse(reader, "unknown section [%s]; there are [global], [defaults], [listener NAME] and [pool NAME]", kind);
+}
+
+/* [global] and [defaults] may come once in each file (an included file needs [global] to include more); their keys are still
+ * compared over all files. */
+static const struct config_raw_section *same_section(const struct reader *reader, enum config_section kind, const char *name)
+{
+    const struct config_raw *raw = reader->files->raw;
+
+    switch (kind) {
+    case CONFIG_IN_GLOBAL:
+        return reader->global;
+    case CONFIG_IN_DEFAULTS:
+        return reader->defaults;
+    default:
+        return config_index_find(kind == CONFIG_IN_LISTENER ? &raw->listeners : &raw->pools, name);
+    }
+}
+
+/* Puts a new section where same_section() finds it. */
+static void remember_section(struct reader *reader, struct config_raw_section *section)
+{
+    struct config_raw *raw = reader->files->raw;
+
+    switch (section->kind) {
+    case CONFIG_IN_GLOBAL:
+        reader->global = section;
+        break;
+    case CONFIG_IN_DEFAULTS:
+        reader->defaults = section;
+        break;
+    case CONFIG_IN_LISTENER:
+        section->position = raw->listener_count++;
+        config_index_add(&raw->listeners, reader->files->arena, section->name, section);
+        break;
+    case CONFIG_IN_POOL:
+        section->position = raw->pool_count++;
+        config_index_add(&raw->pools, reader->files->arena, section->name, section);
+        break;
+    }
+}
+
+/* Takes "kind name" apart in place and opens the section. False: refused. */
+static bool open_section(struct reader *reader, char *text)
+{
+    struct config_files *files = reader->files;
+    const struct config_raw_section *same;
+    struct config_raw_section *section;
+    char *rest, *kind = strtok_r(text, " \t", &rest);
+    char *name = kind ? strtok_r(NULL, " \t", &rest) : NULL;
+    size_t i = 0;
+
+    if (!kind)
+        return refuse(reader, "a section without a name: []"), false;
+    while (i < SECTION_KINDS && strcmp(section_kinds[i].name, kind) != 0)
+        i++;
+    if (i == SECTION_KINDS)
+        return unknown_section(reader, kind), false;
+    if (section_kinds[i].named && !name)
+        return refuse(reader, "[%s] needs a name: [%s NAME]", kind, kind), false;
+    if (!section_kinds[i].named && name)
+        return refuse(reader, "[%s] takes no name", kind), false;
+    if (strtok_r(NULL, " \t", &rest) || (name && !config_is_name(name)))
+        return refuse(reader, "the name of a %s is made of letters, digits, \"_\", \"-\" and \".\"", kind), false;
+    same = same_section(reader, section_kinds[i].kind, name ? name : "");
+    if (same && same->place.source == reader->source)
+        return refuse(reader, "section [%s%s%s] again; first on line %u", kind, name ? " " : "", name ? name : "",
+                      same->place.line), false;
+    if (same)
+        return refuse(reader, "section [%s %s] again; first at %s:%u", kind, name, same->place.source->file,
+                      same->place.line), false;
+
+    section = config_arena_alloc(files->arena, sizeof(*section));
+    if (!section)
+        return false;
+    section->kind = section_kinds[i].kind;
+    section->name = name ? config_arena_copy(files->arena, name, strlen(name)) : "";
+    section->place = (struct config_place){reader->source, reader->line};
+    if (!section->name)
+        return false;
+    if (files->raw->last_section)
+        files->raw->last_section->next = section;
+    else
+        files->raw->sections = section;
+    files->raw->last_section = section;
+    remember_section(reader, section);
+    reader->section = section;
+    return true;
+}
+
+static bool take_header(struct reader *reader, const char *line)
+{
+    char text[SECTION_BYTES_MAX + 1];
+    const char *end = strchr(line, ']');
+    const char *after = end ? end + 1 + strspn(end + 1, " \t") : NULL;
+    bool good = false;
+
+    reader->section = NULL;
+    if (!end) {
+        refuse(reader, "no \"]\" at the end of the section name");
+    } else if (*after != '\0' && (*after != ';' || after == end + 1)) {
+        refuse(reader, "something after the \"]\" of a section (keys go on lines of their own)");
+    } else if (end - line - 1 > SECTION_BYTES_MAX) {
+        refuse(reader, "section name of %td bytes; at most %d fit between the brackets", end - line - 1, SECTION_BYTES_MAX);
+    } else {
+        memcpy(text, line + 1, (size_t)(end - line - 1));
+        text[end - line - 1] = '\0';
+        good = open_section(reader, text);
+    }
+    reader->skipping = !good;
+    if (!good)
+        reader->files->raw->header_refused = true;
+    return good;
+}
+
+static bool check_key_shape(struct reader *reader, const char *line)
+{
+    size_t n = strcspn(line, "=:;");
+    int name_bytes = (int)n;
+    while (name_bytes > 0 && isspace((unsigned char)line[name_bytes - 1]))
+        name_bytes--;
+    if (line[n] == ':')
+        refuse(reader, "\":\" after \"%.*s\"; write \"key = value\"", name_bytes, line);
+    else if (line[n] != '=')
+        refuse(reader, "not a [section], a \"key = value\" or a comment (which begins with \";\")");
+    else if (name_bytes == 0)
+        refuse(reader, "no key before the \"=\"");
+    else if (!reader->section && !reader->skipping)
+        refuse(reader, "key \"%.*s\" before the first [section]", name_bytes, line);
+    else
+        return reader->section != NULL;
+    return false;
+}
+
+/* Whether inih shall see the line: not empty, not a comment, and of a shape that it and we understand alike. */
+static bool check_line(struct reader *reader, const char *line, size_t n)
+{
+    if (n == 0 || *line == ';' || *line == '#')
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (((unsigned char)line[i] < 0x20 && line[i] != '\t') || line[i] == 0x7f) {
+            refuse(reader, "control character 0x%02x in the line", (unsigned char)line[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The bytes of a line without the comment at its end: it takes no part in the limit. As inih sees it: a ";" after a blank. */
+static size_t without_comment(const char *line, size_t n)
+{
+    const char *bracket = *line == '[' ? memchr(line, ']', n) : NULL;
+
+    for (size_t i = bracket ? (size_t)(bracket - line) + 1 : 1; i < n; i++) {
+        if (line[i] == ';' && isspace((unsigned char)line[i - 1])) {
+            n = i;
+            while (n > 0 && isspace((unsigned char)line[n - 1]))
+                n--;
+        }
+    }
+    return n;
+}
+
+static bool check_length(struct reader *reader, const char *line, size_t n, size_t limit)
+{
+    if (n <= limit)
+        return true;
+    refuse(reader, "line of %zu bytes; at most %zu are allowed", n, limit);
+    if (*line == '[') { /* what follows does not belong to the section before */
+        reader->section = NULL;
+        reader->skipping = reader->files->raw->header_refused = true;
+    }
+    return false;
+}
+
+/* The reader given to inih (fgets-like): one line of the text per call, an empty one in place of a line that was refused. */
+static char *next_line(char *out, int size, void *stream)
+{
+    struct reader *reader = stream;
+    const char *start = reader->at, *newline;
+    size_t n, limit = (size_t)size - 3; /* as its header says of ini_max_line */
+
+    if (start == reader->end)
+        return NULL;
+    newline = memchr(start, '\n', (size_t)(reader->end - start));
+    n = (size_t)((newline ? newline : reader->end) - start);
+    reader->at = newline ? newline + 1 : reader->end;
+    reader->line++;
+    if (memchr(start, '\0', n)) {
+        refuse(reader, "a NUL byte: this is not a text file");
+        reader->at = reader->end; /* one such error says it all */
+        n = 0;
+    }
+    while (n > 0 && isspace((unsigned char)start[n - 1]))
+        n--;
+    while (n > 0 && isspace((unsigned char)*start))
+        start++, n--;
+
+    *out = '\0';
+    if (!check_line(reader, start, n))
+        return out;
+    n = without_comment(start, n);
+    if (!check_length(reader, start, n, limit))
+        return out;
+    memcpy(out, start, n);
+    out[n] = '\0';
+    if (*out == '[' ? !take_header(reader, out) : !check_key_shape(reader, out))
+        *out = '\0';
+    return out;
+}
+
+/* The handler given to inih, called during the turn of the line that next_line() gave last. */
+static int take_key(void *user, const char *section_text, const char *name, const char *value)
+{
+    struct reader *reader = user;
+    struct config_files *files = reader->files;
+    struct config_raw_section *section = reader->section;
+    struct config_place place = {reader->source, reader->line};
+    struct config_raw_key *key;
+    (void)section_text; /* cut and untrimmed; `section` is the same, whole */
+
+    key = config_arena_alloc(files->arena, sizeof(*key));
+    if (!key)
+        return 1;
+    key->name = config_arena_copy(files->arena, name, strlen(name));
+    key->value = config_expand(files, &place, value);
+    key->place = place;
+    if (!key->name)
+        return 1;
+    key->refused = !key->value;
+    if (!key->value)
+        key->value = "";
+    if (section->last_key)
+        section->last_key->next = key;
+    else
+        section->keys = key;
+    section->last_key = key;
+    if (!key->refused && section->kind == CONFIG_IN_GLOBAL && strcmp(name, "include") == 0)
+        config_include(files, &place, key->value);
+    return 1;
+}
+
+void config_parse_text(struct config_files *files, const struct config_source *source, const char *text, size_t bytes)
+{
+    struct reader reader = {.files = files, .source = source, .at = text, .end = text + bytes};
+    int result;
+
+    if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        reader.at += 3;
+    result = ini_parse_stream(next_line, &reader, take_key, &reader);
+    if (result > 0) { /* a line got past the checks above that inih does not like; inih numbers lines as we do */
+        reader.line = (unsigned)result;
+        refuse(&reader, "not understood");
+    } else if (result < 0) {
+        files->arena->failed = true;
+    }
+}

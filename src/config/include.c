@@ -1,0 +1,289 @@
+/* config/include.c: opens configuration files, follows `include`, resolves escapes and ${NAME}. Whoever loads runs it. */
+#include "config/include.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/pattern.h"
+
+/* A file that is being or was read: one file twice would only repeat every name in it. */
+struct config_open_file {
+    struct config_open_file *next;
+    struct config_source source;
+    struct config_place included; /* where; source NULL for the first file */
+    dev_t device;
+    ino_t inode;
+    bool open;                    /* being read: meeting it again is a circle */
+};
+
+/* Reads all of `fd` into `*text` (malloc'ed, the caller frees). Returns its size, or a negative errno; -EFBIG: over the limit. */
+static ssize_t read_all(int fd, char **text)
+{
+    size_t used = 0, room = 0;
+    char *buffer = NULL;
+    ssize_t n;
+
+    do {
+        if (used == room) {
+            room = room == 0 ? 65536 : room * 2;
+            char *grown = realloc(buffer, room);
+            if (!grown) {
+                free(buffer);
+                return -ENOMEM;
+            }
+            buffer = grown;
+        }
+        n = read(fd, buffer + used, room - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n > 0)
+            used += (size_t)n;
+        if (n < 0 || used > CONFIG_FILE_BYTES_MAX) {
+            n = n < 0 ? -errno : -EFBIG;
+            free(buffer);
+            return n;
+        }
+    } while (n != 0);
+    *text = buffer;
+    return (ssize_t)used;
+}
+
+static const char *reason(int error)
+{
+    return error == EFBIG ? "larger than 16 MiB" : strerror(error);
+}
+
+static bool already_seen(struct config_files *files, const struct config_open_file *file, const struct config_place *place)
+{
+    for (const struct config_open_file *f = files->seen; f; f = f->next) {
+        if (f->device != file->device || f->inode != file->inode)
+            continue;
+        if (f->open)
+            config_errors_add(files->errors, place, "include \"%s\": the file includes itself", file->source.file);
+        else
+            config_errors_add(files->errors, place, "include \"%s\": already included at %s:%u", file->source.file,
+                              f->included.source->file, f->included.line);
+        return true;
+    }
+    return false;
+}
+
+/* Reads and parses one file. `place` is where it is included, NULL for the first. False: could not be read, reported. */
+static bool read_file(struct config_files *files, const char *path, const struct config_place *place)
+{
+    struct config_open_file *file = config_arena_alloc(files->arena, sizeof(*file));
+    struct stat status;
+    char *text = NULL;
+    ssize_t bytes = 0;
+    int fd, error = 0;
+
+    if (!file)
+        return false;
+    file->source = (struct config_source){.file = path, .order = files->count++};
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        error = errno;
+    } else if (S_ISREG(status.st_mode)) {
+        file->device = status.st_dev;
+        file->inode = status.st_ino;
+        if (already_seen(files, file, place)) {
+            close(fd);
+            return false;
+        }
+    }
+    if (error == 0)
+        bytes = read_all(fd, &text);
+    if (bytes < 0)
+        error = (int)-bytes;
+    if (fd >= 0)
+        close(fd);
+    if (error != 0) {
+        if (place)
+            config_errors_add(files->errors, place, "include \"%s\": %s", path, reason(error));
+        else
+            config_errors_add(files->errors, &(struct config_place){&file->source, 0}, "cannot be read: %s%s", reason(error),
+                              error == ENOENT ? " (another file is named with -c FILE)" : "");
+        return false;
+    }
+    if (bytes == 0 && !place)
+        config_errors_add(files->errors, &(struct config_place){&file->source, 0}, "is empty");
+    if (place)
+        file->included = *place;
+    file->next = files->seen;
+    files->seen = file;
+    file->open = true;
+    config_parse_text(files, &file->source, text, (size_t)bytes);
+    file->open = false;
+    free(text);
+    return bytes > 0 || place;
+}
+
+/* The path as seen from the folder of the including file. With `pattern`, that folder is protected from being taken for one. */
+static char *resolve(struct config_files *files, const struct config_source *from, const char *path, bool pattern)
+{
+    const char *slash = strrchr(from->file, '/');
+    size_t folder_bytes = *path == '/' || !slash ? 0 : (size_t)(slash - from->file) + 1;
+    char *resolved = config_arena_alloc(files->arena, 2 * folder_bytes + strlen(path) + 1);
+    size_t n = 0;
+
+    if (!resolved)
+        return NULL;
+    for (size_t i = 0; i < folder_bytes; i++) {
+        if (pattern && strchr("*?[\\", from->file[i]))
+            resolved[n++] = '\\';
+        resolved[n++] = from->file[i];
+    }
+    memcpy(resolved + n, path, strlen(path));
+    return resolved;
+}
+
+/* An empty folder of snippets is fine; one that does not exist or cannot be read is not. */
+static void include_matches(struct config_files *files, const struct config_place *place, const char *pattern)
+{
+    char *resolved = resolve(files, place->source, pattern, true);
+    struct config_matches matches = {.unread_path = ""};
+    int result;
+
+    if (!resolved)
+        return;
+    result = config_pattern_match(resolved, &matches);
+    if (result == -ENOMEM)
+        files->arena->failed = true;
+    else if (result == -ENOENT)
+        config_errors_add(files->errors, place, "include \"%s\": no such folder", pattern);
+    else if (result < 0)
+        config_errors_add(files->errors, place, "include \"%s\": %s: %s", pattern, matches.unread_path, strerror(-result));
+    for (size_t i = 0; i < matches.found.gl_pathc; i++) {
+        const char *path = config_arena_copy(files->arena, matches.found.gl_pathv[i], strlen(matches.found.gl_pathv[i]));
+        if (path)
+            read_file(files, path, place);
+    }
+    config_matches_free(&matches);
+}
+
+void config_include(struct config_files *files, const struct config_place *place, const char *pattern)
+{
+    if (files->from_memory) {
+        config_errors_add(files->errors, place, "include is not possible in a text that is not a file");
+        return;
+    }
+    if (files->depth == CONFIG_INCLUDE_DEPTH_MAX) {
+        config_errors_add(files->errors, place, "include \"%s\": more than %d files deep", pattern, CONFIG_INCLUDE_DEPTH_MAX);
+        return;
+    }
+    files->depth++;
+    if (strpbrk(pattern, "*?[")) {
+        include_matches(files, place, pattern);
+    } else {
+        const char *path = resolve(files, place->source, pattern, false);
+        if (path)
+            read_file(files, path, place);
+    }
+    files->depth--;
+}
+
+/* The value of the variable at `*at` (just after "${"), which is moved past the "}". NULL: reported. */
+static const char *variable(struct config_files *files, const struct config_place *place, const char **at)
+{
+    const char *start = *at, *value;
+    char name[128];
+    size_t n = 0;
+
+    while (isalnum((unsigned char)start[n]) || start[n] == '_')
+        n++;
+    if (start[n] != '}' || n == 0 || n >= sizeof(name)) {
+        config_errors_add(files->errors, place, "\"${\" without NAME and \"}\" (write \\${ for the characters themselves)");
+        return NULL;
+    }
+    memcpy(name, start, n);
+    name[n] = '\0';
+    *at = start + n + 1;
+    value = getenv(name);
+    if (!value) {
+        config_errors_add(files->errors, place, "${%s} is not set in the environment", name);
+        return NULL;
+    }
+    for (const char *c = value; *c; c++) {
+        if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f) {
+            config_errors_add(files->errors, place, "${%s} holds the control character 0x%02x", name, (unsigned char)*c);
+            return NULL;
+        }
+    }
+    return value;
+}
+
+/* One pass: what a variable holds is taken as it is, escapes and further ${} in it included. Counts when `out` is NULL, writes otherwise.
+ * False: refused. */
+static bool expand(struct config_files *files, const struct config_place *place, const char *in, char *out, size_t *bytes)
+{
+    size_t n = 0;
+    while (*in) {
+        const char *piece = in;
+        size_t piece_bytes = 1;
+        if (*in == '\\') {
+            if (in[1] == '\0' || !strchr(";\\$", in[1])) {
+                config_errors_add(files->errors, place, "\"\\%.1s\" is not an escape; there are \\; \\\\ and \\$", in + 1);
+                return false;
+            }
+            piece = in + 1;
+            in += 2;
+        } else if (in[0] == '$' && in[1] == '{') {
+            in += 2;
+            piece = variable(files, place, &in);
+            if (!piece)
+                return false;
+            piece_bytes = strlen(piece);
+        } else {
+            in++;
+        }
+        if (out)
+            memcpy(out + n, piece, piece_bytes);
+        n += piece_bytes;
+    }
+    *bytes = n;
+    return true;
+}
+
+const char *config_expand(struct config_files *files, const struct config_place *place, const char *value)
+{
+    size_t bytes;
+    char *out;
+
+    if (!expand(files, place, value, NULL, &bytes))
+        return NULL;
+    if (bytes == 0) {
+        config_errors_add(files->errors, place, "no value after the \"=\"");
+        return NULL;
+    }
+    out = config_arena_alloc(files->arena, bytes + 1);
+    if (out)
+        expand(files, place, value, out, &bytes);
+    return out;
+}
+
+bool config_file_read(struct config_raw *raw, const struct config_input *input, struct config_arena *arena,
+                      struct config_errors *errors)
+{
+    struct config_files files = {.raw = raw, .arena = arena, .errors = errors, .from_memory = input->text != NULL};
+    struct config_source *source;
+    const char *name = config_arena_copy(arena, input->name, strlen(input->name));
+
+    if (!name)
+        return false;
+    if (!files.from_memory)
+        return read_file(&files, name, NULL);
+    source = config_arena_alloc(arena, sizeof(*source));
+    if (!source)
+        return false;
+    source->file = name;
+    if (input->bytes == 0)
+        config_errors_add(errors, &(struct config_place){source, 0}, "is empty");
+    else
+        config_parse_text(&files, source, input->text, input->bytes);
+    return input->bytes > 0;
+}

@@ -1,0 +1,55 @@
+/* config/load.c: from a file to a configuration, and its end. Whoever loads runs it; the configuration owns all it points to. */
+#include "config/load.h"
+
+#include <stdlib.h>
+
+#include "config/build.h"
+
+struct loaded {
+    struct config config; /* first: config_free() finds the whole by it */
+    struct config_arena arena;
+};
+
+static struct config *load(const struct config_input *input, struct config_errors *errors)
+{
+    struct config_source whole = {.file = input->name};
+    const struct config_place place = {.source = &whole};
+    struct config_raw raw = {0};
+    struct loaded *loaded = calloc(1, sizeof(*loaded));
+
+    if (!loaded) {
+        config_errors_add(errors, &place, "out of memory");
+        return NULL;
+    }
+    if (config_file_read(&raw, input, &loaded->arena, errors)) {
+        config_build(&loaded->config, &raw, &loaded->arena, errors);
+        if (loaded->config.listener_count == 0 && !raw.header_refused)
+            config_errors_add(errors, &place, "no [listener NAME] section: there is nothing to do");
+    }
+    if (loaded->arena.failed)
+        config_errors_add(errors, &place, "out of memory");
+    config_errors_sort(errors);
+    if (config_errors_count(errors) == 0)
+        return &loaded->config;
+    config_free(&loaded->config);
+    return NULL;
+}
+
+struct config *config_load(const char *path, struct config_errors *errors)
+{
+    return load(&(struct config_input){.name = path}, errors);
+}
+
+struct config *config_load_text(const char *name, const char *text, size_t bytes, struct config_errors *errors)
+{
+    return load(&(struct config_input){.name = name, .text = text, .bytes = bytes}, errors);
+}
+
+void config_free(struct config *config)
+{
+    struct loaded *loaded = (struct loaded *)config;
+    if (!loaded)
+        return;
+    config_arena_free(&loaded->arena);
+    free(loaded);
+}

@@ -1,0 +1,379 @@
+/* control/control.c: the main thread of `penstock run`. Owns, in the order in which they start and against which they stop: the log, the listening sockets, the
+ * table, the health thread and the workers. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "control/control.h"
+#include "control/resources.h"
+#include "control/sockets.h"
+#include "health/health.h"
+#include "log/log.h"
+#include "select/selector.h"
+#include "table/counters.h"
+#include "table/epoch.h"
+#include "table/limit.h"
+#include "table/table.h"
+#include "worker/worker.h"
+
+#define STOP_REPEAT_NS ((uint64_t)1000000000)
+
+struct control {
+    const struct config *config;
+    int signal_fd, ended_fd;
+    struct sockets sockets;
+    struct resources resources;
+    struct io_choice engine;
+    struct limit connections, *listener_connections;
+    struct epoch *epoch;
+    struct counters *counters;
+    struct table *table;
+    struct mailbox *mailboxes;
+    struct health *health;
+    struct worker_shared shared;
+    struct worker **workers;
+    unsigned started, ended;   /* workers */
+};
+
+/* ---- start ---- */
+
+/* Signals come through a descriptor; every thread inherits the mask. SIGPIPE is raised by splice(2) and never wanted. */
+static int start_signals(struct control *control)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR2);
+    (void)sigaddset(&set, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* to the end of the process: a late one must not change its exit status */
+    (void)sigdelset(&set, SIGPIPE);
+    (void)signal(SIGPIPE, SIG_IGN);
+    control->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    control->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (control->signal_fd >= 0 && control->ended_fd >= 0)
+        return 0;
+    log_error("cannot watch for signals: %s%s", strerror(errno), errno == EMFILE ? "; raise the limit on open files (ulimit -n, LimitNOFILE=)" : "");
+    return -1;
+}
+
+static int start_engine(struct control *control)
+{
+    int wanted = control->config->engine == CONFIG_ENGINE_IO_URING ? (int)IO_URING : control->config->engine == CONFIG_ENGINE_EPOLL ? (int)IO_EPOLL : -1;
+
+    if (io_choose(wanted, &control->engine) == 0)
+        return 0;
+    log_error("engine = io_uring: %s; allow it, or set engine = auto or epoll", control->engine.reason);
+    return -1;
+}
+
+static const char *log_advice(int error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+        return "; make its folder first";
+    case EISDIR:
+        return "; name a file in this folder";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return "; the user that penstock runs as must be able to write there";
+    case EMFILE:
+        return "; raise the limit on open files (ulimit -n, LimitNOFILE=)";
+    default:
+        return "";
+    }
+}
+
+static int start_log(const struct config *config)
+{
+    struct log_options options = {.path = config->log, .level = (enum log_level)config->log_level, .access_path = config->access_log};
+    const char *failed_path = NULL;
+    int result = log_start(&options, &failed_path);
+
+    if (result == 0)
+        return 0;
+    if (failed_path)
+        log_error("%s = %s: cannot be written: %s%s", failed_path == config->access_log ? "access_log" : "log", failed_path, strerror(-result),
+                  log_advice(-result));
+    else
+        log_error("cannot start the log thread: %s%s", strerror(-result), log_advice(-result));
+    return -1;
+}
+
+/* What all workers share. */
+static int start_table(struct control *control)
+{
+    const struct config *config = control->config;
+
+    control->epoch = epoch_new(config->workers);
+    control->counters = counters_new(config->workers);
+    control->listener_connections = aligned_alloc(_Alignof(struct limit), config->listener_count * sizeof(struct limit));
+    control->mailboxes = worker_mailboxes_new(config->workers);
+    control->workers = calloc(config->workers, sizeof(*control->workers));
+    if (control->epoch)
+        control->table = table_new(config, control->epoch, selector_prepare);
+    if (!control->table || !control->counters || !control->listener_connections || !control->mailboxes || !control->workers)
+        goto fail;
+    limit_init(&control->connections, control->resources.connections);
+    for (size_t i = 0; i < config->listener_count; i++)
+        limit_init(&control->listener_connections[i], config->listeners[i].max_connections ? config->listeners[i].max_connections : UINT32_MAX);
+    control->shared = (struct worker_shared){
+        .config = config,
+        .engine = &control->engine,
+        .table = control->table,
+        .epoch = control->epoch,
+        .counters = control->counters,
+        .mailboxes = control->mailboxes,
+        .connections = &control->connections,
+        .listener_connections = control->listener_connections,
+        .workers = config->workers,
+        .sessions_max = control->resources.connections,
+        .pipes_max = control->resources.pipes / config->workers, /* at least one: resources_plan() */
+        .outgoing_port_min = resources_outgoing_port_min(),
+        .ended_fd = control->ended_fd,
+    };
+    return 0;
+
+fail:
+    log_error("out of memory or descriptors while starting; raise the limits (ulimit -n, LimitNOFILE=, MemoryMax=), or set fewer workers or max_connections");
+    return -1;
+}
+
+static int start_health(struct control *control)
+{
+    int error;
+
+    control->health = health_start(control->config, control->table, &error);
+    if (control->health)
+        return 0;
+    log_error("cannot start the health thread: %s; raise the limits on threads and memory (ulimit -u, TasksMax=, MemoryMax=)", strerror(-error));
+    return -1;
+}
+
+/* The CPU of a worker: as configured; or, with `auto`, one each while there are enough. */
+static int worker_cpu(const struct config *config, unsigned worker)
+{
+    cpu_set_t allowed;
+    unsigned seen = 0;
+
+    if (config->affinity == CONFIG_AFFINITY_LIST)
+        return config->affinity_cpus[worker % config->affinity_count];
+    if (config->affinity == CONFIG_AFFINITY_OFF || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+        return -1;
+    if (config->workers != (unsigned)CPU_COUNT(&allowed)) /* the scheduler spreads fewer, or more, better than a guess does */
+        return -1;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET((size_t)cpu, &allowed) && seen++ == worker)
+            return cpu;
+    }
+    return -1;
+}
+
+static int start_workers(struct control *control)
+{
+    size_t count = sockets_per_worker(&control->sockets);
+    struct worker_socket *sockets = calloc(count ? count : 1, sizeof(*sockets));
+    int error = -ENOMEM;
+
+    for (unsigned i = 0; sockets && i < control->config->workers; i++) {
+        struct worker_options options = {.shared = &control->shared, .index = i, .cpu = worker_cpu(control->config, i), .sockets = sockets, .socket_count = count};
+
+        sockets_take(&control->sockets, sockets);
+        control->workers[i] = worker_start(&options, &error);
+        if (!control->workers[i])
+            break;
+        control->started++;
+    }
+    free(sockets);
+    if (control->started == control->config->workers)
+        return 0;
+    log_error("cannot start worker %u: %s; raise the limits on threads, memory and open files (ulimit -u -l -n; TasksMax=, LimitMEMLOCK=, LimitNOFILE=), or set "
+              "fewer workers", control->started, strerror(-error));
+    return -1;
+}
+
+/* Everything that can be refused comes before anything that others could notice. */
+static int start(struct control *control)
+{
+    const struct config *config = control->config;
+    struct identity identity;
+
+    if (resources_plan(&control->resources, config, sockets_planned(config)) < 0 || start_signals(control) < 0 || resources_cpus(config) < 0 ||
+        resources_identity(&identity, config) < 0)
+        return -1;
+    if (sockets_open(&control->sockets, config) < 0)
+        return -1;
+    /* Only when one is configured: a folder with the set-group-ID bit has chosen the group otherwise. */
+    if ((config->user || config->group) && sockets_give(&control->sockets, identity.user, identity.group) < 0)
+        return -1;
+    if (resources_become(&identity, config) < 0)
+        return -1;
+    /* From here on as the user that it stays: what a ring or a log file is refused to, it is refused now. */
+    if (start_engine(control) < 0 || start_log(config) < 0 || start_table(control) < 0 || start_health(control) < 0 || start_workers(control) < 0)
+        return -1;
+    if (sockets_listen(&control->sockets, config) < 0)
+        return -1;
+    for (unsigned i = 0; i < control->started; i++)
+        worker_accept(control->workers[i]);
+    return 0;
+}
+
+static void announce(const struct control *control)
+{
+    const struct config *config = control->config;
+
+    log_info("engine %s", control->engine.reason);
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        char first[ADDR_TEXT_BYTES], more[32] = "";
+
+        if (listener->bind_count > 1)
+            (void)snprintf(more, sizeof(more), " and %zu more", listener->bind_count - 1);
+        log_info("listener %s: %s%s, to pool %s with %zu backend%s", listener->name, addr_format(&listener->binds[0].addr, first, sizeof(first)), more,
+                 config->pools[listener->pool].name, config->pools[listener->pool].backend_count,
+                 config->pools[listener->pool].backend_count == 1 ? "" : "s");
+    }
+    log_info("ready: penstock %s, %u worker%s, at most %" PRIu32 " connections", PENSTOCK_VERSION, config->workers, config->workers == 1 ? "" : "s",
+             control->resources.connections);
+}
+
+/* ---- stop ---- */
+
+static void drain_workers(struct control *control)
+{
+    for (unsigned i = 0; i < control->started; i++)
+        worker_drain(control->workers[i]);
+}
+
+static void stop_workers(struct control *control)
+{
+    for (unsigned i = 0; i < control->started; i++)
+        worker_stop_now(control->workers[i]);
+}
+
+static uint32_t active_sessions(const struct control *control)
+{
+    uint32_t active = 0;
+
+    for (unsigned i = 0; i < control->started; i++)
+        active += counters_active(&control->counters[i]) & (COUNTERS_DRAINING - 1);
+    return active;
+}
+
+static void stop(struct control *control)
+{
+    health_stop(control->health);
+    for (unsigned i = 0; i < control->started; i++)
+        worker_join(control->workers[i]);
+    sockets_close(&control->sockets);
+    worker_mailboxes_free(control->mailboxes, control->config->workers);
+    table_free(control->table);
+    epoch_free(control->epoch);
+    counters_free(control->counters);
+    free(control->listener_connections);
+    free(control->workers);
+    log_stop();
+    if (control->signal_fd >= 0)
+        (void)close(control->signal_fd);
+    if (control->ended_fd >= 0)
+        (void)close(control->ended_fd);
+}
+
+/* ---- the loop ---- */
+
+/* The next signal, or 0. */
+static int take_signal(const struct control *control)
+{
+    struct signalfd_siginfo info;
+
+    return read(control->signal_fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+/* Signals that do not stop. */
+static void heed(int signal)
+{
+    if (signal == SIGUSR1)
+        log_reopen();
+    else if (signal == SIGHUP || signal == SIGUSR2)
+        log_warn("%s: this version cannot %s while it runs: nothing was done; restart it", sigabbrev_np(signal),
+                 signal == SIGHUP ? "read its configuration anew" : "be replaced");
+}
+
+static void count_ended(struct control *control)
+{
+    uint64_t ended;
+
+    if (read(control->ended_fd, &ended, sizeof(ended)) == sizeof(ended))
+        control->ended += (unsigned)ended;
+}
+
+/* Waits for a signal, the end of a worker, or the time in nanoseconds (0: no end). */
+static void wait_for_news(const struct control *control, uint64_t deadline_ns)
+{
+    struct pollfd fds[] = {{.fd = control->signal_fd, .events = POLLIN}, {.fd = control->ended_fd, .events = POLLIN}};
+    uint64_t now = clock_now_ns();
+    int timeout_ms = -1;
+
+    if (deadline_ns)
+        timeout_ms = now >= deadline_ns ? 0 : deadline_ns - now > (uint64_t)3600 * 1000000000 ? 3600000 : (int)((deadline_ns - now) / 1000000 + 1);
+    (void)poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms);
+}
+
+static void drain(struct control *control, int signal)
+{
+    uint64_t deadline = clock_now_ns() + (uint64_t)control->config->drain_timeout_ms * 1000000;
+    bool second;
+
+    log_info("%s: accepting stops; %" PRIu32 " connections have %u ms to end", sigabbrev_np(signal), active_sessions(control), control->config->drain_timeout_ms);
+    drain_workers(control);
+    while (control->ended < control->started) {
+        wait_for_news(control, deadline);
+        count_ended(control);
+        signal = take_signal(control);
+        heed(signal);
+        second = signal == SIGTERM || signal == SIGINT;
+        if (control->ended < control->started && (second || clock_now_ns() >= deadline)) {
+            log_warn("%s: closing %" PRIu32 " connections that have not ended", second ? "second signal" : "drain_timeout is over", active_sessions(control));
+            stop_workers(control);
+            deadline = clock_now_ns() + STOP_REPEAT_NS; /* and again, if that is not the end of it */
+        }
+    }
+    log_info("stopped");
+}
+
+int control_run(const struct config *config)
+{
+    struct control control = {.config = config, .signal_fd = -1, .ended_fd = -1};
+    int signal = 0;
+
+    if (start(&control) < 0) {
+        stop_workers(&control);
+        stop(&control);
+        return 1;
+    }
+    log_started();
+    announce(&control);
+    while (signal != SIGTERM && signal != SIGINT) {
+        wait_for_news(&control, 0);
+        signal = take_signal(&control);
+        heed(signal);
+    }
+    drain(&control, signal);
+    stop(&control);
+    return 0;
+}

@@ -1,0 +1,412 @@
+/* control/sockets.c: makes the listening sockets. Control's thread; owns them until a worker takes them.
+ *
+ * A second process can bind an address with SO_REUSEPORT without being told that another one serves it, if both are of the same user. So each address is
+ * first bound without that option: that fails when it is in use. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "control/sockets.h"
+#include "log/log.h"
+
+enum { RETRY_MS = 50 };
+#define BUSY_PATIENCE_NS ((uint64_t)2000000000)
+#define LOCK_PATIENCE_NS (2 * BUSY_PATIENCE_NS)
+#define LOCK_PATIENCE_MAX_NS ((uint64_t)60000000000)
+
+/* What is being bound, for error lines. */
+struct binding {
+    const struct config_listener *listener;
+    const struct config_bind *bind;
+};
+
+static void complain(const struct binding *binding, const char *doing, int error)
+{
+    char text[ADDR_TEXT_BYTES];
+    const char *advice = "";
+
+    (void)addr_format(&binding->bind->addr, text, sizeof(text));
+    switch (error) {
+    case EEXIST:
+        advice = "; a file that is no socket is in the way: move it away, or choose another path";
+        break;
+    case EBUSY:
+        advice = "; another listener has the same socket under another name: remove one of the two";
+        break;
+    case EADDRINUSE:
+        advice = "; another process serves this address: stop it, or choose another one";
+        break;
+    case EACCES:
+    case EPERM:
+        advice = addr_family(&binding->bind->addr) == AF_UNIX
+                     ? "; the directory must be writable for this user"
+                     : "; a port below 1024 needs root or CAP_NET_BIND_SERVICE, and `interface` may need CAP_NET_RAW";
+        break;
+    case EADDRNOTAVAIL:
+        advice = "; this machine has no such address";
+        break;
+    case EMFILE:
+        advice = "; raise the descriptor limit (ulimit -n, LimitNOFILE=) or bind fewer ports";
+        break;
+    case ENOENT:
+        advice = "; the directory does not exist";
+        break;
+    case ENODEV:
+        advice = "; there is no such network interface";
+        break;
+    default:
+        break;
+    }
+    log_error("%s:%u: listener %s: cannot %s %s: %s%s", binding->bind->file, binding->bind->line, binding->listener->name, doing, text, strerror(error), advice);
+}
+
+static int set_int(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Options that accepted sockets inherit, so that no call is needed for each client. */
+static int set_options(int fd, const struct binding *binding)
+{
+    const struct config_listener *listener = binding->listener;
+    bool unix_socket = addr_family(&binding->bind->addr) == AF_UNIX;
+    int result = 0;
+
+    if (listener->receive_buffer_bytes)
+        result = set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)listener->receive_buffer_bytes);
+    if (result == 0 && listener->send_buffer_bytes)
+        result = set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)listener->send_buffer_bytes);
+    if (result < 0 || unix_socket)
+        return result;
+    result = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (result == 0)
+        result = set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
+    if (result == 0 && listener->keepalive_ms) {
+        result = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        if (result == 0)
+            result = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)((listener->keepalive_ms + 999) / 1000));
+    }
+    if (result == 0 && listener->tcp_user_timeout_ms)
+        result = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)listener->tcp_user_timeout_ms);
+    if (result == 0 && listener->defer_accept)
+        result = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+    if (result == 0 && listener->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->interface, (socklen_t)strlen(listener->interface) + 1) < 0)
+        result = -errno;
+    return result;
+}
+
+/* A socket bound to the address. `shared`: with SO_REUSEPORT. A descriptor or a negative errno; `*doing` says what failed. */
+static int make_socket(const struct binding *binding, bool shared, const char **doing)
+{
+    const struct addr *addr = &binding->bind->addr;
+    int family = addr_family(addr), fd, result = 0;
+
+    *doing = "make a socket for";
+    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (family != AF_UNIX)
+        result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0 && family == AF_INET6)
+        result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (result == 0 && shared && family != AF_UNIX)
+        result = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (result == 0) {
+        *doing = "set the options of";
+        result = set_options(fd, binding);
+    }
+    if (result == 0) {
+        *doing = "bind";
+        result = bind(fd, &addr->sa, addr->length) < 0 ? -errno : 0;
+    }
+    if (result == 0)
+        return fd;
+    (void)close(fd);
+    return result;
+}
+
+/* A UNIX socket that is not abstract. */
+static bool has_file(const struct addr *addr)
+{
+    return addr_family(addr) == AF_UNIX && addr->un.sun_path[0] != '\0';
+}
+
+/* A file of a UNIX socket that has been bound here already, whatever its name was. */
+static bool is_ours(const struct sockets *sockets, const struct stat *file)
+{
+    struct stat status;
+
+    for (size_t i = 0; i < sockets->unix_count; i++) {
+        if (stat(sockets->unix_paths[i], &status) == 0 && status.st_dev == file->st_dev && status.st_ino == file->st_ino)
+            return true;
+    }
+    return false;
+}
+
+/* The file of a UNIX socket is there. What a killed process left behind, on which nobody listens any more, is removed: 0. Otherwise a negative errno that says
+ * what it is. Asked once only: a process that does serve it sees a client. */
+static int remove_stale(const struct sockets *sockets, const struct addr *addr)
+{
+    struct stat status;
+    int fd, error;
+
+    if (stat(addr->un.sun_path, &status) < 0) /* a dangling link, or gone by now */
+        return -EEXIST;
+    if (!S_ISSOCK(status.st_mode))
+        return -EEXIST;
+    if (is_ours(sockets, &status))
+        return -EBUSY;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    error = connect(fd, &addr->sa, addr->length) < 0 ? errno : 0;
+    (void)close(fd);
+    if (error != ECONNREFUSED)
+        return -EADDRINUSE;
+    return unlink(addr->un.sun_path) < 0 ? -errno : 0;
+}
+
+/* Whether the address is free: 0 or a negative errno. */
+static int probe_address(const struct sockets *sockets, const struct binding *binding, const char **doing)
+{
+    const struct addr *addr = &binding->bind->addr;
+    bool file = has_file(addr);
+    int fd = make_socket(binding, false, doing);
+
+    if (fd == -EADDRINUSE && file) {
+        int result = remove_stale(sockets, addr);
+
+        if (result < 0)
+            return result;
+        fd = make_socket(binding, false, doing);
+    }
+    if (fd < 0)
+        return fd;
+    (void)close(fd);
+    if (file)
+        (void)unlink(addr->un.sun_path);
+    return 0;
+}
+
+/* The lock is an abstract UNIX address, which goes with its process. */
+static const struct sockaddr_un lock_name = {.sun_family = AF_UNIX, .sun_path = "\0penstock-binding"};
+static const socklen_t lock_name_bytes = offsetof(struct sockaddr_un, sun_path) + sizeof("\0penstock-binding") - 1;
+
+/* Whether root or our own user holds the lock: a Penstock that takes its time, and not somebody who wants us not to start. */
+static bool held_by_us(void)
+{
+    struct ucred holder;
+    socklen_t length = sizeof(holder);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool ours = fd >= 0 && connect(fd, (const struct sockaddr *)&lock_name, lock_name_bytes) == 0 &&
+                getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &length) == 0 && (holder.uid == 0 || holder.uid == geteuid());
+
+    if (fd >= 0)
+        (void)close(fd);
+    return ours;
+}
+
+/* Between the trial of an address and listen() another Penstock could do the same, since a socket that is bound but does not listen yet is in nobody's way: only
+ * one at a time may start in a network namespace. A descriptor; -1: go on without, after a minute, or four seconds if it is not ours. */
+static int lock_binding(void)
+{
+    uint64_t began = clock_now_ns();
+    struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    while (fd >= 0 && bind(fd, (const struct sockaddr *)&lock_name, lock_name_bytes) < 0) {
+        int error = errno;
+        uint64_t waited = clock_now_ns() - began;
+
+        if (error != EADDRINUSE || waited > LOCK_PATIENCE_MAX_NS || (waited > LOCK_PATIENCE_NS && !held_by_us())) {
+            log_warn("starting without the lock @penstock-binding, which another process holds: %s", strerror(error));
+            (void)close(fd);
+            return -1;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    if (fd >= 0)
+        (void)listen(fd, SOMAXCONN); /* for held_by_us() */
+    return fd;
+}
+
+static void unlock_binding(struct sockets *sockets)
+{
+    if (sockets->lock >= 0)
+        (void)close(sockets->lock);
+    sockets->lock = -1;
+}
+
+static int remember_path(struct sockets *sockets, const struct addr *addr)
+{
+    char **paths;
+
+    if (!has_file(addr))
+        return 0;
+    paths = realloc(sockets->unix_paths, (sockets->unix_count + 1) * sizeof(*paths));
+    if (!paths)
+        return -ENOMEM;
+    sockets->unix_paths = paths;
+    paths[sockets->unix_count] = strdup(addr->un.sun_path);
+    if (!paths[sockets->unix_count])
+        return -ENOMEM;
+    sockets->unix_count++;
+    return 0;
+}
+
+/* One address: the next `workers` places of the list, one for each worker. */
+static int open_address(struct sockets *sockets, const struct config *config, const struct binding *binding, const char **doing)
+{
+    struct worker_socket *first = &sockets->all[sockets->count];
+    int result = probe_address(sockets, binding, doing);
+
+    for (unsigned worker = 0; worker < sockets->workers && result >= 0; worker++) {
+        if (addr_family(&binding->bind->addr) == AF_UNIX && worker > 0) { /* one socket, from which all workers accept */
+            *doing = "share";
+            result = fcntl(first->fd, F_DUPFD_CLOEXEC, 0);
+            result = result < 0 ? -errno : result;
+        } else {
+            result = make_socket(binding, true, doing);
+        }
+        if (result < 0)
+            break;
+        first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result};
+        sockets->count++;
+        if (worker == 0)
+            result = remember_path(sockets, &binding->bind->addr);
+    }
+    return result;
+}
+
+/* The machine has no IPv6, or has it switched off. */
+static bool family_missing(const struct config_bind *wanted)
+{
+    struct addr any = wanted->addr;
+    int fd = socket(addr_family(&any), SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+    if (fd < 0)
+        return errno == EAFNOSUPPORT;
+    addr_set_port(&any, 0);
+    error = bind(fd, &any.sa, any.length) < 0 ? errno : 0;
+    (void)close(fd);
+    return error == EADDRNOTAVAIL;
+}
+
+int sockets_listen(struct sockets *sockets, const struct config *config)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        const struct config_listener *listener = &config->listeners[sockets->all[i].listener];
+
+        if (listen(sockets->all[i].fd, listener->backlog) < 0) {
+            log_error("listener %s: cannot listen: %s%s", listener->name, strerror(errno),
+                      errno == EADDRINUSE ? "; another process has begun to serve its address: stop it, or choose another one" : "");
+            return -1;
+        }
+    }
+    unlock_binding(sockets);
+    return 0;
+}
+
+size_t sockets_planned(const struct config *config)
+{
+    size_t binds = 0;
+
+    for (size_t i = 0; i < config->listener_count; i++)
+        binds += config->listeners[i].bind_count;
+    return binds * config->workers;
+}
+
+/* One attempt. 0, or a negative errno: `failed` and `doing` say what with, and what is open stays so. */
+static int open_all(struct sockets *sockets, const struct config *config, struct binding *failed, const char **doing)
+{
+    *sockets = (struct sockets){.all = calloc(sockets_planned(config), sizeof(*sockets->all)), .workers = config->workers, .lock = -1};
+    if (!sockets->all)
+        return -ENOMEM;
+    sockets->lock = lock_binding();
+    for (size_t i = 0; i < config->listener_count; i++) {
+        for (size_t j = 0; j < config->listeners[i].bind_count; j++) {
+            int result;
+
+            *failed = (struct binding){.listener = &config->listeners[i], .bind = &config->listeners[i].binds[j]};
+            if (failed->bind->optional && family_missing(failed->bind))
+                continue;
+            result = open_address(sockets, config, failed, doing);
+            if (result < 0)
+                return result;
+        }
+    }
+    return 0;
+}
+
+/* An address in use is waited for without the lock, so that others can start meanwhile. */
+int sockets_open(struct sockets *sockets, const struct config *config)
+{
+    struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+    struct binding failed = {.listener = &config->listeners[0], .bind = &config->listeners[0].binds[0]};
+    const char *doing = "bind";
+    uint64_t deadline = 0;
+
+    for (;;) {
+        int result = open_all(sockets, config, &failed, &doing);
+
+        if (result == 0)
+            return 0;
+        sockets_close(sockets);
+        if (deadline == 0)
+            deadline = clock_now_ns() + BUSY_PATIENCE_NS;
+        /* The file of a UNIX socket does not go away by waiting. */
+        if (result != -EADDRINUSE || has_file(&failed.bind->addr) || clock_now_ns() > deadline) {
+            complain(&failed, doing, -result);
+            return -1;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+int sockets_give(const struct sockets *sockets, uid_t user, gid_t group)
+{
+    for (size_t i = 0; i < sockets->unix_count; i++) {
+        if (chown(sockets->unix_paths[i], user, group) < 0) {
+            log_error("cannot give %s to the user that penstock runs as: %s", sockets->unix_paths[i], strerror(errno));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+size_t sockets_per_worker(const struct sockets *sockets)
+{
+    return sockets->count / sockets->workers;
+}
+
+void sockets_take(struct sockets *sockets, struct worker_socket *taken)
+{
+    for (size_t i = 0; i < sockets_per_worker(sockets); i++)
+        taken[i] = sockets->all[i * sockets->workers + sockets->taken];
+    sockets->taken++; /* the worker's now */
+}
+
+void sockets_close(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        if (i % sockets->workers >= sockets->taken)
+            (void)close(sockets->all[i].fd);
+    }
+    for (size_t i = 0; i < sockets->unix_count; i++) {
+        if (unlink(sockets->unix_paths[i]) < 0 && errno != ENOENT)
+            log_warn("cannot remove %s: %s; remove it, or use a folder that `user` may write to", sockets->unix_paths[i], strerror(errno));
+        free(sockets->unix_paths[i]);
+    }
+    free(sockets->unix_paths);
+    free(sockets->all);
+    if (sockets->workers) /* it was opened */
+        unlock_binding(sockets);
+    *sockets = (struct sockets){.lock = -1};
+}

@@ -1,0 +1,72 @@
+/* due.c: a binary min-heap with positions, so that an item can leave from anywhere. Runs in the health thread. */
+#include "health/due.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int due_heap_init(struct due_heap *heap, size_t capacity)
+{
+    *heap = (struct due_heap){ .capacity = capacity };
+    heap->items = calloc(capacity + 1, sizeof(*heap->items));
+    return heap->items == NULL ? -ENOMEM : 0;
+}
+
+void due_heap_deinit(struct due_heap *heap)
+{
+    free(heap->items);
+    *heap = (struct due_heap){ 0 };
+}
+
+static void place(struct due_heap *heap, size_t position, struct due *due)
+{
+    heap->items[position] = due;
+    due->position = position;
+}
+
+static void sift_up(struct due_heap *heap, size_t position, struct due *due)
+{
+    for (; position > 1 && heap->items[position / 2]->at_ns > due->at_ns; position /= 2)
+        place(heap, position, heap->items[position / 2]);
+    place(heap, position, due);
+}
+
+static void sift_down(struct due_heap *heap, size_t position, struct due *due)
+{
+    for (size_t child; (child = 2 * position) <= heap->count; position = child) {
+        if (child < heap->count && heap->items[child + 1]->at_ns < heap->items[child]->at_ns)
+            child++;
+        if (heap->items[child]->at_ns >= due->at_ns)
+            break;
+        place(heap, position, heap->items[child]);
+    }
+    place(heap, position, due);
+}
+
+void due_add(struct due_heap *heap, struct due *due, uint64_t at_ns)
+{
+    assert(due->position == 0);
+    assert(heap->count < heap->capacity);
+    due->at_ns = at_ns;
+    sift_up(heap, ++heap->count, due);
+}
+
+void due_remove(struct due_heap *heap, struct due *due)
+{
+    size_t position = due->position;
+
+    assert(position > 0 && position <= heap->count && heap->items[position] == due);
+    due->position = 0;
+    struct due *last = heap->items[heap->count--];
+    if (last == due)
+        return;
+    if (position > 1 && heap->items[position / 2]->at_ns > last->at_ns)
+        sift_up(heap, position, last);
+    else
+        sift_down(heap, position, last);
+}
+
+struct due *due_first(const struct due_heap *heap)
+{
+    return heap->count > 0 ? heap->items[1] : NULL;
+}

@@ -1,0 +1,62 @@
+/* probe.c: what the kinds of probe share: where to probe, and what an errno means to an operator. Pure; runs in the
+ * health thread. */
+#include "health/probe.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void probe_address(struct addr *out, const struct config_pool *pool, const struct config_backend *backend)
+{
+    uint16_t port = backend->check_port;
+
+    if (port == 0)
+        port = pool->check_port;
+    if (port == 0)
+        port = addr_port(&backend->addr);
+    *out = pool->check_address_set ? pool->check_address : backend->addr;
+    if (port != 0)
+        addr_set_port(out, port);
+}
+
+enum probe_outcome probe_failed(struct probe_result *result, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(result->reason, sizeof result->reason, format, arguments);
+    va_end(arguments);
+    return result->outcome = PROBE_FAILED;
+}
+
+/* EAGAIN is two things to connect(2): the backlog of a UNIX socket is full, which is the backend's; or there is no
+ * local port left, which is ours. */
+enum probe_outcome probe_errno(struct probe_result *result, int error, const struct addr *addr)
+{
+    switch (error) {
+    case EAGAIN:
+        if (addr_family(addr) == AF_UNIX)
+            return probe_failed(result, "its queue of connections is full");
+        /* fall through */
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EADDRNOTAVAIL:
+        snprintf(result->reason, sizeof result->reason, "%s", strerror(error));
+        result->outcome = PROBE_NO_MEANS;
+        break;
+    case ENOENT:
+        return probe_failed(result, "no such socket file");
+    case EHOSTUNREACH:
+        return probe_failed(result, "host unreachable");
+    case ETIMEDOUT:
+        return probe_failed(result, "connection timed out");
+    default:
+        probe_failed(result, "%s", strerror(error));
+    }
+    result->reason[0] = (char)tolower((unsigned char)result->reason[0]);
+    return result->outcome;
+}

@@ -1,0 +1,237 @@
+/* io/kernel.c: direct system calls shared by the engines. Worker thread; owns nothing.
+ *
+ * Shutdown and splice are made here and not through the ring: io_uring sends both to a kernel worker thread without trying first. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/kernel.h"
+
+/* An option that the kernel refuses is not worth failing a connection for: the same ones were accepted on the listening sockets. */
+static void set_int(int fd, int level, int option, int value)
+{
+    (void)setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+void kernel_set_options(const struct kernel_setter *setter, int fd, int family, const struct io_socket_options *options)
+{
+    if (options->receive_buffer_bytes)
+        setter->set(setter, fd, SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes);
+    if (options->send_buffer_bytes)
+        setter->set(setter, fd, SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer_bytes);
+    setter->set(setter, fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
+    if (family == AF_UNIX)
+        return;
+    setter->set(setter, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (options->keepalive_ms) {
+        setter->set(setter, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        setter->set(setter, fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)((options->keepalive_ms + 999) / 1000));
+    }
+    if (options->tcp_user_timeout_ms)
+        setter->set(setter, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->tcp_user_timeout_ms);
+}
+
+static void set_at_once(const struct kernel_setter *setter, int fd, int level, int option, int value)
+{
+    (void)setter;
+    set_int(fd, level, option, value);
+}
+
+int kernel_socket(struct io *io, int family, const struct io_socket_options *options)
+{
+    static const struct kernel_setter at_once = {.set = set_at_once};
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    (void)io;
+    if (fd < 0)
+        return -errno;
+    kernel_set_options(&at_once, fd, family, options);
+    return fd;
+}
+
+int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
+{
+    (void)io;
+    for (;;) {
+        socklen_t length = sizeof(peer->un);
+        int fd;
+
+        peer->length = 0;
+        fd = accept4(listener->fd, &peer->sa, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            peer->length = length < sizeof(peer->un) ? length : (socklen_t)sizeof(peer->un);
+            if (peer->sa.sa_family == AF_UNIX) /* which inherits nothing from its listener */
+                set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+            return fd;
+        }
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+static void set_reset_on_close(int fd)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+void kernel_discard(struct io *io, int fd)
+{
+    (void)io;
+    set_reset_on_close(fd);
+    (void)close(fd);
+}
+
+void kernel_close(struct io_sock *sock)
+{
+    if (sock->reset)
+        set_reset_on_close(sock->fd);
+    (void)close(sock->fd);
+    sock->fd = -1;
+}
+
+ssize_t kernel_send(int fd, const uint8_t *data, uint32_t bytes)
+{
+    for (;;) {
+        ssize_t sent = send(fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (sent >= 0)
+            return sent;
+        switch (errno) {
+        case EINTR:
+            continue;
+        case EAGAIN:
+            return 0;
+        default:
+            return -errno;
+        }
+    }
+}
+
+/* A socket that is spliced must be O_NONBLOCK: the kernel looks at the file, not at SPLICE_F_NONBLOCK, which is for the pipe. All ours are. */
+static ssize_t splice_retry(int from, int to, size_t bytes)
+{
+    for (;;) {
+        ssize_t moved = splice(from, NULL, to, NULL, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+        if (moved >= 0)
+            return moved;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+ssize_t kernel_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes)
+{
+    ssize_t moved = splice_retry(sock->fd, pipe->fds[1], bytes);
+
+    (void)io;
+    if (moved > 0)
+        pipe->bytes += (uint32_t)moved;
+    return moved;
+}
+
+ssize_t kernel_splice_out(struct io *io, struct io_sock *sock, struct io_pipe *pipe)
+{
+    ssize_t moved = splice_retry(pipe->fds[0], sock->fd, pipe->bytes);
+
+    (void)io;
+    if (moved > 0)
+        pipe->bytes -= (uint32_t)moved;
+    return moved;
+}
+
+int kernel_shutdown(struct io *io, struct io_sock *sock)
+{
+    (void)io;
+    return shutdown(sock->fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+/* The first byte of TCP_INFO is the state. POLLHUP would not do: it also comes when both sides have sent FIN, with bytes still on their way. */
+static bool tcp_closed(int fd)
+{
+    uint8_t tcp_state = 0;
+    socklen_t length = sizeof(tcp_state);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp_state, &length) == 0 && tcp_state == TCP_CLOSE;
+}
+
+/* After a reset SIOCOUTQ stays at what it was. */
+uint32_t kernel_undelivered(struct io *io, struct io_sock *sock)
+{
+    int left = 0;
+
+    (void)io;
+    if (ioctl(sock->fd, SIOCOUTQ, &left) < 0 || left == 0 || tcp_closed(sock->fd))
+        return 0;
+    return (uint32_t)left;
+}
+
+int kernel_broken(struct io *io, struct io_sock *sock)
+{
+    struct pollfd pollfd = {.fd = sock->fd};
+    int error = 0;
+    socklen_t length = sizeof(error);
+
+    (void)io;
+    if (poll(&pollfd, 1, 0) <= 0 || !(pollfd.revents & POLLERR))
+        return 0;
+    return getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? errno : error;
+}
+
+bool kernel_hung_up(const struct io_sock *sock)
+{
+    struct pollfd pollfd = {.fd = sock->fd};
+
+    return poll(&pollfd, 1, 0) > 0 && pollfd.revents & POLLHUP;
+}
+
+bool kernel_met_itself(struct io *io, struct io_sock *sock)
+{
+    struct addr own = {.length = sizeof(own.un)}, peer = {.length = sizeof(peer.un)};
+
+    (void)io;
+    return getsockname(sock->fd, &own.sa, &own.length) == 0 && getpeername(sock->fd, &peer.sa, &peer.length) == 0 && own.sa.sa_family != AF_UNIX &&
+           addr_equal(&own, &peer);
+}
+
+void kernel_clear_event(struct io *io, struct io_sock *sock)
+{
+    uint64_t count;
+
+    (void)io;
+    while (read(sock->fd, &count, sizeof(count)) < 0 && errno == EINTR)
+        ;
+}
+
+int kernel_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes)
+{
+    int fds[2], capacity;
+
+    (void)io;
+    if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
+        return -errno;
+    /* Past pipe-user-pages-soft an ordinary user's pipes shrink and this call fails: what there really is gets read back. */
+    (void)fcntl(fds[1], F_SETPIPE_SZ, (int)bytes);
+    capacity = fcntl(fds[1], F_GETPIPE_SZ);
+    *pipe = (struct io_pipe){.fds = {fds[0], fds[1]}, .capacity = capacity > 0 ? (uint32_t)capacity : 0};
+    return 0;
+}
+
+void kernel_pipe_close(struct io *io, struct io_pipe *pipe)
+{
+    (void)io;
+    if (pipe->fds[0] < 0)
+        return;
+    (void)close(pipe->fds[0]);
+    (void)close(pipe->fds[1]);
+    *pipe = (struct io_pipe){.fds = {-1, -1}};
+}

@@ -1,0 +1,204 @@
+/* io/sim_conn.c: the two ends of a simulated connection: what the kernel does on our side of it, and what the peer does on the other. Test thread; owns nothing. */
+#include <errno.h>
+
+#include "io/sim.h"
+#include "io/sim_ops.h"
+
+/* ---- our end ---- */
+
+bool sim_readable(const struct sim_conn *conn)
+{
+    if (conn->listening)
+        return !list_empty(&conn->queue);
+    return conn->in.arrived > 0 || conn->in.fin_arrived || conn->over;
+}
+
+bool sim_writable(const struct sim_conn *conn)
+{
+    return conn->over || conn->unwanted || sim_stream_room(&conn->out) > conn->out.send_max / 3; /* sk_stream_is_writeable() */
+}
+
+static int take_error(struct sim_conn *conn)
+{
+    int error = conn->error;
+
+    conn->error = 0;
+    return error;
+}
+
+/* The next byte is the urgent one. */
+static bool at_mark(const struct sim_stream *stream)
+{
+    return stream->mark && stream->total - stream->arrived + 1 == stream->mark;
+}
+
+static uint32_t take_to_mark(struct sim_stream *stream, uint8_t *data, uint32_t bytes)
+{
+    uint64_t to_mark = stream->mark - 1 - (stream->total - stream->arrived);
+
+    if (!stream->mark)
+        return sim_stream_take(stream, data, bytes);
+    if (at_mark(stream))
+        stream->mark = 0;
+    else if (bytes > to_mark)
+        bytes = (uint32_t)to_mark;
+    return sim_stream_take(stream, data, bytes);
+}
+
+int64_t sim_receive(struct sim_conn *conn, uint8_t *data, uint32_t bytes)
+{
+    if (conn->in.arrived > 0) {
+        uint32_t got = take_to_mark(&conn->in, data, bytes);
+
+        sim_net_move(conn, &conn->in);
+        return got;
+    }
+    if (conn->in.fin_arrived)
+        return 0;
+    if (conn->error)
+        return -take_error(conn);
+    return conn->over ? 0 : -EAGAIN;
+}
+
+/* tcp_splice_read(): nothing to be had in front of the mark is told as if there were nothing behind it. */
+int64_t sim_splice(struct sim_conn *conn, uint8_t *data, uint32_t bytes)
+{
+    if (conn->in.arrived == 0 || !at_mark(&conn->in))
+        return sim_receive(conn, data, bytes);
+    if (conn->in.fin_arrived)
+        return 0;
+    if (conn->error)
+        return -take_error(conn);
+    return conn->over ? 0 : -EAGAIN;
+}
+
+int64_t sim_send(struct sim_conn *conn, const uint8_t *data, uint32_t bytes)
+{
+    uint32_t room = sim_stream_room(&conn->out);
+
+    if (conn->error && !conn->local) /* unix_stream_sendmsg() leaves it to others */
+        return -take_error(conn);
+    if (conn->over || conn->unwanted || conn->out.fin)
+        return -EPIPE;
+    if (bytes > room)
+        bytes = room;
+    if (bytes > 1 && sim_chance(conn->sim, conn->sim->options.chances.short_write))
+        bytes = 1 + sim_below(conn->sim, bytes);
+    if (bytes == 0)
+        return 0;
+    sim_stream_push(&conn->out, data, bytes);
+    sim_net_move(conn, &conn->out);
+    return bytes;
+}
+
+int sim_shutdown(struct sim_conn *conn)
+{
+    if (conn->over)
+        return -ENOTCONN;
+    if (conn->out.fin)
+        sim_fail(conn->sim, "FIN was sent twice");
+    conn->out.fin = true;
+    sim_net_move(conn, &conn->out);
+    return 0;
+}
+
+void sim_release(struct sim_conn *conn, bool reset)
+{
+    struct sim *sim = conn->sim;
+
+    conn->released = true;
+    conn->sock = NULL;
+    sim->conns_open--;
+    while (!list_empty(&conn->queue)) {
+        struct sim_conn *waiting = container_of(conn->queue.next, struct sim_conn, link);
+
+        list_remove(&waiting->link);
+        sim_net_reset_peer(waiting);
+    }
+    if (conn->listening || conn->over || !conn->established)
+        return;
+    if (reset || conn->in.arrived > 0) {
+        sim_net_reset_peer(conn);
+        return;
+    }
+    conn->out.fin = true;
+    sim_net_move(conn, &conn->out);
+    if (conn->in.length > 0 && !conn->in.moving.armed)
+        sim_arm(sim, &conn->in.moving, 0);
+}
+
+/* ---- the peer ---- */
+
+int64_t sim_peer_send(struct sim_conn *conn, const uint8_t *data, uint32_t bytes)
+{
+    uint32_t room = sim_stream_room(&conn->in);
+
+    if (conn->peer_reset)
+        return -ECONNRESET;
+    if (bytes > room)
+        bytes = room;
+    if (bytes == 0)
+        return 0;
+    sim_stream_push(&conn->in, data, bytes);
+    sim_net_move(conn, &conn->in);
+    return bytes;
+}
+
+void sim_peer_mark(struct sim_conn *conn)
+{
+    conn->in.mark = conn->in.total - conn->in.arrived + conn->in.length;
+}
+
+int64_t sim_peer_read(struct sim_conn *conn, uint8_t *data, uint32_t bytes)
+{
+    uint32_t got = sim_stream_take(&conn->out, data, bytes);
+
+    if (got > 0) {
+        sim_net_move(conn, &conn->out);
+        return got;
+    }
+    if (conn->out.fin_arrived)
+        return 0;
+    return conn->peer_reset ? -ECONNRESET : -EAGAIN;
+}
+
+void sim_peer_shutdown(struct sim_conn *conn)
+{
+    conn->in.fin = true;
+    sim_net_move(conn, &conn->in);
+}
+
+void sim_peer_stop_reading(struct sim_conn *conn)
+{
+    if (!conn->local)
+        sim_fail(conn->sim, "TCP does not tell that the peer has stopped reading");
+    conn->unwanted = true;
+    conn->out.arrived = 0; /* what is unread is lost */
+    conn->out.length = 0;
+}
+
+void sim_peer_close(struct sim_conn *conn)
+{
+    if (conn->peer_closed)
+        return;
+    conn->peer_closed = true;
+    if (conn->peer_reset)
+        return;
+    if (conn->out.arrived > 0) {
+        sim_net_reset_us(conn);
+        return;
+    }
+    if (!conn->in.fin)
+        sim_peer_shutdown(conn);
+    if (conn->out.length > 0 && !conn->out.moving.armed)
+        sim_arm(conn->sim, &conn->out.moving, 0);
+}
+
+void sim_peer_reset(struct sim_conn *conn)
+{
+    if (conn->peer_closed)
+        return;
+    conn->peer_closed = true;
+    if (!conn->peer_reset)
+        sim_net_reset_us(conn);
+}

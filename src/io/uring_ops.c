@@ -1,0 +1,171 @@
+/* io/uring_ops.c: what a worker asks of the ring. Worker thread; owns nothing.
+ *
+ * Receives, connects and polls are requests of the ring. A multishot receive is armed with a credit (`sqe->optlen`, Linux 6.17) after which the kernel ends it by
+ * itself. A large send is a direct send(2), whose result is known at once (uring_room.c); small ones are gathered (uring_gather.c). */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "io/kernel.h"
+#include "io/uring.h"
+
+/* Bit of io_sock.cancelled: an operation was not found. */
+enum { CANCEL_FAILED = 1u << 7 };
+
+/* Operations that end by themselves. */
+enum { ENDS_ITSELF = 1u << OP_ROOM | 1u << OP_GATHERED };
+
+/* A full submission queue is handed to the kernel first. It always takes it in the end: completions that are in its way move to our ring meanwhile. */
+struct io_uring_sqe *uring_next_sqe(struct uring *uring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+
+    while (!sqe) {
+        if (io_uring_submit(&uring->ring) < 0)
+            (void)io_uring_get_events(&uring->ring);
+        sqe = io_uring_get_sqe(&uring->ring);
+    }
+    return sqe;
+}
+
+struct io_uring_sqe *uring_sqe_for(struct uring *uring, struct io_sock *sock, int operation)
+{
+    assert(!(sock->in_flight & 1u << operation));
+    sock->in_flight |= (uint8_t)(1u << operation);
+    return uring_next_sqe(uring);
+}
+
+void uring_sqe_name(struct uring *uring, struct io_uring_sqe *sqe, const struct io_sock *sock, int operation)
+{
+    sqe->user_data = handles_key(&uring->handles, sock->slot, (uint8_t)operation);
+}
+
+int uring_open(struct io *io, struct io_sock *sock)
+{
+    int result = handles_add(&uring_of(io)->handles, sock);
+
+    if (result < 0)
+        kernel_close(sock);
+    return result;
+}
+
+/* close(2) cancels nothing. By user_data the kernel finds a request at once; by descriptor it walks through all that are armed in the ring, and thousands of
+ * sockets that close at once would take minutes. But a multishot receive can be missed by its user_data (seen on 6.11), so that is the last resort. */
+void uring_cancel(struct uring *uring, struct io_sock *sock)
+{
+    unsigned left = sock->in_flight & ~(1u << OP_CANCEL | ENDS_ITSELF | sock->cancelled);
+    struct io_uring_sqe *sqe;
+
+    if (!left || sock->in_flight & 1u << OP_CANCEL)
+        return;
+    sock->cancelled |= left & -left;
+    sqe = uring_sqe_for(uring, sock, OP_CANCEL);
+    io_uring_prep_cancel64(sqe, handles_key(&uring->handles, sock->slot, (uint8_t)__builtin_ctz(left)), 0);
+    uring_sqe_name(uring, sqe, sock, OP_CANCEL);
+}
+
+void uring_cancel_ended(struct uring *uring, struct io_sock *sock, int result)
+{
+    struct io_uring_sqe *sqe;
+
+    if (!(sock->in_flight & ~ENDS_ITSELF))
+        return;
+    if (result < 0 && sock->cancelled & CANCEL_FAILED) {
+        sqe = uring_sqe_for(uring, sock, OP_CANCEL);
+        io_uring_prep_cancel_fd(sqe, sock->fd, IORING_ASYNC_CANCEL_ALL);
+        uring_sqe_name(uring, sqe, sock, OP_CANCEL);
+        return;
+    }
+    if (result < 0) /* it has just ended, or was just being retried and is armed again by now: once more */
+        sock->cancelled = CANCEL_FAILED;
+    uring_cancel(uring, sock);
+}
+
+void uring_close(struct io *io, struct io_sock *sock)
+{
+    struct uring *uring = uring_of(io);
+
+    assert(!sock->closing);
+    sock->closing = true;
+    sock->cancelled = 0;
+    list_remove(&sock->link);
+    if (!sock->in_flight)
+        list_append(&uring->closed, &sock->link);
+    else
+        uring_cancel(uring, sock);
+}
+
+/* On a UNIX socket the kernel connects at once or not at all; through the ring, a full queue would keep a kernel thread trying. */
+static void connect_unix(struct uring *uring, struct io_sock *sock, const struct addr *addr)
+{
+    struct io_uring_sqe *sqe = uring_sqe_for(uring, sock, OP_CONNECT);
+
+    sock->credit = connect(sock->fd, &addr->sa, addr->length) < 0 ? (uint32_t)errno : 0; /* until it is told: nothing is received before */
+    io_uring_prep_nop(sqe);
+    uring_sqe_name(uring, sqe, sock, OP_CONNECT);
+}
+
+void uring_connect(struct io *io, struct io_sock *sock, const struct addr *addr)
+{
+    struct uring *uring = uring_of(io);
+    struct io_uring_sqe *sqe;
+
+    if (addr_family(addr) == AF_UNIX) {
+        connect_unix(uring, sock, addr);
+        return;
+    }
+    sock->credit = 0;
+    sqe = uring_sqe_for(uring, sock, OP_CONNECT);
+    io_uring_prep_connect(sqe, sock->fd, &addr->sa, addr->length);
+    uring_sqe_name(uring, sqe, sock, OP_CONNECT);
+}
+
+void uring_receive(struct io *io, struct io_sock *sock)
+{
+    struct uring *uring = uring_of(io);
+    struct io_uring_sqe *sqe = uring_sqe_for(uring, sock, OP_RECEIVE);
+
+    io_uring_prep_recv(sqe, sock->fd, NULL, 0, 0);
+    if (uring->multishot) {
+        sqe->ioprio |= IORING_RECV_MULTISHOT;
+        sqe->file_index = sock->credit; /* the kernel's optlen: bytes after which it ends the receive by itself */
+    }
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = URING_BUFFER_GROUP;
+    uring_sqe_name(uring, sqe, sock, OP_RECEIVE);
+}
+
+void uring_prepare_gathered(struct uring *uring, struct io_sock *sock)
+{
+    struct io_uring_sqe *sqe = uring_next_sqe(uring);
+
+    io_uring_prep_send(sqe, sock->fd, sock->send_data, sock->send_bytes, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    uring_sqe_name(uring, sqe, sock, OP_GATHERED);
+}
+
+void uring_poll(struct io *io, struct io_sock *sock, enum io_side side)
+{
+    struct uring *uring = uring_of(io);
+    struct io_uring_sqe *sqe;
+
+    if (side == IO_OUT) {
+        uring_wait_for_room(uring, sock);
+        return;
+    }
+    sqe = uring_sqe_for(uring, sock, OP_IN);
+    io_uring_prep_poll_add(sqe, sock->fd, POLLIN | POLLRDHUP);
+    uring_sqe_name(uring, sqe, sock, OP_IN);
+}
+
+ssize_t uring_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes)
+{
+    ssize_t moved = kernel_splice_in(io, sock, pipe, bytes);
+
+    /* The error of a reset is told once. A gathered send may have taken it, with its completion still unread in the ring: what looks like FIN is no end of the
+     * stream then. */
+    if (moved == 0 && sock->in_flight & 1u << OP_GATHERED && kernel_hung_up(sock))
+        return -ECONNRESET;
+    return moved;
+}

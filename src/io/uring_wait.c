@@ -1,0 +1,86 @@
+/* io/uring_wait.c: hands requests over and waits. Worker thread; owns nothing. */
+#include <errno.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "io/uring.h"
+
+/* io_uring_enter(2) with a time until which it waits for `events` and after which the first will do (min_wait_usec, Linux 6.12): liburing 2.3 has no call for
+ * it, and calls its field `pad`. `timeout_ms` -1: no end. Returns as the call does. */
+static int enter(struct uring *uring, uint32_t events, uint32_t min_wait_us, int64_t timeout_ms)
+{
+    struct io_uring_sq *queue = &uring->ring.sq;
+    struct __kernel_timespec span = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
+    struct io_uring_getevents_arg argument = {.sigmask_sz = _NSIG / 8, .pad = min_wait_us, .ts = timeout_ms < 0 ? 0 : (uint64_t)(uintptr_t)&span};
+    unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | (uring->registered ? IORING_ENTER_REGISTERED_RING : 0);
+
+    /* What was prepared becomes visible to the kernel, as in liburing's own submission. */
+    queue->sqe_head = queue->sqe_tail;
+    io_uring_smp_store_release(queue->ktail, queue->sqe_tail);
+    return io_uring_enter2((unsigned)uring->ring.enter_ring_fd, io_uring_sq_ready(&uring->ring), events, flags, (sigset_t *)(void *)&argument,
+                           sizeof(argument));
+}
+
+static bool anything(const struct uring *uring)
+{
+    return io_uring_cq_ready(&uring->ring) > 0 || *(volatile unsigned *)uring->ring.sq.kflags & IORING_SQ_TASKRUN;
+}
+
+/* Looks for events until the time is over, without entering the kernel: it leaves a flag when a completion waits for us to come in. */
+static void spin(struct uring *uring, uint64_t until_ns)
+{
+    while (!anything(uring) && clock_now_ns() < until_ns)
+        ;
+}
+
+static int sleep_or_look(struct uring *uring, uint64_t began_ns, int64_t timeout_ms)
+{
+    const struct io_pace *pace = &uring->io.pace;
+    int result;
+
+    if (timeout_ms == 0)
+        return io_uring_submit_and_get_events(&uring->ring);
+    if (pace->spin_us > 0) {
+        uint64_t until_ns = began_ns + (uint64_t)pace->spin_us * 1000;
+
+        result = io_uring_submit(&uring->ring);
+        if (result < 0)
+            return result;
+        spin(uring, until_ns);
+        uring->io.spun_ns = clock_now_ns() - began_ns;
+        if (anything(uring))
+            return io_uring_get_events(&uring->ring);
+    }
+    if (pace->gather_events > 1 && uring->min_wait)
+        return enter(uring, pace->gather_events, pace->gather_us, timeout_ms);
+    return enter(uring, 1, 0, timeout_ms);
+}
+
+int uring_wait(struct io *io, int64_t timeout_ms)
+{
+    struct uring *uring = uring_of(io);
+    uint64_t began_ns = clock_now_ns();
+    int result;
+
+    if (!list_empty(&uring->closed) || !list_empty(&uring->starving) || uring->hurried)
+        timeout_ms = 0;
+    uring->hurried = false;
+    io->spun_ns = 0;
+    uring_gather_prepare(uring);
+    result = sleep_or_look(uring, began_ns, timeout_ms);
+    uring_gather_submitted(uring);
+    io->now_ns = clock_now_ns();
+    io->waited_ns = io->now_ns - began_ns;
+    io->events = io_uring_cq_ready(&uring->ring);
+    if (uring->broken)
+        return -EPROTO;
+    switch (result) {
+    case -ETIME:
+    case -EINTR:
+    case -EAGAIN: /* no memory for a request just now: what is queued stays queued */
+    case -EBUSY:  /* completions must be reaped first */
+        return 0;
+    default:
+        return result < 0 ? result : 0;
+    }
+}

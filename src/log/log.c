@@ -1,0 +1,148 @@
+/* log.c: log lines from any thread: levels, formatting, and what happens to lines while no log thread runs.
+ *
+ * Four flags are shared by all threads, as C11 atomics (see src/log/thread.c):
+ *   level, access, starting   relaxed: a line that meets an old value is merely written or not.
+ *   running                   release by control once the thread is ready, acquire by whoever logs. */
+#include "log/log.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log/sink.h"
+#include "log/thread.h"
+
+const char *const log_level_names[] = { "error", "warn", "info", "debug" };
+
+static struct {
+    atomic_int level;
+    atomic_bool access;
+    atomic_bool running;
+    atomic_bool starting; /* and standard error is not the log */
+} shared = { .level = LOG_INFO };
+
+int log_start(const struct log_options *options, const char **failed_path)
+{
+    assert(!atomic_load_explicit(&shared.running, memory_order_relaxed));
+    int error = log_thread_start(options, failed_path);
+    if (error < 0)
+        return error;
+    atomic_store_explicit(&shared.level, (int)options->level, memory_order_relaxed);
+    atomic_store_explicit(&shared.access, options->access_path != NULL, memory_order_relaxed);
+    atomic_store_explicit(&shared.starting, strcmp(options->path, "stderr") != 0, memory_order_relaxed);
+    atomic_store_explicit(&shared.running, true, memory_order_release);
+    return 0;
+}
+
+void log_stop(void)
+{
+    if (!atomic_load_explicit(&shared.running, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&shared.running, false, memory_order_release);
+    atomic_store_explicit(&shared.access, false, memory_order_relaxed);
+    log_thread_stop();
+}
+
+void log_started(void)
+{
+    atomic_store_explicit(&shared.starting, false, memory_order_relaxed);
+}
+
+void log_flush(void)
+{
+    if (atomic_load_explicit(&shared.running, memory_order_acquire))
+        log_thread_flush();
+}
+
+void log_reopen(void)
+{
+    if (atomic_load_explicit(&shared.running, memory_order_relaxed))
+        log_thread_reopen();
+}
+
+bool log_enabled(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&shared.level, memory_order_relaxed);
+}
+
+bool log_access_enabled(void)
+{
+    return atomic_load_explicit(&shared.access, memory_order_relaxed);
+}
+
+/* Before the thread runs, after it ended, and errors of the start: to standard error, in this thread. */
+static void write_directly(const struct log_record *record)
+{
+    char line[4 * LOG_LINE_BYTES + 32];
+
+    int bytes = snprintf(line, sizeof line, "penstock: %s: ", log_level_names[record->level]);
+    bytes += (int)sink_escape(line + bytes, sizeof line - (size_t)bytes - 1, record->text, record->bytes);
+    line[bytes++] = '\n';
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)bytes);
+    (void)ignored;
+}
+
+__attribute__((format(printf, 3, 0)))
+static void submit(enum log_destination destination, enum log_level level, const char *format, va_list arguments)
+{
+    struct log_record record;
+
+    record.destination = (uint8_t)destination;
+    record.level = (uint8_t)level;
+    int bytes = vsnprintf(record.text, sizeof record.text, format, arguments);
+    if (bytes < 0)
+        return; /* a format that the C library refuses */
+    record.bytes = (uint16_t)(bytes < LOG_LINE_BYTES ? bytes : LOG_LINE_BYTES - 1);
+    clock_gettime(CLOCK_REALTIME, &record.when);
+    if (!atomic_load_explicit(&shared.running, memory_order_acquire)) {
+        if (destination == LOG_TO_LOG)
+            write_directly(&record);
+        return;
+    }
+    if (destination == LOG_TO_LOG && level == LOG_ERROR && atomic_load_explicit(&shared.starting, memory_order_relaxed))
+        write_directly(&record);
+    log_thread_submit(&record);
+}
+
+#define SUBMIT_VARIADIC(destination, level, format)        \
+    do {                                                   \
+        va_list arguments;                                 \
+        va_start(arguments, format);                       \
+        submit(destination, level, format, arguments);     \
+        va_end(arguments);                                 \
+    } while (0)
+
+void log_error(const char *format, ...)
+{
+    SUBMIT_VARIADIC(LOG_TO_LOG, LOG_ERROR, format);
+}
+
+void log_warn(const char *format, ...)
+{
+    if (log_enabled(LOG_WARN))
+        SUBMIT_VARIADIC(LOG_TO_LOG, LOG_WARN, format);
+}
+
+void log_info(const char *format, ...)
+{
+    if (log_enabled(LOG_INFO))
+        SUBMIT_VARIADIC(LOG_TO_LOG, LOG_INFO, format);
+}
+
+void log_debug(const char *format, ...)
+{
+    if (log_enabled(LOG_DEBUG))
+        SUBMIT_VARIADIC(LOG_TO_LOG, LOG_DEBUG, format);
+}
+
+void log_access(const char *format, ...)
+{
+    if (log_access_enabled())
+        SUBMIT_VARIADIC(LOG_TO_ACCESS, LOG_INFO, format);
+}

@@ -1,0 +1,323 @@
+/* thread.c: the log thread "penstock-log": pops records, stamps and escapes them, and writes them to the sinks.
+ *
+ * Control starts and stops it; any thread submits. It owns ring, eventfd and sinks. Besides the ring it shares, as C11
+ * atomics (src/log is the exception to the rule that these are in src/table and base/ring alone):
+ *   stopping, reopening   release by control, acquire by the thread.
+ *   asleep                see wake_thread().
+ *   lost                  relaxed: counts on their own, nothing is published through them.
+ *   asked, flushed        see log_thread_flush(). */
+#include "log/thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/ring.h"
+#include "log/sink.h"
+
+enum { RING_RECORDS = 4096 };     /* about 4 MiB: half a second of one line per session at 8000 sessions per second */
+enum { BATCH_RECORDS = 64 };      /* so many at a time; nothing is looked at between them */
+enum { STOP_DEADLINE_MS = 1000 }; /* how long stopping, or a flush, lets a slow sink take what is left */
+enum { FLUSH_POLL_MS = 1 };
+enum { STUCK_MARGIN_MS = 500 };   /* more than that: the thread hangs inside write(2) on a shared terminal */
+enum { PREFIX_BYTES = 48 };
+
+static struct {
+    atomic_bool asleep;
+    atomic_bool stopping;
+    atomic_bool reopening;
+    _Atomic uint64_t lost[LOG_DESTINATIONS]; /* dropped because the ring was full */
+    _Atomic uint64_t asked, flushed; /* numbers of flushes */
+
+    struct ring *ring;
+    int wake_fd;
+    pthread_t thread;
+    struct sink sinks[LOG_DESTINATIONS]; /* the log thread's, from start to join */
+} shared = { .wake_fd = -1, .sinks = { { .fd = -1 }, { .fd = -1 } } };
+
+static void notify(void)
+{
+    const uint64_t one = 1;
+    /* Fails only when the counter is full, and then it is readable anyway. */
+    ssize_t ignored = write(shared.wake_fd, &one, sizeof one);
+    (void)ignored;
+}
+
+/* The thread exchanges `asleep` to true, then looks at the ring once more, and sleeps if that is empty; a producer
+ * pushes, then exchanges it to false. Exchanges of one variable have one order: either the producer's is later, sees
+ * true and wakes the thread; or the thread's is later, reads what the producer released, and so its second look finds
+ * the record. (A plain load here could pass the push that precedes it.) */
+static void wake_thread(void)
+{
+    if (atomic_exchange_explicit(&shared.asleep, false, memory_order_acq_rel))
+        notify();
+}
+
+static void format_time(char *out, size_t size, const struct timespec *when)
+{
+    struct tm utc;
+    char seconds[24];
+
+    gmtime_r(&when->tv_sec, &utc);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(out, size, "%s.%03uZ", seconds, (unsigned)(when->tv_nsec / 1000000) % 1000);
+}
+
+static void deliver(const struct log_record *record)
+{
+    char when[32], prefix[PREFIX_BYTES];
+
+    format_time(when, sizeof when, &record->when);
+    if (record->destination == LOG_TO_ACCESS)
+        snprintf(prefix, sizeof prefix, "%s ", when);
+    else
+        snprintf(prefix, sizeof prefix, "%s %-5s ", when, log_level_names[record->level]);
+    sink_add(&shared.sinks[record->destination], prefix, record->text, record->bytes);
+}
+
+static void deliver_own(enum log_level level, const char *text)
+{
+    struct log_record record = { .level = (uint8_t)level, .destination = LOG_TO_LOG };
+
+    clock_gettime(CLOCK_REALTIME, &record.when);
+    record.bytes = (uint16_t)strnlen(text, LOG_LINE_BYTES - 1);
+    memcpy(record.text, text, record.bytes);
+    deliver(&record);
+}
+
+/* Says how many lines are missing, once the sink that lost them takes lines again. */
+static void report_lost(void)
+{
+    static const char *const what[] = { "log lines", "access log lines" };
+    struct sink *log = &shared.sinks[LOG_TO_LOG];
+
+    for (int i = 0; i < LOG_DESTINATIONS; i++) {
+        struct sink *sink = &shared.sinks[i];
+        if (sink->fd < 0 || sink->blocked || sink->pending > 0 || log->blocked)
+            continue;
+        uint64_t lost = sink->lost + atomic_exchange_explicit(&shared.lost[i], 0, memory_order_relaxed);
+        if (lost == 0)
+            continue;
+        sink->lost = 0;
+        uint64_t log_lost = log->lost;
+        char text[80];
+        snprintf(text, sizeof text, "%llu %s could not be written", (unsigned long long)lost, what[i]);
+        deliver_own(LOG_WARN, text);
+        sink_flush(log);
+        if (log->lost > log_lost) { /* this line too: the count stays for the next attempt */
+            log->lost = log_lost;
+            sink->lost += lost;
+        }
+    }
+}
+
+static void reopen(void)
+{
+    for (int i = 0; i < LOG_DESTINATIONS; i++) {
+        struct sink *sink = &shared.sinks[i];
+        if (sink->fd < 0)
+            continue;
+        sink_flush(sink);
+        int error = sink_reopen(sink);
+        if (error < 0) {
+            char text[LOG_LINE_BYTES];
+            snprintf(text, sizeof text, "cannot open %s anew: %s; still writing to the old file", sink->path,
+                     strerror(-error));
+            deliver_own(LOG_ERROR, text);
+        }
+    }
+}
+
+/* Waits for a wake-up, for a blocked sink to take bytes, or for `timeout_ms` (-1: no limit). */
+static void wait_for_something(int timeout_ms)
+{
+    struct pollfd pollers[1 + LOG_DESTINATIONS] = { { .fd = shared.wake_fd, .events = POLLIN } };
+    uint64_t count;
+
+    for (int i = 0; i < LOG_DESTINATIONS; i++) {
+        pollers[1 + i].fd = sink_waits(&shared.sinks[i]) ? shared.sinks[i].fd : -1; /* poll skips negative ones */
+        pollers[1 + i].events = POLLOUT;
+    }
+    if (poll(pollers, 1 + LOG_DESTINATIONS, timeout_ms) <= 0)
+        return;
+    for (int i = 0; i < LOG_DESTINATIONS; i++)
+        if (pollers[1 + i].revents != 0)
+            shared.sinks[i].blocked = false;
+    if (pollers[0].revents != 0) {
+        ssize_t ignored = read(shared.wake_fd, &count, sizeof count);
+        (void)ignored;
+    }
+}
+
+/* True: the ring may hold more. */
+static bool drain_batch(void)
+{
+    struct log_record record;
+
+    for (int i = 0; i < BATCH_RECORDS; i++) {
+        if (!ring_pop(shared.ring, &record))
+            return false;
+        deliver(&record);
+    }
+    return true;
+}
+
+static void finish(void)
+{
+    uint64_t deadline_ns = clock_now_ns() + STOP_DEADLINE_MS * UINT64_C(1000000);
+
+    for (;;) {
+        while (drain_batch())
+            ;
+        sink_flush(&shared.sinks[LOG_TO_LOG]);
+        sink_flush(&shared.sinks[LOG_TO_ACCESS]);
+        report_lost();
+        uint64_t now_ns = clock_now_ns();
+        bool stuck = sink_waits(&shared.sinks[LOG_TO_LOG]) || sink_waits(&shared.sinks[LOG_TO_ACCESS]);
+        if (now_ns >= deadline_ns || !stuck)
+            return;
+        wait_for_something((int)((deadline_ns - now_ns) / 1000000) + 1);
+    }
+}
+
+/* One turn: everything that can be written now, then sleep. */
+static void serve(void)
+{
+    uint64_t asked = atomic_load_explicit(&shared.asked, memory_order_acquire); /* before the ring is looked at */
+    struct log_record record;
+
+    while (drain_batch())
+        ;
+    if (atomic_exchange_explicit(&shared.reopening, false, memory_order_acquire))
+        reopen();
+    sink_flush(&shared.sinks[LOG_TO_LOG]);
+    sink_flush(&shared.sinks[LOG_TO_ACCESS]);
+    report_lost();
+    if (!sink_waits(&shared.sinks[LOG_TO_LOG]) && !sink_waits(&shared.sinks[LOG_TO_ACCESS]))
+        atomic_store_explicit(&shared.flushed, asked, memory_order_release);
+
+    (void)atomic_exchange_explicit(&shared.asleep, true, memory_order_acq_rel);
+    if (ring_pop(shared.ring, &record))
+        deliver(&record);
+    else
+        wait_for_something(-1);
+    (void)atomic_exchange_explicit(&shared.asleep, false, memory_order_acq_rel);
+}
+
+static void *log_thread(void *unused)
+{
+    (void)unused;
+    pthread_setname_np(pthread_self(), "penstock-log");
+    while (!atomic_load_explicit(&shared.stopping, memory_order_acquire))
+        serve();
+    finish();
+    return NULL;
+}
+
+static void release(void)
+{
+    for (int i = 0; i < LOG_DESTINATIONS; i++)
+        sink_close(&shared.sinks[i]);
+    ring_free(shared.ring);
+    shared.ring = NULL;
+    if (shared.wake_fd >= 0)
+        close(shared.wake_fd);
+    shared.wake_fd = -1;
+}
+
+/* Signals are for control: the thread starts with all of them blocked (SIGPIPE too: a write to a pipe that nobody
+ * reads fails with EPIPE). */
+static int start_thread(void)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = -pthread_create(&shared.thread, NULL, log_thread, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+int log_thread_start(const struct log_options *options, const char **failed_path)
+{
+    int error;
+
+    *failed_path = options->path;
+    error = sink_open(&shared.sinks[LOG_TO_LOG], options->path);
+    if (error < 0)
+        goto fail;
+    if (options->access_path != NULL) {
+        *failed_path = options->access_path;
+        error = sink_open(&shared.sinks[LOG_TO_ACCESS], options->access_path);
+        if (error < 0)
+            goto fail;
+    }
+    *failed_path = NULL;
+    error = -ENOMEM;
+    shared.ring = ring_new(RING_RECORDS, sizeof(struct log_record));
+    if (shared.ring == NULL)
+        goto fail;
+    shared.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    error = shared.wake_fd < 0 ? -errno : 0;
+    if (error < 0)
+        goto fail;
+    atomic_store_explicit(&shared.stopping, false, memory_order_relaxed);
+    atomic_store_explicit(&shared.reopening, false, memory_order_relaxed);
+    error = start_thread();
+    if (error < 0)
+        goto fail;
+    return 0;
+fail:
+    release();
+    return error;
+}
+
+void log_thread_stop(void)
+{
+    struct timespec deadline;
+
+    atomic_store_explicit(&shared.stopping, true, memory_order_release);
+    notify();
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_nsec += (STOP_DEADLINE_MS + STUCK_MARGIN_MS) % 1000 * 1000000L;
+    deadline.tv_sec += (STOP_DEADLINE_MS + STUCK_MARGIN_MS) / 1000 + deadline.tv_nsec / 1000000000L;
+    deadline.tv_nsec %= 1000000000L;
+    /* A thread that hangs inside write(2) is left behind with what it uses: the process is about to end. */
+    if (pthread_timedjoin_np(shared.thread, NULL, &deadline) == 0)
+        release();
+}
+
+/* Who asks has pushed its records before, and the thread reads the number before it empties the ring: when it says
+ * that this number is done, they are written. */
+void log_thread_flush(void)
+{
+    const struct timespec pause = { .tv_nsec = FLUSH_POLL_MS * 1000000L };
+    uint64_t deadline_ns = clock_now_ns() + STOP_DEADLINE_MS * UINT64_C(1000000);
+    uint64_t number = atomic_fetch_add_explicit(&shared.asked, 1, memory_order_acq_rel) + 1;
+
+    notify();
+    while (atomic_load_explicit(&shared.flushed, memory_order_acquire) < number && clock_now_ns() < deadline_ns)
+        nanosleep(&pause, NULL);
+}
+
+void log_thread_reopen(void)
+{
+    atomic_store_explicit(&shared.reopening, true, memory_order_release);
+    notify();
+}
+
+void log_thread_submit(const struct log_record *record)
+{
+    if (ring_push(shared.ring, record))
+        wake_thread();
+    else
+        atomic_fetch_add_explicit(&shared.lost[record->destination], 1, memory_order_relaxed);
+}

@@ -1,0 +1,28 @@
+/* select/round_robin.c: weighted round robin along a smooth sequence that all workers walk together.
+ *
+ * Run by any worker; the shared cursor is in the pool's live object. */
+#include "select/algorithm.h"
+#include "select/sequence.h"
+
+/* Places looked at before giving up on the sequence: enough to pass some full backends, few enough that a pool that is
+ * full or nearly so costs little. */
+#define PLACES_MAX 64
+
+static struct backend *round_robin_pick(const struct snapshot_pool *pool, struct select_request *request)
+{
+    /* Every look takes a place of its own from the cursor. Were a full backend's place passed over locally instead, its
+     * successor in the sequence would get its own share and the full one's too. */
+    uint32_t looks = pool->sequence_count < PLACES_MAX ? pool->sequence_count : PLACES_MAX;
+    for (uint32_t look = 0; look < looks; look++) {
+        uint32_t place = pool_live_next(pool->live) % pool->sequence_count;
+        struct backend *backend = algorithm_take(pool, pool->sequence[place], request);
+        if (backend)
+            return backend;
+    }
+    return algorithm_least_conn.pick(pool, request);
+}
+
+const struct algorithm algorithm_round_robin = {
+    .prepare = sequence_build,
+    .pick = round_robin_pick,
+};

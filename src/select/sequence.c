@@ -1,0 +1,177 @@
+/* select/sequence.c: builds the weighted round that round robin walks and random draws from. Health or control; pure.
+ *
+ * Two cases. While nobody has more than half of the places, turns are given out earliest deadline first, but never
+ * twice in a row, and to whoever can only be fitted in if it goes now (smooth_fill). A backend with more than half
+ * goes into the gaps of the sequence of the others, spread evenly (spread), and so on for what is left without it. */
+#include "select/sequence.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "select/turns.h"
+
+#define NONE UINT32_MAX
+
+/* Heaviest first. */
+struct share {
+    uint32_t index; /* into pool->usable */
+    uint32_t weight;
+};
+
+static int heavier_first(const void *a, const void *b)
+{
+    const struct share *first = a, *second = b;
+    if (first->weight != second->weight)
+        return first->weight > second->weight ? -1 : 1;
+    return first->index < second->index ? -1 : 1; /* never equal */
+}
+
+static uint32_t common_divisor(uint32_t a, uint32_t b)
+{
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Divides by the common divisor, scales to SEQUENCE_MAX, returns the number of places. */
+static uint32_t reduce(struct share *shares, uint32_t count)
+{
+    uint32_t divisor = 0;
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        divisor = common_divisor(divisor, shares[i].weight);
+        total += shares[i].weight;
+    }
+    total /= divisor;
+    /* Rounding up to one adds at most `count`, hence that much less to share out. */
+    uint64_t room = count < SEQUENCE_MAX ? SEQUENCE_MAX - count : 0;
+    uint32_t places = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t weight = shares[i].weight / divisor;
+        if (total > SEQUENCE_MAX)
+            weight = (uint32_t)(weight * room / total);
+        shares[i].weight = weight > 0 ? weight : 1;
+        places += shares[i].weight;
+    }
+    return places;
+}
+
+/* Who must take the place before the `places` still to fill get too few to keep it apart from itself; NONE: nobody,
+ * anyone may.
+ *
+ * For a circle without neighbours that are equal, each share must still fit: with `left` of its own to place, 2 * left
+ * <= places + 1; for share 0, which took the first place and so must not take the last, 2 * left <= places. Who stands
+ * at the limit goes now. At most one can, since two would need more places than there are, and never who went last,
+ * whose limit is one lower. Shares are sorted, so the loop ends where even a full weight is below the limit: O(total)
+ * over all calls. */
+static uint32_t find_urgent(const struct share *shares, const uint32_t *left, uint32_t count, uint32_t places)
+{
+    for (uint32_t i = 0; i < count && 2 * (uint64_t)shares[i].weight >= places; i++)
+        if (2 * (uint64_t)left[i] == (i == 0 ? places : (uint64_t)places + 1))
+            return i;
+    return NONE;
+}
+
+/* Fills `places` places, the sum of the weights, of which no share has more than half. */
+static int smooth_fill(const struct share *shares, uint32_t count, uint32_t *out, uint32_t places)
+{
+    int result = -ENOMEM;
+    struct turns *turns = NULL;
+    uint32_t *left = calloc(count, sizeof(*left));
+    if (!left)
+        goto fail;
+    for (uint32_t i = 0; i < count; i++)
+        left[i] = shares[i].weight;
+    turns = turns_new(left, count);
+    if (!turns)
+        goto fail;
+
+    uint32_t last = NONE;
+    for (; places > 0; places--) {
+        uint32_t i = last == NONE ? NONE : find_urgent(shares, left, count, places);
+        if (i == NONE)
+            i = turns_next(turns);
+        assert(i != last && left[i] > 0);
+        assert(last != NONE || i == 0); /* the heaviest is due first: find_urgent() relies on it */
+        *out++ = shares[i].index;
+        left[i]--;
+        turns_take(turns, i, true);
+        if (last != NONE && left[last] > 0)
+            turns_wake(turns, last);
+        last = i;
+    }
+    result = 0;
+fail:
+    turns_free(turns);
+    free(left);
+    return result;
+}
+
+/* Spreads the first `others` places of `out` over others + share->weight places and fills the gaps, each at least one
+ * wide, with the share. */
+static void spread(uint32_t *out, uint32_t others, struct share share)
+{
+    uint32_t places = others + share.weight;
+    uint32_t end = places; /* gaps from here on are filled */
+    for (uint32_t i = others; i > 0; i--) {
+        /* Never before the place it comes from, so that going backwards nothing is overwritten too early. */
+        uint32_t to = (uint32_t)((uint64_t)i * places / others) - 1;
+        uint32_t moved = out[i - 1];
+        while (end > to + 1)
+            out[--end] = share.index;
+        out[to] = moved;
+        end = to;
+    }
+    while (end > 0)
+        out[--end] = share.index;
+}
+
+static int fill(const struct share *shares, uint32_t count, uint32_t *out, uint32_t places)
+{
+    uint32_t first = 0;
+    while (first < count && 2 * (uint64_t)shares[first].weight > places)
+        places -= shares[first++].weight;
+    if (first < count) {
+        int error = smooth_fill(shares + first, count - first, out, places);
+        if (error)
+            return error;
+    }
+    while (first > 0) {
+        spread(out, places, shares[--first]);
+        places += shares[first].weight;
+    }
+    return 0;
+}
+
+int sequence_build(struct snapshot_pool *pool)
+{
+    uint32_t count = pool->usable_count;
+    assert(count > 0);
+    int result = -ENOMEM;
+    uint32_t *sequence = NULL;
+    struct share *shares = calloc(count, sizeof(*shares));
+    if (!shares)
+        goto fail;
+    for (uint32_t i = 0; i < count; i++)
+        shares[i] = (struct share){ .index = i, .weight = pool->usable[i].weight };
+    qsort(shares, count, sizeof(*shares), heavier_first);
+    uint32_t places = reduce(shares, count);
+    sequence = calloc(places, sizeof(*sequence));
+    if (!sequence)
+        goto fail;
+    result = fill(shares, count, sequence, places);
+    if (result)
+        goto fail;
+    pool->sequence = sequence; /* the snapshot owns it now */
+    pool->sequence_count = places;
+    sequence = NULL;
+fail:
+    free(sequence);
+    free(shares);
+    return result;
+}

@@ -1,0 +1,43 @@
+/* table/counters.c: per-worker numbers that other threads read. Owned by whoever called counters_new().
+ *
+ * All orders are relaxed: a count stands for itself and publishes nothing else. */
+#include "table/counters.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct counters *counters_new(unsigned workers)
+{
+    struct counters *counters = aligned_alloc(_Alignof(struct counters), workers * sizeof(*counters));
+    if (counters)
+        memset(counters, 0, workers * sizeof(*counters));
+    return counters;
+}
+
+void counters_free(struct counters *counters)
+{
+    free(counters);
+}
+
+uint32_t counters_active_add(struct counters *worker, int32_t n)
+{
+    return atomic_fetch_add_explicit(&worker->active, (uint32_t)n, memory_order_relaxed);
+}
+
+uint32_t counters_active(const struct counters *worker)
+{
+    return atomic_load_explicit(&worker->active, memory_order_relaxed);
+}
+
+void counters_add(_Atomic uint64_t *field, uint64_t n)
+{
+    /* One writer, so that load and store need not be one instruction; both are atomic for the readers' sake. */
+    uint64_t value = atomic_load_explicit(field, memory_order_relaxed);
+    atomic_store_explicit(field, value + n, memory_order_relaxed);
+}
+
+uint64_t counters_read(const _Atomic uint64_t *field)
+{
+    return atomic_load_explicit(field, memory_order_relaxed);
+}

@@ -1,0 +1,79 @@
+/* worker/admission.c: limits, and the spreading of clients over workers. The accepting worker's thread; owns nothing. */
+#include "table/counters.h"
+#include "table/limit.h"
+#include "worker/admission.h"
+#include "worker/context.h"
+#include "worker/mailbox.h"
+#include "worker/session.h"
+
+/* A hand-over costs a wake-up of another thread, so that with many sessions a small lead is left alone: one in 16. With fewer than 16 the spread is exact. */
+enum { LEAD_SHARE = 16 };
+
+enum admission admission_take(struct worker *worker, uint32_t listener)
+{
+    const struct worker_shared *shared = worker->shared;
+
+    if (!limit_take(&shared->listener_connections[listener]))
+        return ADMISSION_LISTENER_FULL;
+    if (limit_take(shared->connections))
+        return ADMITTED;
+    limit_give(&shared->listener_connections[listener]);
+    return ADMISSION_PROCESS_FULL;
+}
+
+void admission_give(struct worker *worker, uint32_t listener)
+{
+    limit_give(&worker->shared->listener_connections[listener]);
+    limit_give(worker->shared->connections);
+}
+
+/* The worker with the fewest sessions if it has clearly fewer than this one. */
+static unsigned choose_worker(const struct worker *worker)
+{
+    const struct worker_shared *shared = worker->shared;
+    uint32_t own = counters_active(worker->counters);
+    uint32_t least = own - own / LEAD_SHARE;
+    unsigned chosen = worker->index;
+
+    for (unsigned i = 0; i < shared->workers; i++) {
+        uint32_t active = counters_active(&shared->counters[i]);
+
+        if (active < least) {
+            least = active;
+            chosen = i;
+        }
+    }
+    return chosen;
+}
+
+/* False: the other worker ends, or its mailbox is full. */
+static bool hand_over(struct worker *worker, unsigned to, const struct mail *mail)
+{
+    struct counters *target = &worker->shared->counters[to];
+    struct mailbox *mailbox = &worker->shared->mailboxes[to];
+
+    /* Counted before it is posted: a worker ends only when it has seen its count fall to nothing after it began to drain. */
+    if (counters_active_add(target, 1) < COUNTERS_DRAINING && mailbox_post(mailbox, mail)) {
+        counters_add(&worker->counters->handed_over, 1);
+        return true;
+    }
+    /* It may have looked while it was counted one too many, and now sleep with nothing left to wake it: a drain asked for twice does no harm. */
+    if (counters_active_add(target, -1) > COUNTERS_DRAINING)
+        (void)mailbox_post(mailbox, &(struct mail){.kind = MAIL_DRAIN});
+    return false;
+}
+
+void admission_place(struct worker *worker, uint32_t listener, int fd, const struct addr *client)
+{
+    unsigned chosen = worker->shared->workers > 1 && !worker->draining ? choose_worker(worker) : worker->index;
+
+    counters_add(&worker->counters->accepted, 1);
+    if (chosen != worker->index) {
+        struct mail mail = {.kind = MAIL_CONNECTION, .fd = fd, .listener = listener, .client = *client};
+
+        if (hand_over(worker, chosen, &mail))
+            return;
+    }
+    counters_active_add(worker->counters, 1);
+    session_new(worker, &(struct session_arrival){.fd = fd, .listener = listener, .client = client});
+}

@@ -1,0 +1,164 @@
+/* worker/connect.c: finds a backend that takes the session. Worker thread; owns the reserved slot until the session is freed or the attempt has failed.
+ *
+ * An attempt that failed keeps its slot until its socket is closed, and the next one starts then: the backend's limit holds at every moment. */
+#include <assert.h>
+#include <errno.h>
+
+#include "log/log.h"
+#include "table/backend.h"
+#include "table/snapshot.h"
+#include "worker/connect.h"
+#include "worker/context.h"
+#include "worker/listener.h"
+#include "worker/relay.h"
+#include "worker/session.h"
+
+/* After a lack of descriptors, memory or ports, which is ours and not the backend's fault. */
+enum { RESOURCES_RETRY_MS = 20 };
+
+/* EAGAIN: a UNIX socket whose queue is full says so instead of letting the client wait. */
+static bool lacks_resources(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == EADDRNOTAVAIL || error == EAGAIN;
+}
+
+static void give_backend_back(struct session *session)
+{
+    backend_release(session->backend);
+    session->backend = NULL;
+}
+
+/* Tries again in a moment, as long as connect_timeout has not gone by since the client came. */
+static void wait_for_resources(struct session *session, int error)
+{
+    struct worker *worker = session->worker;
+    uint64_t due_ms = worker_now_ms(worker) + RESOURCES_RETRY_MS;
+
+    if (worker_may_complain(worker, COMPLAINT_LACK))
+        log_warn("pool %s: a backend connection could not be made (%s): trying again; %s", session->pool->name, strerrorname_np(error),
+                 error == EAGAIN          ? "the queue of the backend's UNIX socket is full"
+                 : error == EADDRNOTAVAIL ? "no local port is free: widen net.ipv4.ip_local_port_range"
+                                          : "raise the descriptor limit or lower max_connections");
+    if (error != EAGAIN && error != EADDRNOTAVAIL) { /* else a lack of this one backend's */
+        listener_hold(worker);
+        pipe_pool_trim(&worker->pipes);
+    }
+    if (due_ms > session->accepted_ns / 1000000 + session->pool->connect_timeout_ms)
+        session_end(session, END_NO_RESOURCES, 1u << CLIENT);
+    else
+        timer_arm(&worker->timers, &session->timer, due_ms);
+}
+
+void connect_start(struct session *session)
+{
+    struct worker *worker = session->worker;
+    const struct config_listener *listener = &worker->shared->config->listeners[session->listener];
+    struct io_socket_options options = {
+        .keepalive_ms = listener->keepalive_ms,
+        .tcp_user_timeout_ms = listener->tcp_user_timeout_ms,
+        .receive_buffer_bytes = listener->receive_buffer_bytes,
+        .send_buffer_bytes = listener->send_buffer_bytes,
+    };
+    struct end *end = &session->ends[BACKEND];
+    int fd, result;
+
+    assert(session->state == SESSION_CONNECTING && !end->open && !session->backend);
+    if (session->request.tried_count < SELECT_TRIES_MAX)
+        session->backend = selector_pick(worker->snapshot->pools[listener->pool], &session->request);
+    if (!session->backend && session->lacking) { /* those that did not fail by their own fault once more, in a moment */
+        int error = session->lacking;
+
+        session->lacking = 0;
+        session->request.tried_count = session->failures;
+        wait_for_resources(session, error);
+        return;
+    }
+    if (!session->backend) {
+        /* Either none was ever there, or all that were there have failed: then the last failure is the reason. */
+        session_end(session, session->failures ? session->end : END_NO_BACKEND, 1u << CLIENT);
+        return;
+    }
+    fd = io_socket(worker->io, addr_family(&session->backend->addr), &options);
+    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, session->ends[CLIENT].sock.events);
+    if (result < 0) {
+        give_backend_back(session);
+        wait_for_resources(session, -result);
+        return;
+    }
+    end->open = true;
+    io_connect(worker->io, &end->sock, &session->backend->addr);
+    timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + session->pool->connect_timeout_ms);
+}
+
+/* Those that failed by their own fault come first in the list: the others are tried again. */
+static void note_tried(struct session *session, uint32_t id, bool own_fault)
+{
+    struct select_request *request = &session->request;
+
+    assert(request->tried_count < SELECT_TRIES_MAX);
+    request->tried[request->tried_count++] = id;
+    if (!own_fault)
+        return;
+    request->tried[request->tried_count - 1] = request->tried[session->failures];
+    request->tried[session->failures++] = id;
+}
+
+static void attempt_failed(struct session *session, enum session_end reason, int error)
+{
+    struct worker *worker = session->worker;
+    bool lack = lacks_resources(error);
+
+    timer_cancel(&worker->timers, &session->timer);
+    note_tried(session, session->backend->id, !lack);
+    if (lack)
+        session->lacking = error;
+    else
+        session->end = reason;
+    if (log_enabled(LOG_DEBUG)) {
+        char text[ADDR_TEXT_BYTES];
+
+        log_debug("pool %s: backend %s (%s): connect failed: %s", session->pool->name, session->backend->name,
+                  addr_format(&session->backend->addr, text, sizeof(text)), strerrorname_np(error));
+    }
+    session->last_tried = &session->pool->backends[session->backend->id];
+    session->last_error = error;
+    session->attempts++;
+    if (session->failures > session->pool->retries)
+        session_end(session, reason, 1u << CLIENT);
+    else
+        io_close(worker->io, &session->ends[BACKEND].sock, true);
+}
+
+void connect_done(struct session *session, int error)
+{
+    struct worker *worker = session->worker;
+
+    assert(session->state == SESSION_CONNECTING);
+    /* With nobody listening on a local port of the range for outgoing connections, a connection can meet itself there. */
+    if (!error && addr_port(&session->backend->addr) >= worker->shared->outgoing_port_min &&
+        io_met_itself(worker->io, &session->ends[BACKEND].sock))
+        error = ECONNREFUSED;
+    if (error) {
+        attempt_failed(session, END_CONNECT_REFUSED, error);
+        return;
+    }
+    timer_cancel(&worker->timers, &session->timer);
+    session->connected_ns = worker->io->now_ns;
+    session_move(session, SESSION_RELAYING);
+    session_touch(session);
+    session_arm(session);
+    relay_start(session);
+}
+
+void connect_timer(struct session *session)
+{
+    if (session->ends[BACKEND].open)
+        attempt_failed(session, END_CONNECT_TIMEOUT, ETIMEDOUT);
+    else
+        connect_start(session);
+}
+
+void connect_closed(struct session *session)
+{
+    connect_start(session);
+}

@@ -1,0 +1,272 @@
+/* worker/listener.c: accepts clients. Worker thread; owns its listening sockets.
+ *
+ * Accepting stops at a connection limit or when the process is out of descriptors: clients then wait in the kernel's queue. It goes on as soon as one of this
+ * worker's sessions ends, and is tried again after a short while in any case, since what was missing may be given back by another worker or process. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "worker/admission.h"
+#include "worker/context.h"
+#include "worker/listener.h"
+
+enum {
+    ACCEPT_BATCH = 16,        /* then the sessions have their turn */
+    LIMIT_RETRY_MS = 20,
+    HOLD_MS = 50,
+    RESOURCES_RETRY_MS = 100,
+};
+
+/* What became of an attempt to accept. */
+enum accepting { ACCEPT_MORE, ACCEPT_EMPTY, ACCEPT_PAUSED };
+
+static void wait_for_clients(struct listener *listener)
+{
+    assert(listener->open && !listener->waiting);
+    listener->waiting = true;
+    io_poll(listener->worker->io, &listener->sock, IO_IN);
+}
+
+/* All of the worker's listeners wait: for a place in the process's limit, or for descriptors. */
+static void pause_all(struct worker *worker, uint32_t retry_ms)
+{
+    worker->accept_paused = true;
+    timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + retry_ms);
+}
+
+/* This one waits for a place in its own limit. */
+static void pause_one(struct listener *listener)
+{
+    struct worker *worker = listener->worker;
+
+    listener->paused = true;
+    if (!worker->accept_timer.armed)
+        timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + LIMIT_RETRY_MS);
+}
+
+/* Sessions that lack something try again every 20 ms: one that still does has said so since. */
+static bool held(const struct worker *worker)
+{
+    return worker->lacked_ns && worker->io->now_ns - worker->lacked_ns < (uint64_t)HOLD_MS * 1000000;
+}
+
+void listener_hold(struct worker *worker)
+{
+    worker->lacked_ns = worker->io->now_ns;
+    pause_all(worker, RESOURCES_RETRY_MS);
+}
+
+static void close_listener(struct listener *listener)
+{
+    listener->open = false;
+    io_close(listener->worker->io, &listener->sock, false);
+}
+
+/* What a failed accept(2) means. */
+static enum accepting accept_failed(struct listener *listener, int error)
+{
+    struct worker *worker = listener->worker;
+    const char *name = worker->shared->config->listeners[listener->index].name;
+
+    switch (error) {
+    case EAGAIN:
+        return ACCEPT_EMPTY;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        if (worker_may_complain(worker, COMPLAINT_LACK))
+            log_warn("listener %s: accepting pauses: %s; raise the descriptor limit or lower max_connections", name, strerror(error));
+        pause_all(worker, RESOURCES_RETRY_MS);
+        return ACCEPT_PAUSED;
+    case EBADF:
+    case EFAULT:
+    case EINVAL:
+    case ENOTSOCK:
+        log_error("listener %s: accept: %s", name, strerror(error));
+        assert(!"a listener is a listening socket");
+        return ACCEPT_PAUSED;
+    case ECONNABORTED: /* and what the network said of this one client before it was accepted: accept(2) */
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return ACCEPT_MORE;
+    default: /* EPERM and others that a security module or a filter may answer, for as long as it likes */
+        if (worker_may_complain(worker, COMPLAINT_LACK))
+            log_warn("listener %s: accepting pauses: %s", name, strerror(error));
+        pause_all(worker, RESOURCES_RETRY_MS);
+        return ACCEPT_PAUSED;
+    }
+}
+
+/* Accepts a batch of clients. */
+static enum accepting accept_some(struct listener *listener)
+{
+    struct worker *worker = listener->worker;
+
+    for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+        enum accepting outcome;
+        struct addr client;
+        int fd;
+
+        switch (admission_take(worker, listener->index)) {
+        case ADMISSION_LISTENER_FULL:
+            pause_one(listener);
+            return ACCEPT_PAUSED;
+        case ADMISSION_PROCESS_FULL:
+            pause_all(worker, LIMIT_RETRY_MS);
+            return ACCEPT_PAUSED;
+        case ADMITTED:
+            break;
+        }
+        fd = io_accept(worker->io, &listener->sock, &client);
+        if (fd >= 0) {
+            admission_place(worker, listener->index, fd, &client);
+            continue;
+        }
+        admission_give(worker, listener->index);
+        outcome = accept_failed(listener, -fd);
+        if (outcome != ACCEPT_MORE)
+            return outcome;
+    }
+    return ACCEPT_MORE;
+}
+
+static void on_readable(struct io_sock *sock)
+{
+    struct listener *listener = container_of(sock, struct listener, sock);
+    struct worker *worker = listener->worker;
+
+    enum accepting outcome;
+
+    listener->waiting = false;
+    if (worker->accept_paused)
+        return;
+    outcome = accept_some(listener);
+    if (outcome == ACCEPT_EMPTY && worker->draining)
+        close_listener(listener);
+    else if (outcome != ACCEPT_PAUSED)
+        wait_for_clients(listener);
+}
+
+static void on_closed(struct io_sock *sock)
+{
+    struct listener *listener = container_of(sock, struct listener, sock);
+
+    assert(listener->worker->listeners_open > 0);
+    listener->worker->listeners_open--;
+}
+
+static const struct io_events listener_events = {.readable = on_readable, .closed = on_closed};
+
+void listener_resume(struct worker *worker)
+{
+    size_t count = worker->listener_count;
+
+    if (!worker->accept_paused && !worker->accept_timer.armed) /* nobody is paused */
+        return;
+    if (held(worker)) {
+        pause_all(worker, LIMIT_RETRY_MS);
+        return;
+    }
+    if (worker->draining) { /* a listener is then emptied instead of waited on, which starts sessions: not from within the end of one */
+        timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker));
+        return;
+    }
+    worker->accept_paused = false;
+    timer_cancel(&worker->timers, &worker->accept_timer);
+    worker->accept_turn++; /* another one is first each time: a place that became free is not always the same listener's */
+    for (size_t i = 0; i < count; i++) {
+        struct listener *listener = &worker->listeners[(worker->accept_turn + i) % count];
+
+        listener->paused = false;
+        if (listener->open && !listener->waiting)
+            wait_for_clients(listener);
+    }
+}
+
+static void on_accept_timer(struct timer *timer)
+{
+    struct worker *worker = container_of(timer, struct worker, accept_timer);
+
+    if (held(worker)) {
+        pause_all(worker, LIMIT_RETRY_MS);
+        return;
+    }
+    if (worker->draining) { /* with an empty queue no poll would ever end */
+        worker->accept_paused = false;
+        for (size_t i = 0; i < worker->listener_count; i++)
+            worker->listeners[i].paused = false;
+        listener_drain_all(worker);
+        return;
+    }
+    worker->accept_paused = true; /* as listener_resume() expects it: the timer is not armed any more */
+    listener_resume(worker);
+}
+
+int listener_open_all(struct worker *worker)
+{
+    int result = 0;
+
+    timer_init(&worker->accept_timer, on_accept_timer);
+    worker->listeners = calloc(worker->listener_count ? worker->listener_count : 1, sizeof(*worker->listeners));
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        int fd = worker->sockets[i].fd;
+
+        if (!worker->listeners || result < 0) { /* every descriptor is ours: also those that are not reached */
+            (void)close(fd);
+            continue;
+        }
+        worker->listeners[i] = (struct listener){.worker = worker, .index = (uint32_t)worker->sockets[i].listener};
+        result = io_open(worker->io, &worker->listeners[i].sock, fd, &listener_events);
+        if (result < 0)
+            continue;
+        worker->listeners[i].open = true;
+        worker->listeners_open++;
+    }
+    return worker->listeners ? result : -ENOMEM;
+}
+
+void listener_accept_all(struct worker *worker)
+{
+    assert(!worker->accepting);
+    worker->accepting = true;
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        if (worker->listeners[i].open)
+            wait_for_clients(&worker->listeners[i]);
+    }
+}
+
+void listener_drain_all(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        struct listener *listener = &worker->listeners[i];
+        enum accepting outcome;
+
+        if (!worker->accepting || !listener->open || listener->paused || worker->accept_paused)
+            continue;
+        /* What the kernel has completed is ours to serve: closing the socket would reset it. A batch each turn, so that the sessions go on meanwhile. */
+        outcome = accept_some(listener);
+        if (outcome == ACCEPT_EMPTY)
+            close_listener(listener);
+        else if (outcome == ACCEPT_MORE)
+            timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker));
+    }
+}
+
+void listener_close_all(struct worker *worker)
+{
+    timer_cancel(&worker->timers, &worker->accept_timer);
+    worker->accept_paused = false;
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        if (worker->listeners[i].open)
+            close_listener(&worker->listeners[i]);
+    }
+}

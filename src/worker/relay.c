@@ -1,0 +1,213 @@
+/* worker/relay.c: what a direction does next: receive or splice on, pass FIN on, or give up. Worker thread; owns nothing beyond the session.
+ *
+ * Small messages are copied and bulk is spliced, decided per direction while it runs: a copy of up to about 16 KiB costs less than the calls of a splice, and
+ * from about 64 KiB on the splice costs less than the copy. Beside many small messages bulk is copied too: it then moves in smaller pieces, between which the
+ * small ones pass, and it does not keep the ends of all of them as busy. */
+#include <assert.h>
+#include <errno.h>
+
+#include "table/backend.h"
+#include "worker/context.h"
+#include "worker/relay.h"
+#include "worker/session.h"
+
+/* Full buffers received in a row that make a direction bulk. */
+enum { BULK_READS = 3 };
+
+static struct direction *direction_reverse(struct direction *direction)
+{
+    return &session_of_direction(direction)->directions[!direction->source];
+}
+
+static bool direction_over(const struct direction *direction)
+{
+    return direction->phase == DIRECTION_ENDED || direction->phase == DIRECTION_BROKEN;
+}
+
+bool relay_flushed(const struct direction *direction)
+{
+    return !direction->sending && !direction->held_first && direction->pipe.bytes == 0;
+}
+
+void relay_start(struct session *session)
+{
+    for (int source = CLIENT; source <= BACKEND && session->state == SESSION_RELAYING; source++)
+        relay_resume(&session->directions[source]);
+}
+
+bool relay_may_splice(struct direction *direction)
+{
+    const struct session *session = session_of_direction(direction);
+
+    if (direction->never_splice || session->pool->splice == CONFIG_SPLICE_NEVER)
+        return false;
+    return session->pool->splice == CONFIG_SPLICE_ALWAYS || !session->worker->pace.chatty;
+}
+
+void relay_resume(struct direction *direction)
+{
+    bool bulk = direction->full_reads >= BULK_READS || session_of_direction(direction)->pool->splice == CONFIG_SPLICE_ALWAYS;
+
+    assert(relay_flushed(direction) && !direction->receiving && !direction->polling_in && !direction->polling_out);
+    if (bulk && relay_may_splice(direction))
+        relay_splice_start(direction);
+    else
+        relay_copy_start(direction);
+}
+
+/* The source's FIN goes to the destination. */
+static void pass_end(struct direction *direction)
+{
+    struct session *session = session_of_direction(direction);
+    int result;
+
+    if (direction_reverse(direction)->phase == DIRECTION_ENDED) { /* closing now says it; nothing is left unread there that would make it a reset */
+        direction->phase = DIRECTION_ENDED;
+        session_relayed(session);
+        return;
+    }
+    result = io_shutdown(session->worker->io, &direction_destination(direction)->sock);
+    if (result < 0) { /* ENOTCONN: the destination was reset a moment ago */
+        relay_destination_failed(direction, -result);
+        return;
+    }
+    direction->phase = DIRECTION_ENDED;
+    if (direction_over(direction_reverse(direction))) {
+        session_relayed(session);
+        return;
+    }
+    session_touch(session); /* half_close_timeout counts from now on */
+    session->looked_after = true;
+    session_arm(session);
+}
+
+void relay_drained(struct direction *direction)
+{
+    struct session *session = session_of_direction(direction);
+
+    switch (direction->phase) {
+    case DIRECTION_COPY:
+    case DIRECTION_SPLICE:
+        if (!direction->receiving)
+            relay_resume(direction);
+        break;
+    case DIRECTION_ENDING:
+        if (session->state == SESSION_ABORTING)
+            session_abort_progress(session);
+        else if (direction_source(direction)->error)
+            session_abort(session, direction->source);
+        else
+            pass_end(direction);
+        break;
+    case DIRECTION_DROP:
+    case DIRECTION_ENDED:
+    case DIRECTION_BROKEN:
+        break;
+    }
+}
+
+void relay_source_ended(struct direction *direction)
+{
+    if (direction->phase == DIRECTION_BROKEN)
+        return;
+    direction->phase = DIRECTION_ENDING;
+    if (relay_flushed(direction))
+        relay_drained(direction);
+    else
+        session_look_after(session_of_direction(direction));
+}
+
+void relay_source_failed(struct direction *direction, int error)
+{
+    struct session *session = session_of_direction(direction);
+    struct end *source = direction_source(direction);
+
+    if (!source->error)
+        source->error = error;
+    if (direction->phase == DIRECTION_BROKEN) { /* both ends are gone */
+        if (session->state == SESSION_RELAYING)
+            session->end = direction->source == CLIENT ? END_CLIENT_GONE : END_BACKEND_GONE;
+        session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
+        return;
+    }
+    direction->phase = DIRECTION_ENDING;
+    if (session->state == SESSION_RELAYING)
+        session_abort(session, direction->source);
+    else if (session->state == SESSION_ABORTING)
+        session_abort_progress(session);
+}
+
+static void release(struct direction *direction)
+{
+    struct worker *worker = session_of_direction(direction)->worker;
+
+    while (direction->held_first) {
+        struct buffer *buffer = direction->held_first;
+
+        direction->held_first = buffer->next;
+        buffer_free(&worker->io->buffers, buffer);
+    }
+    direction->held_last = NULL;
+    pipe_pool_give(&worker->pipes, &direction->pipe);
+}
+
+void relay_release(struct session *session)
+{
+    for (int source = CLIENT; source <= BACKEND; source++)
+        release(&session->directions[source]);
+}
+
+void relay_break(struct direction *direction)
+{
+    direction->phase = DIRECTION_BROKEN;
+    release(direction);
+}
+
+/* A UNIX socket tells when the other side shuts its reading side, and that side may well go on to answer and end in order. With TCP such a server takes what
+ * still comes and drops it, so that its answer arrives; here that is our part. One that has closed altogether looks the same, and half_close_timeout ends it. */
+static bool only_stopped_reading(struct direction *direction, int error)
+{
+    const struct session *session = session_of_direction(direction);
+    const struct addr *destination = direction->source == CLIENT ? &session->backend->addr : &session->client;
+
+    return error == EPIPE && addr_family(destination) == AF_UNIX;
+}
+
+/* What the destination had sent before it went away may still be unread: a server that answers early and closes makes our next send fail, and its answer
+ * must not be lost. So the other direction runs on to its end, which is near. */
+void relay_destination_failed(struct direction *direction, int error)
+{
+    struct session *session = session_of_direction(direction);
+    struct end *destination = direction_destination(direction);
+    const struct direction *reverse = direction_reverse(direction);
+
+    if (direction->phase == DIRECTION_BROKEN) /* known already */
+        return;
+    if (session->state == SESSION_RELAYING && reverse->phase != DIRECTION_BROKEN && only_stopped_reading(direction, error)) {
+        release(direction);
+        if (direction->phase == DIRECTION_ENDING)
+            relay_drained(direction);
+        else
+            relay_copy_drop(direction);
+        return;
+    }
+    if (!destination->error)
+        destination->error = error;
+    relay_break(direction);
+    if (session->state == SESSION_ABORTING) { /* the other one was gone already */
+        session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
+        return;
+    }
+    if (session->state != SESSION_RELAYING)
+        return;
+    if (direction_over(reverse)) /* if both ends are gone, the source was the first */
+        session_abort(session, reverse->phase == DIRECTION_BROKEN ? direction->source : !direction->source);
+}
+
+void relay_release_sent(struct direction *direction)
+{
+    if (!direction->sending)
+        return;
+    buffer_free(&session_of_direction(direction)->worker->io->buffers, direction->sending);
+    direction->sending = NULL;
+}

@@ -1,0 +1,159 @@
+/* worker/relay_copy.c: moves bytes by receive and send. Worker thread; owns the buffers it keeps because the destination is slow.
+ *
+ * Memory is bounded by the credit of a receive: while anything is held, no new receive is started, so that a direction keeps at most the credit and one
+ * buffer, however slowly its destination reads. */
+#include <string.h>
+
+#include "worker/context.h"
+#include "worker/relay.h"
+#include "worker/session.h"
+
+/* Bytes a source may deliver before the direction has to be at rest once. */
+enum { RECEIVE_CREDIT = 2 * BUFFER_BYTES };
+
+enum { SMALL_MESSAGE_BYTES = 4096 };
+
+static struct io *io_of(struct direction *direction)
+{
+    return session_of_direction(direction)->worker->io;
+}
+
+static void receive(struct direction *direction)
+{
+    direction->receiving = true;
+    io_receive(io_of(direction), &direction_source(direction)->sock, RECEIVE_CREDIT);
+}
+
+void relay_copy_start(struct direction *direction)
+{
+    direction->phase = DIRECTION_COPY;
+    receive(direction);
+}
+
+void relay_copy_drop(struct direction *direction)
+{
+    direction->phase = DIRECTION_DROP;
+    if (!direction->receiving)
+        receive(direction);
+}
+
+/* Sends a buffer when no send is pending. True: the engine has it now. */
+static bool send_buffer(struct direction *direction, struct buffer *buffer)
+{
+    struct io_sock *sock = &direction_destination(direction)->sock;
+    int result = io_send(io_of(direction), sock, buffer->data + buffer->start, buffer_length(buffer));
+
+    if (result == IO_PENDING) {
+        direction->sending = buffer;
+        return true;
+    }
+    if (result < 0)
+        relay_destination_failed(direction, -result);
+    return false;
+}
+
+/* The end of a pending send is told with the next event, whenever that is, unless something waits for it: held bytes, FIN, or the next receive. */
+static void want_sent(struct direction *direction)
+{
+    if (direction->sending && (direction->held_first || direction->phase == DIRECTION_ENDING || !direction->receiving))
+        io_hurry(io_of(direction));
+}
+
+/* Keeps a buffer behind those held. True: kept; false: its bytes went into the last one's free space, so that many small pieces cost no more than few
+ * large ones. */
+static bool hold(struct direction *direction, struct buffer *buffer)
+{
+    struct buffer *last = direction->held_last;
+
+    if (last && BUFFER_BYTES - last->end >= buffer_length(buffer)) {
+        memcpy(last->data + last->end, buffer->data + buffer->start, buffer_length(buffer));
+        last->end += buffer_length(buffer);
+        return false;
+    }
+    buffer->next = NULL;
+    if (last)
+        last->next = buffer;
+    else
+        direction->held_first = buffer;
+    direction->held_last = buffer;
+    return true;
+}
+
+static void learn_size(struct direction *direction, uint32_t bytes)
+{
+    if (bytes < SMALL_MESSAGE_BYTES && direction->full_reads == 0) /* not the end of a large one */
+        session_of_direction(direction)->worker->pace.small_messages++;
+    if (bytes < BUFFER_BYTES)
+        direction->full_reads = 0;
+    else if (direction->full_reads < UINT8_MAX)
+        direction->full_reads++;
+}
+
+bool relay_copy_received(struct direction *direction, struct buffer *buffer)
+{
+    bool kept;
+
+    if (direction->phase == DIRECTION_BROKEN || direction->phase == DIRECTION_DROP) /* such bytes keep no session alive either */
+        return false;
+    session_touch(session_of_direction(direction));
+    session_of_direction(direction)->last_source = direction->source;
+    direction->bytes += buffer_length(buffer);
+    learn_size(direction, buffer_length(buffer));
+    if (!direction->sending && !direction->held_first)
+        return send_buffer(direction, buffer);
+    kept = hold(direction, buffer);
+    want_sent(direction);
+    return kept;
+}
+
+void relay_copy_rest(struct direction *direction, enum io_rest why, int error)
+{
+    direction->receiving = false;
+    switch (why) {
+    case IO_REST_ERROR:
+        relay_source_failed(direction, error);
+        break;
+    case IO_REST_EOF:
+        if (direction_source(direction)->error) /* a send to it failed before: this is no orderly end */
+            relay_source_failed(direction, direction_source(direction)->error);
+        else
+            relay_source_ended(direction);
+        break;
+    case IO_REST_CREDIT:
+        if (direction->phase == DIRECTION_COPY && relay_flushed(direction))
+            relay_resume(direction);
+        else if (direction->phase == DIRECTION_DROP)
+            receive(direction);
+        else
+            session_look_after(session_of_direction(direction));
+        break;
+    }
+    want_sent(direction);
+}
+
+void relay_copy_sent(struct direction *direction, int error)
+{
+    struct io *io = io_of(direction);
+
+    buffer_free(&io->buffers, direction->sending);
+    direction->sending = NULL;
+    if (error) {
+        relay_destination_failed(direction, error);
+        return;
+    }
+    session_touch(session_of_direction(direction));
+    while (direction->held_first && direction->phase != DIRECTION_BROKEN) {
+        struct buffer *buffer = direction->held_first;
+
+        direction->held_first = buffer->next;
+        if (!direction->held_first)
+            direction->held_last = NULL;
+        if (send_buffer(direction, buffer)) {
+            want_sent(direction);
+            return;
+        }
+        buffer_free(&io->buffers, buffer);
+    }
+    if (relay_flushed(direction))
+        relay_drained(direction);
+}

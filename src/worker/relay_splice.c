@@ -1,0 +1,152 @@
+/* worker/relay_splice.c: moves bytes through a pipe without copying them. Worker thread; owns the direction's pipe while bytes are in it.
+ *
+ * The pipe is filled only when it is empty: EAGAIN from the source then means that the source is empty and never that the pipe is full. A direction waits for
+ * its source or for its destination, not for both. */
+#include <errno.h>
+
+#include "worker/context.h"
+#include "worker/relay.h"
+#include "worker/session.h"
+
+enum {
+    TURN_BYTES = 1024 * 1024,      /* then the other sessions of the worker have their turn: one large pipe, */
+    POLITE_TURN_BYTES = 128 * 1024, /* or less while others move many small messages */
+    SMALL_BYTES = 16 * 1024,  /* a turn that moves less would have been cheaper as a copy */
+    SMALL_TURNS = 3,
+};
+#define IDLE_NS ((uint64_t)1000000000) /* after such a pause the traffic may have changed its kind */
+
+static uint32_t turn_bytes(const struct worker *worker)
+{
+    return worker->pace.chatty ? POLITE_TURN_BYTES : TURN_BYTES;
+}
+
+static void wait_for_source(struct direction *direction)
+{
+    direction->polling_in = true;
+    io_poll(session_of_direction(direction)->worker->io, &direction_source(direction)->sock, IO_IN);
+}
+
+static void wait_for_destination(struct direction *direction)
+{
+    direction->polling_out = true;
+    session_look_after(session_of_direction(direction));
+    io_poll(session_of_direction(direction)->worker->io, &direction_destination(direction)->sock, IO_OUT);
+}
+
+static void give_pipe(struct direction *direction)
+{
+    pipe_pool_give(&session_of_direction(direction)->worker->pipes, &direction->pipe);
+}
+
+/* At the end of a turn, with an empty pipe. */
+static void splice_on(struct direction *direction)
+{
+    if (relay_may_splice(direction))
+        wait_for_source(direction);
+    else
+        relay_copy_start(direction);
+}
+
+/* The source is empty: on with splicing, or back to copying? */
+static void source_empty(struct direction *direction, uint32_t moved, bool was_idle)
+{
+    struct session *session = session_of_direction(direction);
+    bool stuck = direction->was_readable;
+
+    give_pipe(direction);
+    direction->was_readable = false;
+    if (stuck) { /* a poll said otherwise: splice(2) does not pass TCP's urgent mark, a receive does */
+        relay_copy_start(direction);
+        return;
+    }
+    if (session->pool->splice == CONFIG_SPLICE_AUTO) {
+        direction->small_turns = moved < SMALL_BYTES ? direction->small_turns + 1 : 0;
+        if (direction->small_turns >= SMALL_TURNS || (was_idle && moved < SMALL_BYTES)) {
+            direction->full_reads = 0;
+            relay_copy_start(direction);
+            return;
+        }
+    }
+    splice_on(direction);
+}
+
+/* Empties the pipe. True: it is empty; false: the destination is full, or failed. */
+static bool flush(struct direction *direction)
+{
+    struct session *session = session_of_direction(direction);
+
+    while (direction->pipe.bytes > 0) {
+        ssize_t moved = io_splice_out(session->worker->io, &direction_destination(direction)->sock, &direction->pipe);
+
+        if (moved == -EAGAIN || moved == 0) {
+            wait_for_destination(direction);
+            return false;
+        }
+        if (moved < 0) {
+            give_pipe(direction);
+            relay_destination_failed(direction, (int)-moved);
+            return false;
+        }
+        session_touch(session);
+    }
+    return true;
+}
+
+/* Fills the empty pipe. True: it holds something; false: the direction waits, or has changed to copying. */
+static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
+{
+    struct session *session = session_of_direction(direction);
+    uint32_t bytes = turn_bytes(session->worker);
+    ssize_t got;
+
+    if (direction->pipe.fds[0] < 0 && !pipe_pool_take(&session->worker->pipes, &direction->pipe)) {
+        relay_copy_start(direction);
+        return false;
+    }
+    got = io_splice_in(session->worker->io, &direction_source(direction)->sock, &direction->pipe, bytes);
+    if (got > 0) {
+        *moved += (uint32_t)got;
+        direction->was_readable = false;
+        direction->bytes += (uint64_t)got;
+        session->last_source = direction->source;
+        session_touch(session);
+        return true;
+    }
+    if (got == -EAGAIN) {
+        source_empty(direction, *moved, was_idle);
+        return false;
+    }
+    /* An end, or an error, is not believed: at TCP's urgent mark splice(2) tells what is behind all the bytes that it does not pass. A receive passes them and
+     * meets the end itself. What is left is short: no more splicing, or it would stop at the mark again. */
+    give_pipe(direction);
+    direction->never_splice = true;
+    if (got < 0 && got != -EINVAL && !direction_source(direction)->error)
+        direction_source(direction)->error = (int)-got; /* it is told once, and the receive will find an end of file */
+    relay_copy_start(direction);
+    return false;
+}
+
+void relay_splice_start(struct direction *direction)
+{
+    direction->phase = DIRECTION_SPLICE;
+    direction->small_turns = 0;
+    relay_splice_pump(direction);
+}
+
+void relay_splice_pump(struct direction *direction)
+{
+    struct session *session = session_of_direction(direction);
+    bool was_idle = session->worker->io->now_ns - session->active_ns > IDLE_NS;
+    uint32_t moved = 0;
+
+    while (flush(direction)) {
+        if (moved >= turn_bytes(session->worker) || !relay_may_splice(direction)) {
+            give_pipe(direction);
+            splice_on(direction);
+            return;
+        }
+        if (!fill(direction, &moved, was_idle))
+            return;
+    }
+}

@@ -1,0 +1,384 @@
+/* worker/session.c: the life of a session: its states, its end, its timers, and the events of its two sockets. Worker thread; owns both sockets, the slot on the
+ * backend and the places in the connection limits. */
+#include <assert.h>
+#include <string.h>
+
+#include "log/log.h"
+#include "table/backend.h"
+#include "table/counters.h"
+#include "worker/admission.h"
+#include "worker/connect.h"
+#include "worker/context.h"
+#include "worker/listener.h"
+#include "worker/relay.h"
+#include "worker/session.h"
+#include "worker/session_log.h"
+
+enum {
+    ABORT_MS = 1000,      /* patience with a side that takes nothing of what was sent before the other one went away */
+    ABORT_STEP_MS = 10,
+    LOOK_MS = 500,        /* between two looks at an end on which nothing is in flight */
+};
+
+/* Allowed moves: bit `to` of moves[from]. */
+static const unsigned moves[SESSION_STATES] = {
+    [SESSION_CONNECTING] = 1u << SESSION_RELAYING | 1u << SESSION_CLOSING,
+    [SESSION_RELAYING] = 1u << SESSION_ABORTING | 1u << SESSION_CLOSING,
+    [SESSION_ABORTING] = 1u << SESSION_CLOSING,
+    [SESSION_CLOSING] = 0,
+};
+
+void session_move(struct session *session, enum session_state to)
+{
+    assert(moves[session->state] & 1u << to);
+    session->state = to;
+    assert(session->ends[CLIENT].open);
+    if (to == SESSION_RELAYING || to == SESSION_ABORTING)
+        assert(session->ends[BACKEND].open && session->backend);
+    if (to == SESSION_ABORTING)
+        assert(session->ends[CLIENT].error || session->ends[BACKEND].error);
+}
+
+/* ---- the end ---- */
+
+void session_end(struct session *session, enum session_end reason, unsigned resets)
+{
+    struct worker *worker = session->worker;
+
+    if (session->state == SESSION_CLOSING)
+        return;
+    session->end = reason;
+    session_move(session, SESSION_CLOSING);
+    timer_cancel(&worker->timers, &session->timer);
+    relay_release(session);
+    for (int side = CLIENT; side <= BACKEND; side++) {
+        struct end *end = &session->ends[side];
+
+        if (end->open && !end->sock.closing) /* a failed attempt's socket may be on its way already */
+            io_close(worker->io, &end->sock, resets & 1u << side);
+    }
+}
+
+/* Whether FIN at the direction's destination would make something look complete that is not. With both sides silent and nothing held it stands for just that;
+ * but a side that has sent FIN waits for an answer, and a stop may come in the middle of anything. */
+static bool cut_short(const struct session *session, enum side source, enum session_end reason)
+{
+    const struct direction *direction = &session->directions[source];
+
+    if (!relay_flushed(direction))
+        return true;
+    return direction->phase != DIRECTION_ENDED && (reason == END_STOPPED || session->directions[!source].phase == DIRECTION_ENDED);
+}
+
+void session_give_up(struct session *session, enum session_end reason)
+{
+    unsigned resets = 0;
+
+    if (session->state == SESSION_CONNECTING)
+        resets = 1u << CLIENT;
+    else if (session->ends[CLIENT].error || session->ends[BACKEND].error) /* what is cut short must not look complete */
+        resets = 1u << CLIENT | 1u << BACKEND;
+    for (enum side source = CLIENT; source <= BACKEND; source++) {
+        if (cut_short(session, source, reason))
+            resets |= 1u << !source;
+    }
+    session_end(session, reason, resets);
+}
+
+void session_relayed(struct session *session)
+{
+    if (session->ends[CLIENT].error || session->ends[BACKEND].error)
+        session_abort(session, session->ends[CLIENT].error ? CLIENT : BACKEND);
+    else
+        session_end(session, END_NORMAL, 0);
+}
+
+void session_abort(struct session *session, enum side gone)
+{
+    struct direction *to_gone = &session->directions[!gone];
+
+    session->end = gone == CLIENT ? END_CLIENT_GONE : END_BACKEND_GONE;
+    session_move(session, SESSION_ABORTING);
+    session_touch(session);
+    relay_break(to_gone);
+    session_abort_progress(session);
+}
+
+void session_abort_progress(struct session *session)
+{
+    struct worker *worker = session->worker;
+    enum side gone = session->end == END_CLIENT_GONE ? CLIENT : BACKEND;
+    struct direction *from_gone = &session->directions[gone];
+    uint32_t undelivered = io_undelivered(worker->io, &session->ends[!gone].sock);
+    bool delivered = from_gone->phase != DIRECTION_COPY && from_gone->phase != DIRECTION_SPLICE && relay_flushed(from_gone) && undelivered == 0;
+
+    if (undelivered != session->undelivered) /* a slow side takes long for what its socket holds, without any event of ours */
+        session_touch(session);
+    session->undelivered = undelivered;
+    if (delivered || worker->io->now_ns - session->active_ns >= (uint64_t)ABORT_MS * 1000000)
+        session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
+    else
+        timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + ABORT_STEP_MS);
+}
+
+/* ---- time ---- */
+
+void session_touch(struct session *session)
+{
+    session->active_ns = session->worker->io->now_ns;
+}
+
+static uint64_t idle_limit_ms(const struct session *session)
+{
+    bool half_closed = session->directions[CLIENT].phase == DIRECTION_ENDED || session->directions[BACKEND].phase == DIRECTION_ENDED;
+    uint64_t idle_ms = session->pool->idle_timeout_ms;
+
+    return half_closed && session->pool->half_close_timeout_ms < idle_ms ? session->pool->half_close_timeout_ms : idle_ms;
+}
+
+void session_arm(struct session *session)
+{
+    uint64_t due_ms = session->active_ns / 1000000 + idle_limit_ms(session);
+    uint64_t look_ms = worker_now_ms(session->worker) + LOOK_MS;
+
+    if (session->looked_after && look_ms < due_ms)
+        due_ms = look_ms;
+    timer_arm(&session->worker->timers, &session->timer, due_ms);
+}
+
+/* A direction is not reading, with nothing in flight on its source. */
+static bool needs_looking_after(const struct session *session)
+{
+    for (int source = CLIENT; source <= BACKEND; source++) {
+        const struct direction *direction = &session->directions[source];
+
+        if (direction->phase == DIRECTION_ENDED || (!direction->receiving && !direction->polling_in))
+            return true;
+    }
+    return false;
+}
+
+void session_look_after(struct session *session)
+{
+    if (session->looked_after || session->state != SESSION_RELAYING)
+        return;
+    session->looked_after = true;
+    session_arm(session);
+}
+
+/* An end that is gone makes the session ABORTING. What it sent before may still be unread in its socket: that direction goes on to its end. */
+static bool look_after(struct session *session)
+{
+    for (enum side side = CLIENT; side <= BACKEND; side++) {
+        int error = io_broken(session->worker->io, &session->ends[side].sock);
+
+        if (!error)
+            continue;
+        session->ends[side].error = error;
+        session_abort(session, side);
+        return true;
+    }
+    return false;
+}
+
+/* Whose turn it was: who did not read, who did not close, or who did not say the next thing. */
+static enum session_end idle_reason(const struct session *session)
+{
+    if (!relay_flushed(&session->directions[CLIENT]))
+        return END_BACKEND_IDLE;
+    if (!relay_flushed(&session->directions[BACKEND]))
+        return END_CLIENT_IDLE;
+    if (session->directions[CLIENT].phase == DIRECTION_ENDED)
+        return END_BACKEND_IDLE;
+    if (session->directions[BACKEND].phase == DIRECTION_ENDED)
+        return END_CLIENT_IDLE;
+    return session->last_source == CLIENT ? END_BACKEND_IDLE : END_CLIENT_IDLE;
+}
+
+/* The idle timer is not moved with every byte: when it fires it is armed for what is left. */
+static void idle_timer(struct session *session)
+{
+    if (worker_now_ms(session->worker) >= session->active_ns / 1000000 + idle_limit_ms(session)) {
+        session_give_up(session, idle_reason(session));
+        return;
+    }
+    session->looked_after = needs_looking_after(session);
+    if (!session->looked_after || !look_after(session))
+        session_arm(session);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct session *session = container_of(timer, struct session, timer);
+
+    switch (session->state) {
+    case SESSION_CONNECTING:
+        connect_timer(session);
+        break;
+    case SESSION_RELAYING:
+        idle_timer(session);
+        break;
+    case SESSION_ABORTING:
+        session_abort_progress(session);
+        break;
+    default:
+        assert(!"no timer runs in this state");
+    }
+}
+
+/* ---- events of the sockets ---- */
+
+static struct end *end_of(struct io_sock *sock)
+{
+    return container_of(sock, struct end, sock);
+}
+
+static struct session *session_of(struct end *end)
+{
+    return container_of(end - end->side, struct session, ends);
+}
+
+/* The direction that reads from, or writes to, the socket. */
+static struct direction *direction_from(struct io_sock *sock)
+{
+    return &session_of(end_of(sock))->directions[end_of(sock)->side];
+}
+
+static struct direction *direction_to(struct io_sock *sock)
+{
+    return &session_of(end_of(sock))->directions[!end_of(sock)->side];
+}
+
+static void on_connected(struct io_sock *sock, int error)
+{
+    connect_done(session_of(end_of(sock)), error);
+}
+
+static bool on_received(struct io_sock *sock, struct buffer *buffer)
+{
+    return relay_copy_received(direction_from(sock), buffer);
+}
+
+static void on_rest(struct io_sock *sock, enum io_rest why, int error)
+{
+    relay_copy_rest(direction_from(sock), why, error);
+}
+
+static void on_sent(struct io_sock *sock, int error)
+{
+    relay_copy_sent(direction_to(sock), error);
+}
+
+static void on_readable(struct io_sock *sock)
+{
+    struct direction *direction = direction_from(sock);
+
+    direction->polling_in = false;
+    direction->was_readable = true;
+    if (direction->phase == DIRECTION_SPLICE)
+        relay_splice_pump(direction);
+}
+
+static void on_writable(struct io_sock *sock)
+{
+    struct direction *direction = direction_to(sock);
+
+    direction->polling_out = false;
+    if (direction->phase == DIRECTION_SPLICE)
+        relay_splice_pump(direction);
+}
+
+static void session_free(struct session *session)
+{
+    struct worker *worker = session->worker;
+
+    assert(session->state == SESSION_CLOSING && !session->backend);
+    counters_add(&worker->counters->ended, 1);
+    if (!session->connected_ns)
+        counters_add(&worker->counters->failed, 1);
+    for (int source = CLIENT; source <= BACKEND; source++)
+        counters_add(&worker->counters->bytes[source], session->directions[source].bytes);
+    counters_active_add(worker->counters, -1);
+    admission_give(worker, session->listener);
+    list_remove(&session->link);
+    slab_give(&worker->sessions_slab, session);
+    if (worker->sessions_slab.used == 0)
+        pipe_pool_trim(&worker->pipes);
+    listener_resume(worker);
+}
+
+static void on_closed(struct io_sock *sock)
+{
+    struct end *end = end_of(sock);
+    struct session *session = session_of(end);
+
+    end->open = false;
+    relay_release_sent(direction_to(sock));
+    if (end->side == BACKEND && session->state == SESSION_CONNECTING) {
+        backend_release(session->backend);
+        session->backend = NULL;
+        connect_closed(session);
+        return;
+    }
+    assert(session->state == SESSION_CLOSING);
+    if (session->ends[CLIENT].open || session->ends[BACKEND].open)
+        return;
+    session_log(session);
+    if (session->backend) {
+        backend_release(session->backend);
+        session->backend = NULL;
+    }
+    session_free(session);
+}
+
+static const struct io_events session_events = {
+    .connected = on_connected,
+    .received = on_received,
+    .rest = on_rest,
+    .sent = on_sent,
+    .readable = on_readable,
+    .writable = on_writable,
+    .closed = on_closed,
+};
+
+/* ---- the beginning ---- */
+
+void session_new(struct worker *worker, const struct session_arrival *arrival)
+{
+    const struct config *config = worker->shared->config;
+    struct session *session = slab_take(&worker->sessions_slab);
+    int result;
+
+    if (!session) {
+        io_discard(worker->io, arrival->fd);
+        goto fail;
+    }
+    *session = (struct session){
+        .worker = worker,
+        .state = SESSION_CONNECTING,
+        .directions = {{.source = CLIENT, .pipe = PIPE_NONE}, {.source = BACKEND, .pipe = PIPE_NONE}},
+        .ends = {{.side = CLIENT}, {.side = BACKEND}},
+        .listener = arrival->listener,
+        .pool = &config->pools[config->listeners[arrival->listener].pool],
+        .request = {.random = &worker->random},
+        .accepted_ns = worker->io->now_ns,
+        .client = *arrival->client,
+    };
+    session->request.client = &session->client;
+    timer_init(&session->timer, on_timer);
+    result = io_open(worker->io, &session->ends[CLIENT].sock, arrival->fd, &session_events);
+    if (result < 0) {
+        slab_give(&worker->sessions_slab, session);
+        goto fail;
+    }
+    session->ends[CLIENT].open = true;
+    list_append(&worker->sessions, &session->link);
+    connect_start(session);
+    return;
+
+fail:
+    if (worker_may_complain(worker, COMPLAINT_LACK))
+        log_error("listener %s: a client was turned away: no memory for a session", config->listeners[arrival->listener].name);
+    counters_active_add(worker->counters, -1);
+    admission_give(worker, arrival->listener);
+}

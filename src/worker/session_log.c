@@ -1,0 +1,62 @@
+/* worker/session_log.c: says how a session ended. Worker thread; owns nothing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log/log.h"
+#include "table/backend.h"
+#include "worker/context.h"
+#include "worker/session.h"
+#include "worker/session_log.h"
+
+static const struct {
+    const char *code, *text;
+} ends[END_REASONS] = {
+    [END_NORMAL] = {"--", "both sides closed"},
+    [END_CLIENT_GONE] = {"CD", "client reset the connection"},
+    [END_BACKEND_GONE] = {"SD", "backend reset the connection"},
+    [END_CLIENT_IDLE] = {"cD", "client was silent too long"},
+    [END_BACKEND_IDLE] = {"sD", "backend was silent too long"},
+    [END_CONNECT_REFUSED] = {"SC", "no backend took the connection"},
+    [END_CONNECT_TIMEOUT] = {"sC", "connecting to the backend took too long"},
+    [END_NO_BACKEND] = {"PC", "no backend is up and below its limit"},
+    [END_NO_RESOURCES] = {"RC", "out of descriptors, memory or ports"},
+    [END_STOPPED] = {"KD", "stopped before it had ended"},
+};
+
+static void warn_unserved(const struct session *session, const char *client)
+{
+    char last[ADDR_TEXT_BYTES + 300] = "none was tried", addr[ADDR_TEXT_BYTES];
+
+    if (session->last_tried)
+        (void)snprintf(last, sizeof(last), "%u tried, the last %s %s: %s", session->attempts, session->last_tried->name,
+                       addr_format(&session->last_tried->addr, addr, sizeof(addr)), strerrorname_np(session->last_error));
+    log_warn("listener %s: client %s was not served by pool %s: %s (%s); said once a second at most",
+             session->worker->shared->config->listeners[session->listener].name, client, session->pool->name, ends[session->end].text, last);
+}
+
+void session_log(struct session *session)
+{
+    const struct worker *worker = session->worker;
+    bool unserved = !session->connected_ns && session->end != END_STOPPED;
+    const struct config_backend *backend = session->backend ? &session->pool->backends[session->backend->id] : session->last_tried;
+    char client[ADDR_TEXT_BYTES], addr[ADDR_TEXT_BYTES] = "-", connect[24] = "-";
+
+    if (!unserved && !log_access_enabled())
+        return;
+    (void)addr_format(&session->client, client, sizeof(client));
+    if (unserved && worker_may_complain(session->worker, COMPLAINT_UNSERVED))
+        warn_unserved(session, client);
+    if (!log_access_enabled())
+        return;
+    if (backend)
+        (void)addr_format(&backend->addr, addr, sizeof(addr));
+    if (session->connected_ns)
+        (void)snprintf(connect, sizeof(connect), "%" PRIu64, (session->connected_ns - session->accepted_ns) / 1000000);
+    log_access("client=%s listener=%s pool=%s backend=%s addr=%s worker=%u connect_ms=%s duration_ms=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
+               " tries=%u end=%s reason=\"%s\"",
+               client, worker->shared->config->listeners[session->listener].name, session->pool->name,
+               backend ? backend->name : "-", addr, worker->index, connect,
+               (worker->io->now_ns - session->accepted_ns) / 1000000, session->directions[CLIENT].bytes, session->directions[BACKEND].bytes,
+               session->attempts + (session->connected_ns ? 1u : 0u), ends[session->end].code, ends[session->end].text);
+}

@@ -1,0 +1,340 @@
+/* worker/worker.c: a data-path thread from entry to exit. Owns its engine, sessions, timers, pipes and listening sockets; shares nothing but what is in
+ * worker_shared. It never takes a lock and never waits but in its engine. */
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "log/log.h"
+#include "table/counters.h"
+#include "table/epoch.h"
+#include "table/limit.h"
+#include "table/table.h"
+#include "worker/admission.h"
+#include "worker/context.h"
+#include "worker/listener.h"
+#include "worker/mailbox.h"
+#include "worker/session.h"
+#include "worker/worker.h"
+
+#define COMPLAIN_NS ((uint64_t)1000000000)
+#define POST_PATIENCE_NS ((uint64_t)100000000)
+enum { POST_RETRY_US = 200 };
+
+bool worker_may_complain(struct worker *worker, enum complaint about)
+{
+    uint64_t *complained_ns = &worker->complained_ns[about];
+
+    if (*complained_ns && worker->io->now_ns - *complained_ns < COMPLAIN_NS)
+        return false;
+    *complained_ns = worker->io->now_ns;
+    return true;
+}
+
+/* ---- mail ---- */
+
+void worker_begin_drain(struct worker *worker)
+{
+    if (worker->draining)
+        return;
+    worker->draining = true;
+    listener_drain_all(worker);
+    counters_active_add(worker->counters, COUNTERS_DRAINING);
+}
+
+void worker_end_all(struct worker *worker)
+{
+    worker_begin_drain(worker);
+    worker->stopping = true;
+    listener_close_all(worker);
+    for (struct list *link = worker->sessions.next, *next; link != &worker->sessions; link = next) {
+        next = link->next; /* closing frees the session later, from the engine */
+        session_give_up(container_of(link, struct session, link), END_STOPPED);
+    }
+}
+
+/* Handed over by a worker that did not know yet that this one stops. */
+static void turn_away(struct worker *worker, const struct mail *mail)
+{
+    io_discard(worker->io, mail->fd);
+    counters_active_add(worker->counters, -1);
+    admission_give(worker, mail->listener);
+}
+
+static void on_mail(struct io_sock *sock)
+{
+    struct worker *worker = container_of(sock, struct worker, mail);
+    struct mailbox *mailbox = &worker->shared->mailboxes[worker->index];
+    struct mail mail;
+
+    io_clear_event(worker->io, sock);
+    while (mailbox_take(mailbox, &mail)) {
+        switch (mail.kind) {
+        case MAIL_CONNECTION: /* already counted by the sender */
+            if (worker->stopping) {
+                turn_away(worker, &mail);
+                break;
+            }
+            session_new(worker, &(struct session_arrival){.fd = mail.fd, .listener = mail.listener, .client = &mail.client});
+            break;
+        case MAIL_ACCEPT:
+            listener_accept_all(worker);
+            break;
+        case MAIL_DRAIN:
+            worker_begin_drain(worker);
+            break;
+        case MAIL_STOP:
+            worker_end_all(worker);
+            break;
+        }
+    }
+    io_poll(worker->io, &worker->mail, IO_IN);
+}
+
+static void on_mail_closed(struct io_sock *sock)
+{
+    container_of(sock, struct worker, mail)->mail_open = false;
+}
+
+static const struct io_events mail_events = {.readable = on_mail, .closed = on_mail_closed};
+
+static int mail_open(struct worker *worker)
+{
+    int fd = dup(worker->shared->mailboxes[worker->index].event_fd), result;
+
+    if (fd < 0)
+        return -errno;
+    result = io_open(worker->io, &worker->mail, fd, &mail_events);
+    if (result < 0)
+        return result;
+    worker->mail_open = true;
+    io_poll(worker->io, &worker->mail, IO_IN);
+    return 0;
+}
+
+/* ---- the loop ---- */
+
+int worker_turn(struct worker *worker, int64_t timeout_ms)
+{
+    const struct worker_shared *shared = worker->shared;
+    int result;
+
+    pace_choose(&worker->pace, worker->io, worker->sessions_slab.used);
+    epoch_offline(shared->epoch, worker->index);
+    result = io_wait(worker->io, timeout_ms);
+    epoch_online(shared->epoch, worker->index);
+    pace_learn(&worker->pace, worker->io, worker->sessions_slab.used);
+    if (result < 0)
+        return result;
+    worker->snapshot = table_load(shared->table);
+    io_dispatch(worker->io);
+    timer_wheel_advance(&worker->timers, worker_now_ms(worker));
+    return 0;
+}
+
+bool worker_drained(const struct worker *worker)
+{
+    return worker->draining && worker->listeners_open == 0 && counters_active(worker->counters) == COUNTERS_DRAINING;
+}
+
+static int run(struct worker *worker)
+{
+    int result = 0;
+
+    while (!worker_drained(worker) && result == 0)
+        result = worker_turn(worker, timer_wheel_next(&worker->timers));
+    if (result < 0)
+        return result;
+
+    io_close(worker->io, &worker->mail, false);
+    while (worker->mail_open && result == 0)
+        result = worker_turn(worker, -1);
+    return result;
+}
+
+/* ---- start and end ---- */
+
+static void pin(const struct worker *worker)
+{
+    cpu_set_t set;
+
+    if (worker->cpu < 0)
+        return;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)worker->cpu, &set);
+    if (sched_setaffinity(0, sizeof(set), &set) < 0)
+        log_warn("worker %u: cannot run on CPU %d alone: %s", worker->index, worker->cpu, strerrorname_np(errno));
+}
+
+struct io_options worker_io_options(const struct worker *worker)
+{
+    /* Two sockets a session, the listeners, the mailbox, and room for sockets that are being closed while their successor is open. */
+    return (struct io_options){.sockets_max = 2 * worker->shared->connections->max + (uint32_t)worker->listener_count + 1024,
+                               .spins = worker->shared->config->busy_poll_us > 0};
+}
+
+int worker_prepare(struct worker *worker, struct io *io)
+{
+    const struct worker_shared *shared = worker->shared;
+    int result;
+
+    worker->io = io;
+    timer_wheel_init(&worker->timers, worker_now_ms(worker));
+    pace_init(&worker->pace, shared->config->busy_poll_us);
+    slab_init(&worker->sessions_slab, sizeof(struct session), shared->sessions_max);
+    list_init(&worker->sessions);
+    result = pipe_pool_init(&worker->pipes, io, shared->pipes_max);
+    if (result == 0)
+        result = listener_open_all(worker);
+    return result;
+}
+
+void worker_dismantle(struct worker *worker)
+{
+    pipe_pool_deinit(&worker->pipes);
+    slab_deinit(&worker->sessions_slab);
+    free(worker->listeners);
+    io_free(worker->io);
+}
+
+static void tell_cost_of_spinning(const struct worker *worker)
+{
+    const struct pace *pace = &worker->pace;
+
+    if (pace->spins > 0)
+        log_info("worker %u: busy_poll looked %" PRIu64 " times for %.1f s in all; in %.0f %% it met an event", worker->index, pace->spins,
+                 (double)pace->spun_ns / 1e9, (double)pace->spins_met * 100 / (double)pace->spins);
+}
+
+/* In the thread: a ring belongs to the thread that made it. */
+static int begin(struct worker *worker)
+{
+    struct io_options options = worker_io_options(worker);
+    int result;
+    struct io *io = io_new(worker->shared->engine, &options, &result);
+
+    if (!io)
+        return result;
+    worker->random = io->now_ns ^ (uint64_t)worker->index << 56;
+    result = worker_prepare(worker, io);
+    return result < 0 ? result : mail_open(worker);
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *worker = argument;
+    uint64_t one = 1;
+    int result;
+
+    pin(worker);
+    result = begin(worker);
+    worker->start_error = result;
+    (void)sem_post(&worker->started);
+    if (result < 0) /* the process is about to end: what was opened goes with it */
+        return NULL;
+
+    result = run(worker);
+    epoch_offline(worker->shared->epoch, worker->index);
+    if (result < 0) {
+        log_error("worker %u: its engine failed: %s; the process must be restarted", worker->index, strerrorname_np(-result));
+        log_flush();
+        abort();
+    }
+    tell_cost_of_spinning(worker);
+    worker_dismantle(worker);
+    while (write(worker->shared->ended_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+    return NULL;
+}
+
+struct worker *worker_start(const struct worker_options *options, int *error)
+{
+    struct worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) / 64 * 64);
+    sigset_t all, before;
+    char name[16];
+
+    if (!worker) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    *worker = (struct worker){
+        .shared = options->shared,
+        .index = options->index,
+        .cpu = options->cpu,
+        .counters = &options->shared->counters[options->index],
+        .sockets = options->sockets,
+        .listener_count = options->socket_count,
+    };
+    (void)sem_init(&worker->started, 0, 0);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    *error = -pthread_create(&worker->thread, NULL, worker_main, worker);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (*error < 0)
+        goto fail;
+    (void)snprintf(name, sizeof(name), "worker-%u", worker->index);
+    (void)pthread_setname_np(worker->thread, name);
+    while (sem_wait(&worker->started) < 0)
+        ;
+    *error = worker->start_error;
+    if (*error == 0)
+        return worker;
+    (void)pthread_join(worker->thread, NULL);
+
+fail:
+    (void)sem_destroy(&worker->started);
+    free(worker);
+    return NULL;
+}
+
+/* Has ended, and was joined for that. */
+static bool ended(struct worker *worker)
+{
+    if (!worker->joined)
+        worker->joined = pthread_tryjoin_np(worker->thread, NULL) == 0;
+    return worker->joined;
+}
+
+/* Control may wait, since a worker empties its mailbox every turn; but not for one that takes no more turns. */
+static void post(struct worker *worker, enum mail_kind kind)
+{
+    struct mail mail = {.kind = kind};
+    uint64_t deadline = clock_now_ns() + POST_PATIENCE_NS;
+
+    while (!ended(worker) && !mailbox_post(&worker->shared->mailboxes[worker->index], &mail)) {
+        if (clock_now_ns() > deadline) {
+            log_warn("worker %u does not take its mail", worker->index);
+            return;
+        }
+        (void)usleep(POST_RETRY_US);
+    }
+}
+
+void worker_accept(struct worker *worker)
+{
+    post(worker, MAIL_ACCEPT);
+}
+
+void worker_drain(struct worker *worker)
+{
+    post(worker, MAIL_DRAIN);
+}
+
+void worker_stop_now(struct worker *worker)
+{
+    post(worker, MAIL_STOP);
+}
+
+void worker_join(struct worker *worker)
+{
+    if (!worker)
+        return;
+    if (!worker->joined)
+        (void)pthread_join(worker->thread, NULL);
+    (void)sem_destroy(&worker->started);
+    free(worker);
+}

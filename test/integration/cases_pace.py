@@ -1,0 +1,42 @@
+"""How a worker waits: looking for events (busy_poll), letting them gather under load. Nothing is lost or held back, nothing burns when nothing comes."""
+import time
+
+from bench import Load, Server
+from case import ENGINES, Case, Stage
+from peers import Caller
+from rig import require
+
+
+def busy_poll(rig, case):
+    """busy_poll serves one client that asks and waits, rests when nothing comes, and says at the end what it cost."""
+    stage = Stage(rig, case)
+    caller = rig.keep(Caller(stage.target))
+    for _ in range(400):
+        caller.call()
+    cpu = stage.penstock.cpu_seconds()
+    time.sleep(1)  # what is measured is that nothing comes
+    require(stage.penstock.cpu_seconds() - cpu < 0.1, "penstock burns CPU while nothing comes")
+    caller.call()
+    caller.close()
+    stage.penstock.sessions_gone()
+    stage.penstock.stop()
+    require(stage.penstock.logged(r"worker \d: busy_poll looked \d+ times for [\d.]+ s in all"), "the log does not say what busy_poll cost")
+
+
+def gathering(rig, case):
+    """Many clients at once, so that events are let gather, then one alone: every byte is right and nothing is held back for good."""
+    server = rig.keep(Server(rig, "echo", rig.ports.free()))
+    port = rig.ports.free()
+    rig.launch(rig.ini([f"127.0.0.1:{server.port}"], [f"127.0.0.1:{port}"], glob={"workers": 1}))
+    rig.keep(Load(rig, port, "rpc", "--connections", "200", "--size", "300", "--duration", "1s", "--timeout", "10s")).finish(case.seconds - 10)
+    caller = rig.keep(Caller(("127.0.0.1", port)))
+    for _ in range(100):
+        caller.call()
+    caller.close()
+
+
+CASES = (
+    Case("busy-poll-auto", busy_poll.__doc__, body=busy_poll, backends=("echo",), ways=ENGINES, glob={"busy_poll": "auto"}),
+    Case("busy-poll-fixed", busy_poll.__doc__, body=busy_poll, backends=("echo",), ways=ENGINES, glob={"busy_poll": "50us"}),
+    Case("gathering-under-load", gathering.__doc__, body=gathering, ways=ENGINES),
+)

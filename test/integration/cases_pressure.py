@@ -1,0 +1,270 @@
+"""Slow, silent and hostile peers: memory stays bounded, timeouts fire when they are due and not before."""
+import os
+import random
+import socket
+import threading
+import time
+
+from backends import Crowd
+from case import EACH, ENGINES, Case, Stage
+from peers import Caller, Peer, connect, reset
+from rig import Failure, holds_for, require, wait_for
+
+MB = 1 << 20
+
+
+def memory_must_stay(rig, penstock, before_kb, growth_mb):
+    grown = (penstock.rss_kb() - before_kb) / 1024
+    require(rig.sanitized or grown <= growth_mb, f"memory grew by {grown:.1f} MB, at most {growth_mb} MB is due")
+
+
+def warm(stage):
+    """Lets penstock touch the memory that it needs for any session at all."""
+    for number in range(4):
+        caller = Caller(stage.target, key=number)
+        caller.sock.close()
+
+
+def slow_reader(reader):
+    def body(rig, case):
+        """One end stops reading while the other sends 100 MB; then it reads everything, byte-exact."""
+        stage = Stage(rig, case)
+        client = connect(stage.target, seconds=40)
+        server, _ = stage.scripted.accept()
+        ends = {"client": Peer(client, "c", "s", {}, 40), "server": Peer(server, "s", "c", {}, 40)}
+        slow, fast = ends[reader], ends["server" if reader == "client" else "client"]
+        before = stage.penstock.rss_kb()
+        fast.fill()
+        require(fast.mine.position < 60 * MB, f"{fast.mine.position} bytes went into buffers: back-pressure does not reach the sender")
+        memory_must_stay(rig, stage.penstock, before, 4)
+        total = 100 * MB - fast.mine.position
+        errors = []
+
+        def send_rest():
+            try:
+                fast.send(total)
+                fast.fin()
+            except OSError as error:
+                errors.append(error)
+        sender = threading.Thread(target=send_rest, daemon=True)
+        sender.start()
+        slow.recv(100 * MB)
+        slow.expect_fin()
+        sender.join(10)
+        require(not errors and not sender.is_alive(), f"the sender: {errors}")
+        memory_must_stay(rig, stage.penstock, before, 6)
+        client.close()
+        server.close()
+    return body
+
+
+def many_slow_readers(count, half_closed):
+    def body(rig, case):
+        """Clients whom a backend floods and who do not read: memory stays bounded, and nobody is busy waiting for them."""
+        stage = Stage(rig, case)
+        penstock = stage.penstock
+        before, threads = penstock.rss_kb(), penstock.threads()
+        clients = [rig.keep(connect(stage.target)) for _ in range(count)]
+        if half_closed:
+            for client in clients:
+                client.shutdown(socket.SHUT_WR)
+        sent = lambda: sum(stream.position for stream in stage.backends[0].streams.values())
+        wait_for(lambda: len(stage.backends[0].streams) == count, "all are connected")
+        wait_for(lambda before=[0]: [before.append(sent()), time.sleep(0.3), before[-1] == sent()][2], "the flood stands still", 25)
+        memory_must_stay(rig, penstock, before, 32)
+        cpu = penstock.cpu_seconds()
+        time.sleep(0.5)
+        require(penstock.cpu_seconds() - cpu < 0.2, "penstock is busy while nobody reads")
+        require(penstock.threads() == threads, f"the kernel needs {penstock.threads() - threads} threads to wait")
+        for number in (0, count // 3, count - 1):
+            Peer(clients[number], "c", "source", {}, 10).recv(2 * MB)
+    return body
+
+
+def idle_timeout(rig, case):
+    """A connection on which nothing moves ends after idle_timeout, and one that is used does not."""
+    stage = Stage(rig, case)
+    idle, used = rig.keep(Caller(stage.target, key=1)), rig.keep(Caller(stage.target, key=2))
+    began = time.monotonic()
+    idle.call(10)
+    while time.monotonic() - began < 0.7:
+        used.call(10)
+        time.sleep(0.05)
+    require(idle.silent(0), "closed before idle_timeout")
+    keep = threading.Event()
+
+    def use():
+        while not keep.wait(0.05):
+            used.call(10)
+    user = threading.Thread(target=use, daemon=True)
+    user.start()
+    require(idle.ended() == "fin", "a reset, although nothing was cut short")
+    took = time.monotonic() - began
+    require(0.95 <= took < 2.5, f"closed after {took:.2f} s instead of 1 s")
+    keep.set()
+    user.join()
+    used.call(10)
+    rows = rig.access(1)
+    require(rows[0].get("end") in ("cD", "sD"), f"the access log calls it {rows[0].get('end')}")
+
+
+def never_sends(rig, case):
+    """A client that connects and never says a word."""
+    stage = Stage(rig, case)
+    began = time.monotonic()
+    callers = [rig.keep(Caller(stage.target, key=number)) for number in range(5)]
+    for caller in callers:
+        caller.ended()
+    took = time.monotonic() - began
+    require(0.95 <= took < 2.5, f"closed after {took:.2f} s instead of 1 s")
+    stage.expect_ends(5)
+
+
+def half_close_timeout(rig, case):
+    """A half-closed connection on which the open direction does nothing ends after half_close_timeout, and an answer that is cut short is reset."""
+    stage = Stage(rig, case)
+    client = connect(stage.target)
+    server, _ = stage.scripted.accept()
+    Peer(client, "c", "s", {}, 10).send(10)
+    client.shutdown(socket.SHUT_WR)
+    peer = Peer(server, "s", "c", {}, 10)
+    peer.recv(10)
+    peer.expect_fin()
+    peer.send(5000)
+    began = time.monotonic()
+    Peer(client, "c", "s", {}, 10).expect_reset()
+    took = time.monotonic() - began
+    require(0.9 <= took < 2.5, f"closed after {took:.2f} s instead of 1 s")
+    wait_for(lambda: rig.main.sockets() <= rig.main.sockets_at_start, "the backend's side is closed too")
+    client.close()
+    server.close()
+    require(rig.access(1)[0]["end"] in ("cD", "sD"), f"the access log calls it {rig.access()[0]['end']}")
+
+
+def mute_backend(rig, case):
+    """A backend that accepts and never reads nor answers: bytes are held, nothing grows, idle_timeout ends it."""
+    stage = Stage(rig, case)
+    before = stage.penstock.rss_kb()
+    client = connect(stage.target)
+    peer = Peer(client, "c", "s", {}, 10)
+    peer.fill()
+    memory_must_stay(rig, stage.penstock, before, 4)
+    peer.expect_broken()
+    client.close()
+    stage.expect_ends(1)
+
+
+def hostile_crowd(rig, case):
+    """3000 clients who send garbage, leave early, reset, or neither read nor write; a good client notices none of it."""
+    stage = Stage(rig, case)
+    stop, calls, trouble = threading.Event(), [0], []
+
+    def good():
+        try:
+            caller = Caller(stage.target, key=99)
+            while not stop.is_set():
+                caller.call(300)
+                calls[0] += 1
+                fresh = Caller(stage.target, key=calls[0])
+                fresh.call(50)
+                fresh.close()
+            caller.close()
+        except (OSError, Failure) as error:
+            trouble.append(repr(error))
+    friend = threading.Thread(target=good, daemon=True)
+    friend.start()
+    before, chance, open_ones = stage.penstock.rss_kb(), random.Random(7), []
+    garbage = os.urandom(30000)
+    for number in range(3000):
+        sock = connect(stage.target)
+        what = number % 5
+        if what in (0, 1):
+            sock.setblocking(False)
+            try:
+                sock.send(garbage[:chance.randrange(1, 30000)])
+            except BlockingIOError:
+                pass
+        if what == 0:
+            reset(sock)
+        elif what == 2:
+            sock.close()
+        elif what == 3:
+            sock.shutdown(socket.SHUT_WR)
+            open_ones.append(sock)
+        else:
+            open_ones.append(sock)
+        while len(open_ones) > 1500:
+            open_ones.pop(0).close()
+    wait_for(lambda now=calls[0]: calls[0] > now + 20 or trouble, "the good client goes on", 10)
+    memory_must_stay(rig, stage.penstock, before, 64)
+    for sock in open_ones:
+        reset(sock)
+    stop.set()
+    friend.join(10)
+    require(not trouble and not friend.is_alive(), f"the good client: {trouble or 'hangs'}")
+
+
+def fair_to_small_ones(rig, case):
+    """Bulk transfers on the one worker do not starve short calls on it."""
+    stage = Stage(rig, case)
+    bulk = Crowd(stage.target, 4, 200 * MB)
+    stopped = threading.Event()
+    runner = threading.Thread(target=lambda: bulk.run(lambda crowd: stopped.is_set() or crowd.failed, 20), daemon=True)
+    runner.start()
+    caller = rig.keep(Caller(stage.target, key=5))
+    times = []
+    for _ in range(60):
+        began = time.monotonic()
+        caller.call(100)
+        times.append(time.monotonic() - began)
+    stopped.set()
+    runner.join(10)
+    require(not bulk.failed, f"bulk failed: {bulk.failed}")
+    bulk.close()
+    worst = sorted(times)[-3]
+    require(worst < 1.0, f"a short call took {worst * 1000:.0f} ms beside bulk")
+
+
+def idle_costs_nothing(rig, case):
+    """400 connections that do nothing: no CPU, little memory, and each still works."""
+    stage = Stage(rig, case)
+    warm(stage)
+    before = stage.penstock.rss_kb()
+    crowd = rig.keep(Crowd(stage.target, 400, 64, hold=True))
+    crowd.finish()
+    memory_must_stay(rig, stage.penstock, before, 12)
+    cpu = stage.penstock.cpu_seconds()
+    time.sleep(1)
+    require(stage.penstock.cpu_seconds() - cpu < 0.1, "idle connections cost CPU")
+
+
+def fill_and_empty(rig, case):
+    """300 sessions come and go, five times: memory and descriptors come back to the same level."""
+    stage, levels = Stage(rig, case), []
+    for _ in range(5):
+        crowd = Crowd(stage.target, 300, 20000, hold=True)
+        crowd.finish()
+        crowd.close()
+        stage.penstock.sessions_gone()
+        levels.append(stage.penstock.rss_kb())
+    require(rig.sanitized or levels[-1] - levels[1] < 2048, f"memory after each round in kB: {levels}")
+
+
+CASES = (
+    Case("slow-client-100mb", slow_reader("client").__doc__, body=slow_reader("client"), seconds=60),
+    Case("slow-server-100mb", slow_reader("server").__doc__, body=slow_reader("server"), seconds=60),
+    Case("slow-readers-200", many_slow_readers(200, False).__doc__, body=many_slow_readers(200, False), backends=("source",), seconds=60),
+    Case("slow-readers-half-closed", "As slow-readers-200, and they have said that they send no more.", body=many_slow_readers(30, True), backends=("source",),
+         seconds=60),
+    Case("idle-timeout", idle_timeout.__doc__, body=idle_timeout, backends=("echo",), pool={"idle_timeout": "1s"}),
+    Case("client-never-sends", never_sends.__doc__, body=never_sends, backends=("echo",), pool={"idle_timeout": "1s"},
+         ends=("cD", "sD"), ways=ENGINES),
+    Case("half-close-timeout", half_close_timeout.__doc__, body=half_close_timeout, pool={"half_close_timeout": "1s"}),
+    Case("backend-never-answers", mute_backend.__doc__, body=mute_backend, backends=("mute",), pool={"idle_timeout": "3s"},
+         ends=("sD", "cD")),
+    Case("hostile-crowd", hostile_crowd.__doc__, body=hostile_crowd, backends=("echo",), seconds=60),
+    Case("bulk-does-not-starve-calls", fair_to_small_ones.__doc__, body=fair_to_small_ones, backends=("echo",),
+         glob={"workers": 1}, seconds=45),
+    Case("idle-connections-cost-nothing", idle_costs_nothing.__doc__, body=idle_costs_nothing, backends=("echo",), ways=ENGINES),
+    Case("memory-comes-back", fill_and_empty.__doc__, body=fill_and_empty, backends=("echo",), ways=EACH, seconds=45),
+)

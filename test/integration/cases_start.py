@@ -1,0 +1,191 @@
+"""Starting: what cannot be had is refused in one clear line before any client is let in; what is not ours stays as it is."""
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import sandbox
+from backends import Backend
+from case import ENGINES, ONCE, Case
+from cases_lifecycle import fails
+from peers import Caller
+from rig import Skip, holds_for, require, wait_for
+
+
+def need_root():
+    if os.getuid():
+        raise Skip("needs root")
+
+
+def two_at_once(address):
+    def body(rig, case):
+        """Two started at the same moment with the same address: one serves, the other says "in use"."""
+        backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+        for _ in range(6):
+            front = rig.path("front.sock") if address == "unix" else ("127.0.0.1", rig.ports.free())
+            ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"unix:{front}" if address == "unix" else f"127.0.0.1:{front[1]}"])
+            pair = [rig.launch(ini, ready=False), rig.launch(ini, ready=False)]
+            wait_for(lambda: all(one.logged(r"\bready\b") or not one.alive() for one in pair), "both are ready or have ended")
+            serving = [one for one in pair if one.alive()]
+            require(len(serving) == 1, f"{len(serving)} of the two serve")
+            ended = pair[1 - pair.index(serving[0])]
+            require(ended.wait_exit() == 1 and ended.logged("in use"), f"the other one: {ended.log()}")
+            caller = Caller(front)
+            caller.call(100)
+            caller.close()
+            serving[0].stop()
+    return body
+
+
+def own_network():
+    """A start that takes long holds the lock for long: the other cases shall not wait for it."""
+    need_root()
+    try:
+        sandbox.own_network()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Skip(f"no network namespace of its own: {error}") from None
+
+
+def hold_lock(user):
+    held = socket.socket(socket.AF_UNIX)
+    os.seteuid(user)
+    held.bind("\0penstock-binding")
+    held.listen(100)
+    os.seteuid(0)
+    return held
+
+
+def lock_held(rig, case):
+    """Another one takes long to start: it is waited for. A stranger who holds the lock delays a start by a few seconds only."""
+    own_network()
+    ini = rig.ini(["127.0.0.1:9"], [f"unix:{rig.path('front.sock')}"])
+    with hold_lock(0):
+        waiting = rig.launch(ini, ready=False)
+        holds_for(lambda: waiting.alive() and not waiting.log(), "it waits for the lock", 6)
+    waiting.wait_ready()
+    waiting.stop()
+    with hold_lock(sandbox.NOBODY):
+        hasty = rig.launch(ini)
+        require(hasty.logged("starting without the lock"), f"not said: {hasty.log()}")
+        hasty.stop()
+
+
+def half_start(rig, case):
+    """A worker that cannot start: one clear line on standard error whatever the log is, and no client was ever let in."""
+    own_network()
+    backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+    port, workers = rig.ports.free(), 40
+    ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{port}"], {"workers": workers, "log": rig.path("penstock.log")})
+    # As many threads as this user may have: control, log, health, and all workers but the last ones.
+    process = rig.launch(ini, ready=False, user=20000 + os.getpid() % 40000, limits={resource.RLIMIT_NPROC: workers})
+    accepted = 0
+    while process.alive():
+        try:
+            socket.create_connection(("127.0.0.1", port), 2).close()
+            accepted += 1
+        except OSError:
+            pass
+    require(accepted == 0, f"{accepted} clients were let in and then dropped")
+    require(process.wait_exit() == 1, "status is not 1")
+    require(process.logged(r"cannot start worker \d+: .*; "), f"no line with advice: {process.log()}")
+
+
+def missing_cpu(rig, case):
+    """cpu_affinity names a CPU that is not there: refused, with those that are."""
+    ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"], {"cpu_affinity": "0,1023"})
+    text = fails(rig, ["run", "-c", ini], r"cpu_affinity: .*CPU 1023")
+    require(re.search(r"may run on .*\d", text), f"it does not say which CPUs there are: {text}")
+
+
+def not_a_socket(rig, case):
+    """The path of a UNIX listener is a folder or a file: it says so, and leaves it alone."""
+    plain = rig.write("plain", "precious\n")
+    for path in (plain, rig.folder):
+        ini = rig.ini(["127.0.0.1:9"], [f"unix:{path}"])
+        fails(rig, ["run", "-c", ini], re.escape(path) + r".*: .*(no|not a) socket.* in the way")
+    require(Path(plain).read_text() == "precious\n", "the file was changed")
+
+
+def one_socket_two_names(rig, case):
+    """One UNIX socket under two names is bound twice: refused, instead of one listener that nobody can reach."""
+    os.mkdir(rig.path("real"))
+    os.symlink("real", rig.path("link"))
+    binds = [f"unix:{rig.path('real')}/x.sock", f"unix:{rig.path('link')}/x.sock"]
+    fails(rig, ["run", "-c", rig.ini(["127.0.0.1:9"], binds)], r"link/x\.sock.*another listener")
+    require(not os.listdir(rig.path("real")), "a socket was left behind")
+
+
+def unwritable_log(rig, case):
+    """A log that cannot be opened: the key, the path and what to do."""
+    for key in ("log", "access_log"):
+        ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"], {key: "/nowhere/at/all.log"})
+        fails(rig, ["run", "-c", ini], rf"\b{key} = /nowhere/at/all\.log: .*; .*folder")
+
+
+def few_descriptors(rig, case):
+    """A tiny limit on open files: one line that says what to raise."""
+    ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"])
+    for limit in (4, 5, 6, 20):
+        fails(rig, ["run", "-c", ini], r"LimitNOFILE", limits={resource.RLIMIT_NOFILE: limit})
+
+
+def socket_left_behind(rig, case):
+    """A UNIX listener in a folder that `user` may not write to: the file stays at the stop, and the log says so."""
+    need_root()
+    folder = rig.keep(tempfile.TemporaryDirectory(prefix="penstock-test-"))
+    folder.close = folder.cleanup
+    os.chmod(folder.name, 0o755)
+    front = os.path.join(folder.name, "front.sock")
+    penstock = rig.launch(rig.ini(["127.0.0.1:9"], [f"unix:{front}"], {"user": "nobody", "access_log": None}))
+    require(os.stat(front).st_uid == sandbox.NOBODY, "the socket does not belong to the user")
+    penstock.stop()
+    require(penstock.logged(rf"cannot remove {re.escape(front)}: permission denied; .*folder"), f"nothing was said: {penstock.log()}")
+
+
+def group_of_the_folder(rig, case):
+    """Without user and group, a socket in a folder with the set-group-ID bit keeps the folder's group."""
+    need_root()
+    os.mkdir(rig.path("shared"))
+    os.chown(rig.path("shared"), -1, 12345)
+    os.chmod(rig.path("shared"), 0o2775)
+    front = rig.path("shared/front.sock")
+    rig.launch(rig.ini(["127.0.0.1:9"], [f"unix:{front}"]))
+    require(os.stat(front).st_gid == 12345, f"the group is {os.stat(front).st_gid}")
+
+
+def signals_while_draining(rig, case):
+    """HUP and USR1 during a drain end nothing and are not taken for the second signal."""
+    backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+    target = ("127.0.0.1", rig.ports.free())
+    penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{target[1]}"], {"drain_timeout": "500ms"}))
+    caller = rig.keep(Caller(target))
+    caller.call(100)
+    penstock.signal(signal.SIGTERM)
+    penstock.wait_log("accepting stops")
+    while penstock.alive():  # so that one of them comes with the deadline
+        try:
+            penstock.signal(signal.SIGUSR1)
+        except ProcessLookupError:
+            break
+    require(penstock.wait_exit() == 0, "status is not 0")
+    require(penstock.logged("drain_timeout is over: closing") and not penstock.logged("second signal"), f"said: {penstock.log()}")
+
+
+CASES = (
+    Case("two-penstocks-at-once", two_at_once("tcp").__doc__, body=two_at_once("tcp"), ways=ENGINES, seconds=60),
+    Case("two-penstocks-at-once-unix", two_at_once("unix").__doc__, body=two_at_once("unix"), ways=ENGINES, seconds=60),
+    Case("lock-held-by-another", lock_held.__doc__, body=lock_held, ways=ONCE),
+    Case("half-start", half_start.__doc__, body=half_start, ways=ENGINES),
+    Case("cpu-that-is-not-there", missing_cpu.__doc__, body=missing_cpu, ways=ONCE),
+    Case("no-socket-at-the-path", not_a_socket.__doc__, body=not_a_socket, ways=ONCE),
+    Case("one-unix-socket-two-names", one_socket_two_names.__doc__, body=one_socket_two_names, ways=ONCE),
+    Case("unwritable-log", unwritable_log.__doc__, body=unwritable_log, ways=ONCE),
+    Case("few-descriptors", few_descriptors.__doc__, body=few_descriptors, ways=ONCE),
+    Case("unix-socket-left-behind", socket_left_behind.__doc__, body=socket_left_behind, ways=ONCE),
+    Case("unix-socket-group-of-the-folder", group_of_the_folder.__doc__, body=group_of_the_folder, ways=ONCE),
+    Case("signals-while-draining", signals_while_draining.__doc__, body=signals_while_draining, ways=ONCE),
+)

@@ -1,0 +1,168 @@
+"""Bytes: every one arrives once, in order, whatever the sizes, the pauses and the way a stream ends."""
+import fcntl
+import socket
+import struct
+import termios
+import time
+
+from backends import Backend
+from bench import Load, Server
+from case import DIAGONAL, EACH, Case, Stage
+from peers import Caller, Peer, connect, reset
+from rig import require, wait_for
+
+MB = 1 << 20
+SIZES = (1, 2, 3, 1447, 1448, 1449, 4095, 4096, 4097, 16383, 16384, 16385, 65535, 65536, 65537, MB + 1)
+
+# A reset while one side waits: (client, server), where `side` is the one that resets.
+RESET_BY_CLIENT = ((("send", 5000), ("recv", 7000), ("reset",)),
+                   (("recv", 5000), ("send", 7000), ("expect_reset",)))
+
+
+def mirrored(pair):
+    return pair[1], pair[0]
+
+
+def unacknowledged(sock):
+    """Bytes, FIN counted as one, that the other end's kernel has not acknowledged."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+
+
+def bulk(direction):
+    def body(rig, case):
+        """A gigabyte one way; penstock-bench checks every byte and says so with its exit status."""
+        server = rig.keep(Server(rig, "source" if direction == "bulk-down" else "sink", rig.ports.free()))
+        port = rig.ports.free()
+        rig.launch(rig.ini([f"127.0.0.1:{server.port}"], [f"127.0.0.1:{port}"]))
+        size = "128M" if rig.sanitized else "1G"
+        load = rig.keep(Load(rig, port, direction, "--connections", "1", "--bytes", size, "--requests", "1", "--timeout", "30s"))
+        load.finish(case.seconds - 5)
+        row = rig.access(1)[0]
+        require(max(int(row["bytes_in"]), int(row["bytes_out"])) >= (1 << 27 if rig.sanitized else 1 << 30), f"too few bytes: {row}")
+    return body
+
+
+def no_leak_between_sessions(rig, case):
+    """Sessions are torn down in the middle of bulk, with pipes and buffers full; later ones must see only their own bytes."""
+    stage = Stage(rig, case)
+    backend = rig.keep(Backend(("127.0.0.1", rig.ports.free()), "x", "source"))
+    port = rig.ports.free()
+    second = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}", ], [f"127.0.0.1:{port}"], {"workers": 1}))
+    for round_number in range(30):
+        sock = connect(("127.0.0.1", port))
+        peer = Peer(sock, "c", "source", {}, 10)
+        peer.recv(200000 + round_number * 4097)
+        if round_number % 2:
+            reset(sock)
+        else:
+            sock.close()
+    second.sessions_gone()
+    second.stop()
+    for number in range(30):
+        caller = Caller(stage.target, key=number)
+        caller.call(3 * MB // 10)
+        reset(caller.sock)
+
+
+def adaptive(rig, case):
+    """splice = auto on one connection: RPC, bulk and pauses in turn, so that each direction changes its mind both ways."""
+    stage = Stage(rig, case)
+    caller = rig.keep(Caller(stage.target, seconds=20))
+    for round_number in range(6):
+        for _ in range(40):
+            caller.call(200)
+        caller.sock.settimeout(20)
+        peer = Peer(caller.sock, "call1", "call1", {}, 20)
+        peer.mine.position = peer.theirs.position = caller.stream.position
+        peer.both(4 * MB + round_number * 1021, 4 * MB + round_number * 1021)
+        caller.stream.position = caller.expected.position = peer.mine.position
+        if round_number == 3:
+            time.sleep(1.2)  # longer than the second after which a direction forgets that it was bulk
+    caller.close()
+
+
+def last_bytes_are_prompt(rig, case):
+    """Messages over a pipe's and a buffer's size, one at a time: nothing may sit in the kernel waiting for more."""
+    stage = Stage(rig, case)
+    caller = rig.keep(Caller(stage.target))
+    times = []
+    for size in (100000, 300001, 65537, 1449, 262145, 20000) * 6:
+        began = time.monotonic()
+        caller.call(size)
+        times.append(time.monotonic() - began)
+    median = sorted(times)[len(times) // 2]
+    require(median < 0.1, f"the median of {len(times)} answers took {median * 1000:.0f} ms")
+
+
+def urgent_byte_before_fin(rig, case):
+    """An urgent byte, more bytes and the end of the stream, all of them there before penstock goes on reading: splice(2) does not pass an urgent byte."""
+    stage = Stage(rig, case)
+    stage.scripted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    for number, after in enumerate((10000, 0)):
+        client = Peer(rig.keep(connect(stage.target)), f"c{number}", "s", {}, 10)
+        server = Peer(rig.keep(stage.scripted.accept()[0]), "s", f"c{number}", {}, 10)
+        client.send(150000)  # more than fits on the way to a server that does not read
+        client.sock.send(client.mine.take(1), socket.MSG_OOB)
+        client.send(after)
+        client.fin()
+        wait_for(lambda sock=client.sock: unacknowledged(sock) == 0, "penstock's kernel has all of it")
+        server.recv(150001 + after)
+        server.expect_fin()
+        server.close()
+        client.expect_fin()
+    stage.expect_ends(2)
+
+
+CASES = (
+    Case("transfer-sizes", "1 byte to 1 MiB + 1, there and back, each on a connection that both ends close",
+         dialogues=tuple(((("send", n), ("fin",), ("recv", n), ("expect_fin",)),
+                          (("recv", n), ("expect_fin",), ("send", n), ("fin",))) for n in SIZES), ends=("--",)),
+    Case("transfer-sizes-while-open", "the same sizes in turn on one connection",
+         client=tuple(step for n in SIZES for step in (("send", n), ("recv", n))) + (("fin",), ("expect_fin",)),
+         server=tuple(step for n in SIZES for step in (("recv", n), ("send", n))) + (("expect_fin",),), ends=("--",)),
+    Case("transfer-100mb-both-ways", "100 MB in each direction at once",
+         client=(("both", 100 * MB, 100 * MB), ("fin",), ("expect_fin",)),
+         server=(("both", 100 * MB, 100 * MB), ("expect_fin",)), ends=("--",), seconds=90),
+    Case("transfer-1gb-down", "1 GB from the backend", body=bulk("bulk-down"), ways=DIAGONAL, seconds=90),
+    Case("transfer-1gb-up", "1 GB to the backend", body=bulk("bulk-up"),
+         ways=tuple(way for way in EACH if way not in DIAGONAL), seconds=90),
+    Case("random-writes-and-pauses", "writes of random sizes with random pauses, both ways at once",
+         dialogues=tuple(((("both", 3 * MB, 2 * MB, seed), ("fin",), ("expect_fin",)),
+                          (("both", 2 * MB, 3 * MB, seed + 100), ("expect_fin",), ("fin",))) for seed in (1, 2)), ends=("--",)),
+    Case("server-speaks-first", "a banner arrives before the client has sent anything",
+         client=(("recv", 90), ("send", 10), ("recv", 5), ("expect_fin",)),
+         server=(("send", 90), ("recv", 10), ("send", 5)), ends=("--",)),
+    Case("half-close-then-answer", "the client ends its direction, the backend answers after it saw the end",
+         dialogues=tuple(((("send", n), ("fin",), ("recv", 150000), ("expect_fin",)),
+                          (("recv", n), ("expect_fin",), ("send", 150000))) for n in (1, 40000)), ends=("--",)),
+    Case("half-close-by-server-then-upload", "the backend ends its direction first, the client goes on sending",
+         client=(("recv", 3000), ("expect_fin",), ("send", 2 * MB), ("fin",)),
+         server=(("send", 3000), ("fin",), ("recv", 2 * MB), ("expect_fin",)), ends=("--",)),
+    Case("both-directions-end-at-once", "no side waits for the other's end",
+         client=(("send", 70000), ("fin",), ("recv", 70000), ("expect_fin",)),
+         server=(("send", 70000), ("fin",), ("recv", 70000), ("expect_fin",)), ends=("--",)),
+    Case("fin-without-data", "an end of stream with no byte before it, from either side",
+         dialogues=(((("fin",), ("expect_fin",)), (("expect_fin",), ("fin",))),
+                    ((("expect_fin",), ("fin",)), (("fin",), ("expect_fin",))),
+                    ((("close",),), (("expect_fin",),))), ends=("--",)),
+    Case("reset-by-client-in-mid-relay", "a reset stays a reset on the other side", ends=("CD",),
+         client=RESET_BY_CLIENT[0], server=RESET_BY_CLIENT[1]),
+    Case("reset-by-server-in-mid-relay", "a reset stays a reset on the other side", ends=("SD",),
+         client=mirrored(RESET_BY_CLIENT)[0], server=mirrored(RESET_BY_CLIENT)[1]),
+    Case("reset-after-half-close", "one direction has ended, then the other side resets", ends=("CD", "SD"),
+         dialogues=(((("send", 10), ("fin",), ("expect_reset",)), (("recv", 10), ("expect_fin",), ("reset",))),
+                    ((("recv", 10), ("expect_fin",), ("reset",)), (("send", 10), ("fin",), ("expect_reset",))))),
+    Case("reset-while-the-server-does-not-read", "the client fills every buffer, then resets", ends=("CD",),
+         client=(("fill",), ("reset",)), server=(("expect_reset_unread",),)),
+    Case("reset-while-the-client-does-not-read", "the server fills every buffer, then resets", ends=("SD",),
+         client=(("expect_reset_unread",),), server=(("fill",), ("reset",))),
+    Case("reset-in-mid-bulk", "a reset between two megabytes; the reader gets ECONNRESET and no wrong byte", ends=("CD", "SD"),
+         dialogues=(((("send", 5 * MB), ("reset",)), (("expect_reset",),)),
+                    ((("expect_reset",),), (("send", 5 * MB), ("reset",))))),
+    Case("urgent-byte-before-fin", urgent_byte_before_fin.__doc__, body=urgent_byte_before_fin, ends=("--",),
+         listener={"send_buffer": "16k"}),
+    Case("no-leak-between-sessions", no_leak_between_sessions.__doc__, body=no_leak_between_sessions, backends=("echo",)),
+    Case("adaptive-copy-and-splice", adaptive.__doc__, body=adaptive, backends=("echo",),
+         ways=(("io_uring", "auto"), ("epoll", "auto"))),
+    Case("last-bytes-are-prompt", last_bytes_are_prompt.__doc__, body=last_bytes_are_prompt, backends=("echo",)),
+)

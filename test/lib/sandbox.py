@@ -1,0 +1,72 @@
+"""What a child does to itself before it becomes penstock: give up root, forbid io_uring, die with the test.
+
+Everything here runs between fork and exec, so it is plain system calls through ctypes."""
+import ctypes
+import os
+import platform
+import signal
+import struct
+import subprocess
+
+NOBODY = 65534
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 38, 22
+SECCOMP_MODE_FILTER = 2
+# io_uring_setup has one number on every architecture (asm-generic/unistd.h).
+SYS_IO_URING_SETUP = 425
+SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
+CLONE_NEWNET = 0x40000000
+# Classic BPF (linux/filter.h, linux/seccomp.h): load the call's number; compare; answer.
+LOAD_NUMBER, JUMP_EQUAL, ANSWER = 0x20, 0x15, 0x06
+ALLOW, ERRNO = 0x7fff0000, 0x00050000
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent():
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def forbid_io_uring(errno_answer):
+    """From here on io_uring_setup fails with that errno, as in a container with a strict profile."""
+    program = b"".join(struct.pack("HBBI", *row) for row in (
+        (LOAD_NUMBER, 0, 0, 0),
+        (JUMP_EQUAL, 0, 1, SYS_IO_URING_SETUP),
+        (ANSWER, 0, 0, ERRNO | errno_answer),
+        (ANSWER, 0, 0, ALLOW)))
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HP", 4, ctypes.addressof(code))
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0):
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+def apply(user, block_io_uring):
+    if user is not None and os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+        die_with_parent()  # changing the user cleared it
+    if block_io_uring:
+        forbid_io_uring(block_io_uring)
+
+
+def own_network():
+    """Takes this process, and what it starts from here on, to a network namespace of its own, where nobody waits for its locks. OSError
+    where not allowed."""
+    if libc.unshare(CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def borrow_descriptor(pid, number):
+    """A duplicate of another process's descriptor, to ask it for its socket options; OSError where not allowed."""
+    if platform.machine() not in ("x86_64", "aarch64"):
+        raise OSError("not known on this machine")
+    process = libc.syscall(SYS_PIDFD_OPEN, pid, 0)
+    if process < 0:
+        raise OSError(ctypes.get_errno(), "pidfd_open")
+    copy = libc.syscall(SYS_PIDFD_GETFD, process, number, 0)
+    error = ctypes.get_errno()
+    os.close(process)
+    if copy < 0:
+        raise OSError(error, "pidfd_getfd")
+    return copy

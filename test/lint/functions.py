@@ -1,0 +1,61 @@
+"""How long functions are, in C and in Python."""
+import ast
+import re
+
+C_LINES_MAX = 70
+PYTHON_LINES_MAX = 70
+
+
+def blank_out(text):
+    """C without comments, strings and directives, every line where it was."""
+    def spaces(found):
+        return re.sub(r"[^\n]", " ", found[0])
+    text = re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', spaces, text, flags=re.S)
+    return re.sub(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", spaces, text, flags=re.M)
+
+
+def c_functions(text):
+    """(name, first line, last line) of every function."""
+    bare, depth, start, name = blank_out(text), 0, 0, None
+    for found in re.finditer(r"[{}]", bare):
+        if found[0] == "{":
+            if depth == 0:
+                head = bare[start:found.start()]
+                # A definition's head ends with its arguments; a type, an array or a list of values does not.
+                opened = re.search(r"(\w+)\s*\(", head) if head.rstrip().endswith(")") else None
+                name = opened and opened[1]
+                first = bare.count("\n", 0, start + len(head) - len(head.lstrip())) + 1
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 0:
+                if name:
+                    yield name, first, bare.count("\n", 0, found.start()) + 1
+                start = found.end()
+        if depth == 0 and name is None:
+            start = found.end()
+
+
+def after_last_semicolon(functions, bare_lines):
+    """Declarations before a function, up to the last semicolon or brace, are not part of it."""
+    for name, first, last in functions:
+        at = first
+        for number in range(first, last):
+            if re.search(r"\b" + re.escape(name) + r"\s*\(", bare_lines[number - 1]) and "{" in "".join(bare_lines[number - 1:number + 8]):
+                at = number
+                break
+        yield name, at, last
+
+
+def lengths(names):
+    for name in names:
+        if name.suffix in (".c", ".h"):
+            text = name.read_text()
+            lines = blank_out(text).splitlines()
+            for function, first, last in after_last_semicolon(c_functions(text), lines):
+                if last - first + 1 > C_LINES_MAX:
+                    yield f"{name}:{first}: {function}() has {last - first + 1} lines, the wall is {C_LINES_MAX}"
+        elif name.suffix == ".py" or (name.suffix == "" and b"python" in name.read_bytes()[:60]):
+            for node in ast.walk(ast.parse(name.read_text())):
+                if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno + 1 > PYTHON_LINES_MAX:
+                    yield f"{name}:{node.lineno}: {node.name}() has {node.end_lineno - node.lineno + 1} lines"

@@ -1,0 +1,79 @@
+"""Which module may include which, and where memory that threads share may be touched."""
+import re
+
+# A module's own folder and the C library are always allowed; `log` and `base` may be used by everyone but base itself.
+MAY_INCLUDE = {
+    "base": set(),
+    "log": {"base"},
+    "config": {"base", "log"},
+    "table": {"config", "base", "log"},
+    "select": {"table", "config", "base", "log"},
+    "io": {"base", "log"},
+    "health": {"select", "table", "config", "base", "log"},
+    "worker": {"io", "select", "table", "config", "base", "log"},
+    "admin": {"select", "table", "config", "base", "log"},
+    "control": {"io", "select", "table", "config", "base", "log"},
+    "cli": {"control", "admin", "config", "io", "base", "log"},
+}
+# The doors through which control starts, mails and stops the threads.
+DOORS = {"control": {"worker/worker.h", "health/health.h"}}
+# Beside the table: rings, and the log, which any thread may call.
+ATOMICS = ("src/table/", "include/table/", "src/base/ring.c", "include/base/ring.h", "src/log/log.c", "src/log/thread.c")
+# Headers about two small things that belong together.
+SECOND_NOUNS = {"base/duration.h": ("size",), "base/hash.h": ("random",)}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+DECLARED = re.compile(r"^(?!#|static|typedef|extern|_Static_assert|struct \w+ \{|enum|union|/|\s|\}|\*)[\w\s\*]*?\b(\w+)\(", re.M)
+
+
+def line_of(text, position):
+    return text.count("\n", 0, position) + 1
+
+
+def modules(names):
+    """(path, its module, its text) of all C files and headers of the product."""
+    for name in names:
+        if name.suffix in (".c", ".h") and name.parts[-3] in ("src", "include"):
+            yield name, name.parts[-2], name.read_text()
+
+
+def directions(names):
+    for name, module, text in modules(names):
+        if module not in MAY_INCLUDE:
+            yield f"{name}:1: the layers do not know the module {module}"
+            continue
+        for found in INCLUDE.finditer(text):
+            target = found[1].split("/")[0]
+            where = f"{name}:{line_of(text, found.start())}"
+            if "/" not in found[1]:
+                yield f"{where}: include \"{found[1]}\" by its folder"
+            elif target != module and target not in MAY_INCLUDE[module] and found[1] not in DOORS.get(module, ()):
+                yield f"{where}: {module} may not include {found[1]}"
+
+
+def atomics(names):
+    for name, _, text in modules(names):
+        inside = any(part in str(name) for part in ATOMICS)
+        for found in re.finditer(r"stdatomic\.h|\batomic_thread_fence\b|\b__(?:atomic|sync)_\w+", text):
+            if not inside or found[0] != "stdatomic.h":
+                yield f"{name}:{line_of(text, found.start())}: {found[0]} does not belong here"
+
+
+def names(all_names):
+    """A function in include/M/F.h starts with F, with M, with a struct of that header or with a source file of M that holds it."""
+    for name, module, text in modules(all_names):
+        if name.suffix != ".h":
+            continue
+        bare = re.sub(r"/\*.*?\*/", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.S)
+        sources = {path.stem for path in all_names if path.suffix == ".c" and path.parts[-3:-1] == ("src", module)}
+        allowed = {name.stem, module} | sources | set(re.findall(r"struct (\w+)", bare)) | set(SECOND_NOUNS.get(f"{module}/{name.name}", ()))
+        for found in DECLARED.finditer(bare):
+            if not any(found[1] == noun or found[1].startswith(f"{noun}_") for noun in allowed) and not found[1].startswith("__"):
+                yield f"{name}:{line_of(bare, found.start(1))}: {found[1]}() does not start with {name.stem}_ or {module}_"
+
+
+def guards(all_names):
+    for name, module, text in modules(all_names):
+        guard = f"{module}_{name.stem}_H".upper()
+        if name.suffix == ".h" and f"#ifndef {guard}\n#define {guard}\n" not in text:
+            yield f"{name}:1: the guard is not {guard}"

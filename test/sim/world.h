@@ -1,0 +1,128 @@
+/* test/sim/world.h: one run of the simulation: a worker built by hand, the clients and backends around it, and what is known about each session. */
+#ifndef TEST_SIM_WORLD_H
+#define TEST_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "io/sim.h"
+#include "table/limit.h"
+#include "worker/context.h"
+#include "worker/session.h"
+
+enum { CLIENTS_MAX = 12, BACKENDS_MAX = 20, POOLS_MAX = 2, LISTENERS_MAX = 2 };
+#define NEVER UINT64_MAX
+#define MS ((uint64_t)1000000) /* in nanoseconds */
+
+/* When a peer passes its FIN. */
+enum fin_when { FIN_AFTER_BYTES, FIN_AFTER_FIN, FIN_NEVER, FIN_CLOSE };
+
+/* What a peer will do, all chosen by the seed. */
+struct script {
+    uint64_t bytes;             /* to send */
+    uint32_t piece_bytes_max;   /* at once */
+    uint32_t pause_us_max;      /* between two pieces */
+    uint64_t speak_after_bytes; /* says nothing before it has received so much */
+    bool speak_after_fin;       /* nor before the other side's FIN */
+    bool echo;                  /* sends as much as it has received */
+    uint32_t urgent;            /* chance in a thousand that a piece ends in an urgent byte */
+    bool deaf;                  /* never reads */
+    uint32_t deaf_ms;           /* reads from then on */
+    uint64_t last_read_bytes;   /* UNIX: shuts its reading side after so many; NEVER: it does not */
+    uint32_t read_bytes_max;
+    uint32_t read_pause_us_max;
+    enum fin_when fin;
+    uint64_t reset_after_sent, reset_after_received; /* NEVER: it does not */
+    uint64_t break_after_us;    /* the network breaks; NEVER: it does not */
+};
+
+/* A client, or a backend's side of one connection. */
+struct peer {
+    struct world *world;
+    struct sim_conn *conn;
+    struct pair *pair;
+    enum side side;
+    struct script script;
+    struct sim_event speaking, reading, breaking;
+    uint64_t sent, received;
+    bool started;
+    bool fin_sent, fin_heard;
+    bool reset_done;           /* by its script, or by closing without having read everything, or the network broke */
+    bool reset_heard;
+};
+
+/* A client and the backend connection that its session made last. */
+struct pair {
+    uint32_t index;
+    struct peer client, backend;
+    struct sim_event arriving;
+    uint32_t listener;
+    bool has_backend;          /* an attempt to connect is underway or went well; `backend` is it */
+    bool ended;                /* the session began to close; what follows was noted then */
+    uint64_t ended_ns;
+    enum session_end reason;
+    uint32_t failures;         /* attempts that failed by the backend's fault, by then */
+    uint32_t failed;           /* those backends, a bit each */
+    bool relayed;              /* it had reached a backend by then */
+    bool half_closed;          /* one side's FIN had been passed on by then */
+    bool end_failed;           /* one of the session's ends had an error by then */
+};
+
+struct world {
+    struct sim *sim;
+    struct config config;
+    struct config_listener listeners[LISTENERS_MAX];
+    struct config_pool pools[POOLS_MAX];
+    struct config_backend backends[POOLS_MAX][BACKENDS_MAX];
+    uint32_t mood[POOLS_MAX][BACKENDS_MAX]; /* chance in a thousand that an attempt to connect goes well */
+    uint32_t lack;                          /* chance in a thousand that one that fails does so for want of a port */
+    int listener_fds[LISTENERS_MAX];
+    struct worker_socket sockets[LISTENERS_MAX];
+    struct limit connections, *listener_connections;
+    struct epoch *epoch;
+    struct counters *counters;
+    struct table *table;
+    struct worker_shared shared;
+    struct worker *worker;
+
+    struct pair pairs[CLIENTS_MAX];
+    uint32_t pair_count;
+    bool quick;                 /* nothing happens that could keep a session from its orderly end for long */
+
+    bool rough;                 /* most peers reset, and one direction of a session is spliced while the other is copied */
+
+    struct sim_event flipping, draining, stopping;
+    bool flip, drain, stop;     /* asked for by these; done between two turns */
+    bool stopped;               /* no session may live on */
+    uint64_t turns;
+    uint64_t sessions_seen;     /* that began to close */
+};
+
+/* Runs a seed; sets `*digest`. Returns NULL, or what failed: a text that lives until the next run. What a failed run had allocated is lost. */
+const char *world_run(uint64_t seed, bool trace, uint64_t *digest);
+
+/* world_config.c: everything chosen before the run. */
+void world_draw(struct world *world);
+
+/* peer.c */
+void peer_draw(struct peer *peer);
+/* The connection is there: the script begins. */
+void peer_start(struct peer *peer);
+/* Something changed for it. */
+void peer_wake(struct peer *peer);
+/* It does nothing any more. */
+void peer_forget(struct peer *peer);
+
+/* check.c: each ends the run by world_fail() when something is wrong. */
+void check_step(struct world *world);      /* after every turn */
+void check_closing(struct world *world, struct session *session);
+void check_end(struct world *world);       /* the worker is empty, but not yet dismantled */
+void check_pairs(struct world *world);     /* everything that was underway has arrived */
+void check_fin_heard(struct peer *peer);
+
+struct peer *peer_mate(struct peer *peer);
+struct pair *pair_of(struct world *world, const struct session *session);
+void world_fail(struct world *world, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+
+#endif

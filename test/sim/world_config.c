@@ -1,0 +1,160 @@
+/* test/sim/world_config.c: what a seed chooses before the run: the configuration, the limits, what goes wrong, and who comes when. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "world.h"
+
+static struct addr address(uint32_t ip, uint16_t port)
+{
+    struct addr addr = {.length = sizeof(addr.in)};
+
+    addr.in.sin_family = AF_INET;
+    addr.in.sin_addr.s_addr = htonl(ip);
+    addr.in.sin_port = htons(port);
+    return addr;
+}
+
+static struct addr local_address(uint32_t pool, uint32_t backend)
+{
+    struct addr addr = {.length = sizeof(addr.un)};
+
+    addr.un.sun_family = AF_UNIX;
+    (void)snprintf(addr.un.sun_path, sizeof(addr.un.sun_path), "/%u/%u", pool, backend);
+    return addr;
+}
+
+#define PICK(sim, ...) ((const uint32_t[]){__VA_ARGS__})[sim_below(sim, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))]
+
+static void draw_pool(struct world *world, uint32_t p)
+{
+    static char names[POOLS_MAX][BACKENDS_MAX][8];
+    struct sim *sim = world->sim;
+    struct config_pool *pool = &world->pools[p];
+
+    *pool = (struct config_pool){
+        .name = p == 0 ? "a" : "b",
+        .backends = world->backends[p],
+        .backend_count = !world->quick && sim_chance(sim, 100) ? BACKENDS_MAX : 1 + sim_below(sim, 4),
+        .balance = (enum config_balance)sim_below(sim, 4),
+        .hash_prefix_v4 = 32,
+        .hash_prefix_v6 = 128,
+        .hash_table_size = 101,
+        .check_initial_up = true,
+        .connect_timeout_ms = PICK(sim, 50, 200, 2000),
+        .idle_timeout_ms = PICK(sim, 300, 5000, 60000, 60000),
+        .half_close_timeout_ms = PICK(sim, 200, 3000, 30000, 30000),
+        .retries = sim_below(sim, 4),
+        .splice = (enum config_splice)sim_below(sim, 3),
+    };
+    if (world->quick) {
+        pool->connect_timeout_ms = 20000;
+        pool->idle_timeout_ms = 3600000;
+        pool->half_close_timeout_ms = 3600000;
+    }
+    if (world->rough)
+        pool->splice = CONFIG_SPLICE_ALWAYS;
+    for (uint32_t b = 0; b < pool->backend_count; b++) {
+        (void)snprintf(names[p][b], sizeof(names[p][b]), "%c%u", 'a' + (int)p, b);
+        world->backends[p][b] = (struct config_backend){
+            .name = names[p][b],
+            .addr = sim_chance(sim, 250) ? local_address(p, b) : address(0x0a000100u + 256 * p, (uint16_t)(1000 + b)),
+            .weight = 1 + sim_below(sim, 3),
+            .max_connections = PICK(sim, 0, 0, 1, 2, 5),
+            .backup = b > 0 && sim_chance(sim, 150),
+        };
+        world->mood[p][b] = pool->backend_count == BACKENDS_MAX ? 50 : PICK(sim, 1000, 1000, 900, 500, 0);
+    }
+}
+
+static struct sim_chances draw_chances(struct world *world, struct sim *sim)
+{
+    struct sim_chances chances = {
+        .short_read = PICK(sim, 0, 100, 500),
+        .short_write = PICK(sim, 0, 100, 500),
+        .again = PICK(sim, 0, 20, 200),
+        .spurious = PICK(sim, 0, 0, 10, 100),
+        .late = PICK(sim, 0, 10, 200),
+        .unspliceable = world->rough ? 500 : PICK(sim, 0, 0, 200),
+        .no_pipe = PICK(sim, 0, 0, 300),
+        .small_pipe = PICK(sim, 0, 0, 300),
+    };
+
+    if (!world->quick) {
+        chances.no_descriptor = PICK(sim, 0, 0, 100, 600);
+        chances.met_itself = PICK(sim, 0, 0, 100);
+        chances.aborted = PICK(sim, 0, 0, 100);
+        chances.no_handle = PICK(sim, 0, 0, 50);
+    }
+    return chances;
+}
+
+static void draw_listeners(struct world *world)
+{
+    struct sim *sim = world->sim;
+
+    world->config.listener_count = 1 + sim_below(sim, LISTENERS_MAX);
+    for (uint32_t i = 0; i < world->config.listener_count; i++) {
+        world->listeners[i] = (struct config_listener){
+            .name = i == 0 ? "one" : "two",
+            .pool = sim_below(sim, (uint32_t)world->config.pool_count),
+            .max_connections = world->quick ? 0 : PICK(sim, 0, 0, 1, 3),
+            .backlog = 128,
+        };
+        world->listener_fds[i] = sim_listen(sim);
+        world->sockets[i] = (struct worker_socket){.listener = i, .fd = world->listener_fds[i]};
+    }
+}
+
+static void draw_pairs(struct world *world)
+{
+    struct sim *sim = world->sim;
+
+    world->pair_count = 1 + sim_below(sim, CLIENTS_MAX);
+    for (uint32_t i = 0; i < world->pair_count; i++) {
+        struct pair *pair = &world->pairs[i];
+
+        pair->index = i;
+        pair->client = (struct peer){.world = world, .pair = pair, .side = CLIENT};
+        pair->backend = (struct peer){.world = world, .pair = pair, .side = BACKEND};
+        pair->listener = sim_below(sim, (uint32_t)world->config.listener_count);
+        peer_draw(&pair->client);
+    }
+}
+
+void world_draw(struct world *world)
+{
+    struct sim *sim = world->sim;
+
+    world->quick = sim_chance(sim, 300);
+    world->rough = !world->quick && sim_chance(sim, 300);
+    sim->options.tiny = sim_chance(sim, 50);
+    sim->options.chances = draw_chances(world, sim);
+    if (!world->quick && sim_chance(sim, 50))
+        sim->options.forbidden_until_ns = sim->now_ns + sim_below(sim, 2000) * MS;
+    world->config = (struct config){
+        .workers = 1,
+        .seed = 1 + sim_below(sim, 1000),
+        .listeners = world->listeners,
+        .pools = world->pools,
+        .pool_count = 1 + sim_below(sim, POOLS_MAX),
+    };
+    world->lack = PICK(sim, 0, 250, 250, 900, 1000);
+    for (uint32_t p = 0; p < world->config.pool_count; p++)
+        draw_pool(world, p);
+    if (world->quick) { /* every client finds a backend that takes it */
+        for (uint32_t p = 0; p < world->config.pool_count; p++) {
+            world->mood[p][0] = 1000;
+            world->backends[p][0].max_connections = 0;
+            world->backends[p][0].backup = false;
+            world->pools[p].retries = 3;
+        }
+    }
+    draw_listeners(world);
+    draw_pairs(world);
+    limit_init(&world->connections, world->quick ? 100 : PICK(sim, 2, 5, 100));
+    for (uint32_t i = 0; i < world->config.listener_count; i++)
+        limit_init(&world->listener_connections[i], world->listeners[i].max_connections ? world->listeners[i].max_connections : UINT32_MAX);
+    world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : world->connections.max;
+    world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);
+}

@@ -1,0 +1,108 @@
+/* test/unit/pools.h: one pool with live objects, built by hand, for the tests of table and selectors. Test thread
+ * only. */
+#ifndef TEST_UNIT_POOLS_H
+#define TEST_UNIT_POOLS_H
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "config/config.h"
+#include "select/selector.h"
+#include "table/epoch.h"
+#include "table/table.h"
+
+struct pools {
+    struct config config;
+    struct config_pool pool;
+    struct config_backend *backends;
+    char (*names)[24];
+    struct epoch *epoch;
+    struct table *table;
+    const struct snapshot_pool *snapshot; /* of the first publication; pools_publish() renews it */
+    uint64_t random;
+    struct select_request request; /* nothing tried, client 10.0.0.1:1000 */
+    struct addr client;
+};
+
+static inline struct addr pools_addr(const char *ip, uint16_t port)
+{
+    struct addr addr = { 0 };
+    if (inet_pton(AF_INET, ip, &addr.in.sin_addr) == 1) {
+        addr.length = sizeof(addr.in);
+        addr.in.sin_family = AF_INET;
+        addr.in.sin_port = htons(port);
+    } else if (inet_pton(AF_INET6, ip, &addr.in6.sin6_addr) == 1) {
+        addr.length = sizeof(addr.in6);
+        addr.in6.sin6_family = AF_INET6;
+        addr.in6.sin6_port = htons(port);
+    } else {
+        abort();
+    }
+    return addr;
+}
+
+/* Backends b0, b1, ... of weight 1, all up, no limits; change what you like, then pools_open(). */
+static inline void pools_init(struct pools *p, enum config_balance balance, size_t count)
+{
+    memset(p, 0, sizeof(*p));
+    p->backends = calloc(count, sizeof(*p->backends));
+    p->names = calloc(count, sizeof(*p->names));
+    if (!p->backends || !p->names)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        snprintf(p->names[i], sizeof(p->names[i]), "b%zu", i);
+        p->backends[i] = (struct config_backend){
+            .name = p->names[i], .addr = pools_addr("127.0.0.1", (uint16_t)(1 + i % 65535)), .weight = 1,
+        };
+    }
+    p->pool = (struct config_pool){
+        .name = "p", .backends = p->backends, .backend_count = count, .balance = balance, .hash_prefix_v4 = 32,
+        .hash_prefix_v6 = 128, .hash_table_size = 65537, .check_initial_up = true,
+    };
+    p->config = (struct config){ .workers = 1, .seed = 42, .pools = &p->pool, .pool_count = 1 };
+    p->client = pools_addr("10.0.0.1", 1000);
+    p->request = (struct select_request){ .client = &p->client, .random = &p->random };
+}
+
+static inline void pools_publish(struct pools *p)
+{
+    if (table_publish(p->table))
+        abort();
+    p->snapshot = table_load(p->table)->pools[0];
+}
+
+static inline void pools_open(struct pools *p)
+{
+    p->epoch = epoch_new(1);
+    p->table = p->epoch ? table_new(&p->config, p->epoch, selector_prepare) : NULL;
+    if (!p->table)
+        abort();
+    p->snapshot = table_load(p->table)->pools[0];
+}
+
+static inline struct backend *pools_backend(const struct pools *p, size_t i)
+{
+    return table_backend(p->table, 0, i);
+}
+
+static inline struct backend *pools_pick(struct pools *p)
+{
+    return selector_pick(p->snapshot, &p->request);
+}
+
+/* Releases every slot and frees. */
+static inline void pools_close(struct pools *p)
+{
+    for (size_t i = 0; i < p->pool.backend_count; i++)
+        while (backend_in_flight(pools_backend(p, i)) > 0)
+            backend_release(pools_backend(p, i));
+    table_free(p->table);
+    epoch_free(p->epoch);
+    free(p->backends);
+    free(p->names);
+}
+
+#endif

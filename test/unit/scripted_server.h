@@ -1,0 +1,144 @@
+/* scripted_server.h: for test_probe.c: a server on a thread of its own that plays one part. One connection at a time:
+ * reads a request, plays, closes. */
+#ifndef TEST_SCRIPTED_SERVER_H
+#define TEST_SCRIPTED_SERVER_H
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+
+enum part {
+    ANSWER,          /* `answer`, then an orderly close */
+    FLOOD,           /* `answer`, then 'x' for as long as they are taken */
+    FLOOD_HEADERS,   /* a status line, then headers without end */
+    HANG,            /* `answer`, then nothing until the client leaves */
+    RESET,           /* resets after the request */
+};
+
+struct server {
+    int listener, stop_pipe[2];
+    pthread_t thread;
+    enum part part;
+    const char *answer;
+    size_t answer_bytes;
+    char request[2048]; /* the last one; read after server_stop() */
+    unsigned connections;
+    struct addr addr;
+};
+
+static bool stopped_or_readable(const struct server *server, int fd)
+{
+    struct pollfd pollers[2] = { { .fd = server->stop_pipe[0], .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+    return poll(pollers, 2, -1) < 0 || pollers[0].revents != 0;
+}
+
+static void play(struct server *server, int fd)
+{
+    static const char header[] = "X-More: yes\r\n";
+    size_t length = 0;
+    char x[4096];
+
+    memset(x, 'x', sizeof x);
+    while (length + 1 < sizeof server->request && strstr(server->request, "\r\n\r\n") == NULL) {
+        if (stopped_or_readable(server, fd))
+            return;
+        ssize_t got = recv(fd, server->request + length, sizeof server->request - 1 - length, 0);
+        if (got <= 0)
+            return;
+        length += (size_t)got;
+        server->request[length] = '\0';
+    }
+    send(fd, server->answer, server->answer_bytes, MSG_NOSIGNAL);
+    if (server->part == FLOOD)
+        while (send(fd, x, sizeof x, MSG_NOSIGNAL) > 0)
+            ;
+    if (server->part == FLOOD_HEADERS)
+        while (send(fd, header, sizeof header - 1, MSG_NOSIGNAL) > 0)
+            ;
+    if (server->part == HANG)
+        while (!stopped_or_readable(server, fd) && recv(fd, x, sizeof x, 0) > 0)
+            ;
+    struct linger linger = { .l_onoff = 1 };
+    if (server->part == RESET)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+static void *serve(void *argument)
+{
+    struct server *server = argument;
+
+    while (!stopped_or_readable(server, server->listener)) {
+        int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        server->connections++;
+        server->request[0] = '\0';
+        play(server, fd);
+        close(fd);
+    }
+    return NULL;
+}
+
+static int listen_on(struct addr *addr, int backlog)
+{
+    int fd = socket(addr_family(addr), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, &addr->sa, addr->length), 0);
+    addr->length = sizeof addr->un;
+    assert_int_equal(getsockname(fd, &addr->sa, &addr->length), 0);
+    assert_int_equal(listen(fd, backlog), 0);
+    return fd;
+}
+
+static struct addr loopback(int family)
+{
+    struct addr addr = { 0 };
+    if (family == AF_INET6) {
+        addr.length = sizeof addr.in6;
+        addr.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    } else {
+        addr.length = sizeof addr.in;
+        addr.in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    }
+    return addr;
+}
+
+static struct addr unix_name(const char *form, int number)
+{
+    char text[100], with_number[120];
+    struct addr addr;
+    snprintf(text, sizeof text, "unix:%s", form);
+    snprintf(with_number, sizeof with_number, "%s-%d-%d", text, (int)getpid(), number);
+    assert_null(addr_parse(&addr, with_number));
+    return addr;
+}
+
+static void server_start(struct server *server)
+{
+    if (server->answer_bytes == 0 && server->answer != NULL)
+        server->answer_bytes = strlen(server->answer);
+    if (server->addr.length == 0)
+        server->addr = loopback(AF_INET);
+    server->listener = listen_on(&server->addr, 16);
+    fcntl(server->listener, F_SETFL, O_NONBLOCK);
+    assert_int_equal(pipe2(server->stop_pipe, O_CLOEXEC), 0);
+    assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+}
+
+static void server_stop(struct server *server)
+{
+    assert_int_equal(write(server->stop_pipe[1], "", 1), 1);
+    pthread_join(server->thread, NULL);
+    close(server->listener);
+    close(server->stop_pipe[0]);
+    close(server->stop_pipe[1]);
+}
+
+#endif

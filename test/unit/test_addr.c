@@ -1,0 +1,164 @@
+/* test_addr: base/addr: what is read comes back as it was written, and nothing else is read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+
+#define LONGEST_PATH "/123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345"
+
+static void good_addresses_come_back_as_written(void **state)
+{
+    static const struct {
+        const char *text;
+        int family;
+        uint16_t port;
+    } cases[] = {
+        {"1.2.3.4:80", AF_INET, 80},
+        {"0.0.0.0:1", AF_INET, 1},
+        {"255.255.255.255:65535", AF_INET, 65535},
+        {"[::]:80", AF_INET6, 80},
+        {"[::1]:8001", AF_INET6, 8001},
+        {"[2001:db8::ff:1]:65535", AF_INET6, 65535},
+        {"[fe80::1%lo]:80", AF_INET6, 80},
+        {"unix:/run/x.sock", AF_UNIX, 0},
+        {"unix:/a:b 80", AF_UNIX, 0},
+        {"unix:@hidden", AF_UNIX, 0},
+        {"unix:" LONGEST_PATH "6", AF_UNIX, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct addr addr = {0};
+        char text[ADDR_TEXT_BYTES];
+        const char *problem = addr_parse(&addr, cases[i].text);
+        if (problem)
+            fail_msg("%s: %s", cases[i].text, problem);
+        assert_int_equal(addr_family(&addr), cases[i].family);
+        assert_int_equal(addr_port(&addr), cases[i].port);
+        assert_string_equal(addr_format(&addr, text, sizeof(text)), cases[i].text);
+    }
+}
+
+static void bad_addresses_are_refused_with_a_reason(void **state)
+{
+    static const struct {
+        const char *text, *problem;
+    } cases[] = {
+        {"", "no port"},
+        {"1.2.3.4", "no port"},
+        {"1.2.3.4:", "no port"},
+        {"[::1]", "no port"},
+        {"[::1]:", "no port"},
+        {"[::1", "no \"]\" after the IPv6 address"},
+        {"[::1]80", "something other than :PORT after the \"]\""},
+        {"1.2.3.4:0", "the port is not a number from 1 to 65535"},
+        {"1.2.3.4:65536", "the port is not a number from 1 to 65535"},
+        {"1.2.3.4:080", "the port is not a number from 1 to 65535"},
+        {"1.2.3.4:+80", "the port is not a number from 1 to 65535"},
+        {"1.2.3.4:80 ", "the port is not a number from 1 to 65535"},
+        {"1.2.3.4:http", "the port is not a number from 1 to 65535"},
+        {"1.2.3.4:999999999999", "the port is not a number from 1 to 65535"},
+        {"1.2.3:80", "not a numeric address (names are not looked up)"},
+        {"localhost:80", "not a numeric address (names are not looked up)"},
+        {":80", "not a numeric address (names are not looked up)"},
+        {"[]:80", "not a numeric address (names are not looked up)"},
+        {"[1.2.3.4]:80", "not a numeric address (names are not looked up)"},
+        {"::1:80", "an IPv6 address is written in brackets: [ADDRESS]:PORT"},
+        {"[::ffff:1.2.3.4]:80", "an IPv4 address inside IPv6; write the IPv4 address itself"},
+        {"[fe80::1%nosuchif0]:80", "no such network interface after the %"},
+        {"[fe80::1%]:80", "no such network interface after the %"},
+        {"unix:", "a UNIX socket is unix:/PATH or unix:@NAME"},
+        {"unix:@", "a UNIX socket is unix:/PATH or unix:@NAME"},
+        {"unix:relative", "a UNIX socket is unix:/PATH or unix:@NAME"},
+        {"unix:" LONGEST_PATH "67", "the path of a UNIX socket is at most 107 bytes long"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct addr addr, before;
+        memset(&addr, 0x5a, sizeof(addr));
+        before = addr;
+        const char *problem = addr_parse(&addr, cases[i].text);
+        if (!problem || strcmp(problem, cases[i].problem) != 0)
+            fail_msg("\"%s\": %s", cases[i].text, problem ? problem : "accepted");
+        assert_memory_equal(&addr, &before, sizeof(addr));
+    }
+}
+
+static struct addr parsed(const char *text)
+{
+    struct addr addr = {0};
+    assert_null(addr_parse(&addr, text));
+    return addr;
+}
+
+static void equal_means_family_address_scope_and_port(void **state)
+{
+    static const char *const different[] = {"1.2.3.4:80", "1.2.3.4:81", "1.2.3.5:80", "[::1]:80", "[::1]:81", "[::2]:80", "[::1%lo]:80",
+                                            "unix:/a", "unix:/ab", "unix:@a", "unix:@ab"};
+    size_t count = sizeof(different) / sizeof(different[0]);
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            struct addr a = parsed(different[i]), b = parsed(different[j]);
+            assert_int_equal(addr_equal(&a, &b), i == j);
+        }
+    }
+}
+
+static void a_path_counted_without_its_zero_is_the_same_path(void **state)
+{
+    struct addr a = parsed("unix:/run/x"), b = a;
+    char text[ADDR_TEXT_BYTES];
+    (void)state;
+    b.length--; /* as some system calls report it */
+    assert_true(addr_equal(&a, &b));
+    assert_string_equal(addr_format(&b, text, sizeof(text)), "unix:/run/x");
+}
+
+static void ports_are_set_where_there_are_ports(void **state)
+{
+    struct addr v4 = parsed("1.2.3.4:80"), v6 = parsed("[::1]:80"), local = parsed("unix:/a"), same = local, none = {0};
+    char text[ADDR_TEXT_BYTES];
+    (void)state;
+    addr_set_port(&v4, 65535);
+    addr_set_port(&v6, 1);
+    addr_set_port(&local, 7);
+    addr_set_port(&none, 7);
+    assert_string_equal(addr_format(&v4, text, sizeof(text)), "1.2.3.4:65535");
+    assert_string_equal(addr_format(&v6, text, sizeof(text)), "[::1]:1");
+    assert_memory_equal(&local, &same, sizeof(same));
+    assert_int_equal(addr_family(&none), AF_UNSPEC);
+    assert_int_equal(addr_port(&none), 0);
+}
+
+static void odd_addresses_are_still_one_line_of_text(void **state)
+{
+    struct addr unnamed = {.length = sizeof(sa_family_t), .un.sun_family = AF_UNIX}, none = {0}, odd = parsed("unix:@a");
+    char text[ADDR_TEXT_BYTES], small[6];
+    (void)state;
+    assert_string_equal(addr_format(&unnamed, text, sizeof(text)), "unix:");
+    assert_string_equal(addr_format(&none, text, sizeof(text)), "-");
+    odd.un.sun_path[1] = '\n';
+    assert_string_equal(addr_format(&odd, text, sizeof(text)), "unix:@?");
+    odd = parsed("1.2.3.4:80");
+    assert_string_equal(addr_format(&odd, small, sizeof(small)), "1.2.3");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_addresses_come_back_as_written),
+        cmocka_unit_test(bad_addresses_are_refused_with_a_reason),
+        cmocka_unit_test(equal_means_family_address_scope_and_port),
+        cmocka_unit_test(a_path_counted_without_its_zero_is_the_same_path),
+        cmocka_unit_test(ports_are_set_where_there_are_ports),
+        cmocka_unit_test(odd_addresses_are_still_one_line_of_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

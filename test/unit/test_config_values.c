@@ -1,0 +1,250 @@
+/* test_config_values: good configurations and what they mean: defaults, limits of every key, escapes, addresses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/keys.h"
+#include "config/load.h"
+
+#define LISTENER "[listener l]\nbind=127.0.0.1:1\npool=p\n"
+#define POOL "[pool p]\nbackend=b 127.0.0.1:2\n"
+
+static struct config *good(const char *text)
+{
+    struct config_errors *errors = config_errors_new();
+    struct config *config = config_load_text("test", text, strlen(text), errors);
+    if (!config)
+        fail_msg("%s", config_errors_text(errors, 0));
+    config_errors_free(errors);
+    return config;
+}
+
+static bool accepted(const char *text)
+{
+    struct config_errors *errors = config_errors_new();
+    struct config *config = config_load_text("test", text, strlen(text), errors);
+    bool result = config != NULL;
+    config_free(config);
+    config_errors_free(errors);
+    return result;
+}
+
+static bool value_accepted(const struct config_key *key, uint64_t value)
+{
+    static const char *const units[] = {[CONFIG_DURATION] = "ms", [CONFIG_PERCENT] = "%", [CONFIG_SIZE] = "", [CONFIG_NUMBER] = ""};
+    char text[512], line[128];
+    const char *extra = key->used_with ? key->used_with : "rise=2";
+
+    snprintf(line, sizeof(line), "%s=%" PRIu64 "%s\n", key->name, value, units[key->type]);
+    snprintf(text, sizeof(text), "[global]\n%s" LISTENER "%s" POOL "%s\n%s", key->section == CONFIG_IN_GLOBAL ? line : "",
+             key->section == CONFIG_IN_LISTENER ? line : "", strcmp(key->name, "rise") == 0 ? "fall=3" : extra,
+             key->section == CONFIG_IN_POOL ? line : "");
+    return accepted(text);
+}
+
+static void every_number_is_taken_at_its_limits_and_refused_beyond(void **state)
+{
+    size_t tried = 0;
+    (void)state;
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        uint64_t step = key->step > 0 ? key->step : 1;
+        if (key->type != CONFIG_NUMBER && key->type != CONFIG_DURATION && key->type != CONFIG_SIZE && key->type != CONFIG_PERCENT)
+            continue;
+        if (!value_accepted(key, key->max) || !value_accepted(key, key->min))
+            fail_msg("%s is refused at a limit", key->name);
+        if (key->max < UINT64_MAX && value_accepted(key, key->max + step))
+            fail_msg("%s is taken above its maximum", key->name);
+        if (key->min > 0 && value_accepted(key, key->min - step))
+            fail_msg("%s is taken below its minimum", key->name);
+        tried++;
+    }
+    assert_true(tried > 20);
+}
+
+static void defaults_are_those_of_the_manual(void **state)
+{
+    struct config *config = good(LISTENER POOL);
+    const struct config_listener *l = &config->listeners[0];
+    const struct config_pool *p = &config->pools[0];
+    cpu_set_t set;
+    (void)state;
+
+    assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+    assert_int_equal(config->workers, CPU_COUNT(&set));
+    assert_int_equal(config->engine, CONFIG_ENGINE_AUTO);
+    assert_int_equal(config->max_connections, 0);
+    assert_true(config->seed == 0);
+    assert_int_equal(config->drain_timeout_ms, 30000);
+    assert_string_equal(config->log, "stderr");
+    assert_int_equal(config->log_level, CONFIG_LOG_INFO);
+    assert_null(config->access_log);
+    assert_null(config->user);
+    assert_int_equal(l->backlog, 4096);
+    assert_int_equal(l->keepalive_ms, 60000);
+    assert_int_equal(l->tcp_user_timeout_ms, 0);
+    assert_false(l->defer_accept);
+    assert_null(l->interface);
+    assert_int_equal(p->balance, CONFIG_BALANCE_LEAST_CONN);
+    assert_int_equal(p->hash_prefix_v4, 32);
+    assert_int_equal(p->hash_prefix_v6, 128);
+    assert_int_equal(p->hash_table_size, 65537);
+    assert_int_equal(p->check, CONFIG_CHECK_TCP);
+    assert_int_equal(p->check_interval_ms, 2000);
+    assert_int_equal(p->check_fast_interval_ms, 500);
+    assert_int_equal(p->check_down_interval_ms, 2000);
+    assert_true(p->check_initial_up);
+    assert_int_equal(p->check_status_min, 200);
+    assert_int_equal(p->check_status_max, 399);
+    assert_int_equal(p->check_jitter_percent, 10);
+    assert_int_equal(p->idle_timeout_ms, 3600000);
+    assert_int_equal(p->retries, 2);
+    assert_int_equal(p->backends[0].weight, 1);
+    config_free(config);
+}
+
+static void a_sections_own_value_wins_over_defaults_wherever_they_stand(void **state)
+{
+    struct config *config = good(LISTENER "backlog=5\n[listener m]\nbind=127.0.0.1:9\npool=q\n" POOL "retries=1\n"
+                                 "[pool q]\nbackend=b 127.0.0.1:2\n[defaults]\nbacklog=7\nretries=3\ncheck_fast_interval=50ms\n");
+    (void)state;
+    assert_int_equal(config->listeners[0].backlog, 5);
+    assert_int_equal(config->listeners[1].backlog, 7);
+    assert_int_equal(config->listeners[1].pool, 1);
+    assert_int_equal(config->pools[0].retries, 1);
+    assert_int_equal(config->pools[1].retries, 3);
+    assert_int_equal(config->pools[1].check_fast_interval_ms, 50);
+    config_free(config);
+}
+
+static void every_kind_of_value_reaches_its_field(void **state)
+{
+    struct config *config = good("[global]\ncpu_affinity=5,0-2\nseed=0xFFFFFFFFFFFFFFFF\nengine=epoll\nbusy_poll=50us\naccess_log=/a/b ; c\nuser=nobody\n"
+                                 LISTENER "keepalive=off\nreceive_buffer=64k\ndefer_accept=yes\ninterface=eth0\n" POOL
+                                 "backend=c [::1]:2 backup weight=256 max_connections=7 check_port=9\nbalance=consistent_hash\n"
+                                 "hash_key=source_ip_port\ncheck=http\ncheck_status=204\ncheck_address=::1\ncheck_initial=down\n"
+                                 "check_interval=100ms\ncheck_jitter=50%\nsplice=never\n");
+    const struct config_pool *p = &config->pools[0];
+    char text[ADDR_TEXT_BYTES];
+    (void)state;
+    assert_int_equal(config->affinity, CONFIG_AFFINITY_LIST);
+    assert_int_equal(config->affinity_count, 4);
+    assert_int_equal(config->affinity_cpus[0], 5);
+    assert_int_equal(config->affinity_cpus[3], 2);
+    assert_true(config->seed == UINT64_MAX);
+    assert_int_equal(config->engine, CONFIG_ENGINE_EPOLL);
+    assert_int_equal(config->busy_poll_us, 50);
+    assert_string_equal(config->access_log, "/a/b");
+    assert_string_equal(config->user, "nobody");
+    assert_int_equal(config->listeners[0].keepalive_ms, 0);
+    assert_int_equal(config->listeners[0].receive_buffer_bytes, 65536);
+    assert_true(config->listeners[0].defer_accept);
+    assert_string_equal(config->listeners[0].interface, "eth0");
+    assert_int_equal(p->backend_count, 2);
+    assert_string_equal(p->backends[1].name, "c");
+    assert_string_equal(addr_format(&p->backends[1].addr, text, sizeof(text)), "[::1]:2");
+    assert_int_equal(p->backends[1].weight, 256);
+    assert_int_equal(p->backends[1].max_connections, 7);
+    assert_int_equal(p->backends[1].check_port, 9);
+    assert_true(p->backends[1].backup);
+    assert_int_equal(p->hash_key, CONFIG_HASH_SOURCE_IP_PORT);
+    assert_int_equal(p->check_status_min, 204);
+    assert_int_equal(p->check_status_max, 204);
+    assert_true(p->check_address_set);
+    assert_false(p->check_initial_up);
+    assert_int_equal(p->check_fast_interval_ms, 100); /* not a quarter of 100ms */
+    assert_int_equal(p->splice, CONFIG_SPLICE_NEVER);
+    config_free(config);
+}
+
+static void a_probe_in_doubt_is_never_slower_than_the_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *interval;
+        uint32_t fast_ms;
+    } cases[] = {{"10ms", 10}, {"50ms", 50}, {"100ms", 100}, {"300ms", 100}, {"400ms", 100}, {"2s", 500}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256];
+        struct config_errors *errors = config_errors_new();
+        struct config *config;
+
+        snprintf(text, sizeof(text), "[listener l]\nbind=127.0.0.1:1\npool=p\n[pool p]\nbackend=b 127.0.0.1:2\ncheck_interval=%s\n", cases[i].interval);
+        config = config_load_text("test", text, strlen(text), errors);
+        assert_non_null(config);
+        assert_int_equal(config->pools[0].check_fast_interval_ms, cases[i].fast_ms);
+        config_free(config);
+        config_errors_free(errors);
+    }
+}
+
+static void escapes_and_variables_are_resolved_once(void **state)
+{
+    struct config *config;
+    (void)state;
+    setenv("PENSTOCK_TEST_BODY", "a;b ; c \\; ${HOME}", 1);
+    config = good(LISTENER POOL "check=http\ncheck_host=a\\;b\\\\c$\ncheck_body=<${PENSTOCK_TEST_BODY}> \\; \"x\" \\${Y} ; comment\n");
+    assert_string_equal(config->pools[0].check_host, "a;b\\c$");
+    assert_string_equal(config->pools[0].check_body, "<a;b ; c \\; ${HOME}> ; \"x\" ${Y}");
+    config_free(config);
+}
+
+static void binds_are_taken_apart(void **state)
+{
+    static const char *const wanted[] = {"127.0.0.1:1", "0.0.0.0:8000", "0.0.0.0:8001", "[::]:8000", "[::]:8001", "[::1]:65534",
+                                         "[::1]:65535", "unix:/run/a-1", "unix:@b"};
+    struct config *config = good(LISTENER "bind=*:8000-8001\nbind=[::1]:65534-65535\nbind=unix:/run/a-1\nbind=unix:@b\n" POOL);
+    const struct config_listener *l = &config->listeners[0];
+    char text[ADDR_TEXT_BYTES];
+    (void)state;
+    assert_int_equal(l->bind_count, sizeof(wanted) / sizeof(wanted[0]));
+    for (size_t i = 0; i < l->bind_count; i++) {
+        assert_string_equal(addr_format(&l->binds[i].addr, text, sizeof(text)), wanted[i]);
+        assert_int_equal(l->binds[i].optional, i == 3 || i == 4);
+    }
+    assert_string_equal(l->binds[5].file, "test");
+    assert_int_equal(l->binds[5].line, 5);
+    config_free(config);
+}
+
+static void the_hash_table_grows_with_the_pool_unless_it_is_set(void **state)
+{
+    char *text = malloc(100000);
+    size_t n = (size_t)sprintf(text, LISTENER "[pool p]\nbalance=consistent_hash\n");
+    struct config *config;
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        n += (size_t)sprintf(text + n, "backend=b%d 127.0.0.1:2\n", i);
+    config = good(text);
+    assert_int_equal(config->pools[0].hash_table_size, 100003); /* the first prime from 100 * 1000 */
+    config_free(config);
+    sprintf(text + n, "hash_table_size=1009\n");
+    config = good(text);
+    assert_int_equal(config->pools[0].hash_table_size, 1009);
+    config_free(config);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_number_is_taken_at_its_limits_and_refused_beyond),
+        cmocka_unit_test(defaults_are_those_of_the_manual),
+        cmocka_unit_test(a_sections_own_value_wins_over_defaults_wherever_they_stand),
+        cmocka_unit_test(every_kind_of_value_reaches_its_field),
+        cmocka_unit_test(a_probe_in_doubt_is_never_slower_than_the_others),
+        cmocka_unit_test(escapes_and_variables_are_resolved_once),
+        cmocka_unit_test(binds_are_taken_apart),
+        cmocka_unit_test(the_hash_table_grows_with_the_pool_unless_it_is_set),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,450 @@
+/* test_health_thread.c: the whole health thread with a real table, real sockets and a real log file, awaited by
+ * condition. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "health/health.h"
+#include "health/probe.h"
+#include "log/log.h"
+#include "table/epoch.h"
+#include "table/table.h"
+
+enum { DEADLINE_MS = 30000, BACKENDS_MAX = 10000 };
+
+/* One pool, its table, the running health thread, and this thread as the only reader of the table. */
+static struct config_backend backends[BACKENDS_MAX];
+static char names[BACKENDS_MAX][12];
+static struct config_pool pool;
+static struct config config;
+static struct epoch *epoch;
+static struct table *table;
+static struct health *health;
+static char log_path[64];
+
+static int no_selector(struct snapshot_pool *unused)
+{
+    (void)unused;
+    return 0;
+}
+
+static int listen_on(struct addr *addr)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    assert_true(fd >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (addr->length == 0) {
+        addr->length = sizeof addr->in;
+        addr->in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    }
+    assert_int_equal(bind(fd, &addr->sa, addr->length), 0);
+    assert_int_equal(getsockname(fd, &addr->sa, &addr->length), 0);
+    assert_int_equal(listen(fd, 4096), 0);
+    return fd;
+}
+
+static struct addr closed_port(void)
+{
+    struct addr addr = { 0 };
+    close(listen_on(&addr));
+    return addr;
+}
+
+/* Quick checks; the caller changes what it is about and then calls start(). */
+static void prepare(enum config_check check, const struct addr *addrs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        snprintf(names[i], sizeof names[i], "b%u", (unsigned)i);
+        backends[i] = (struct config_backend){ .name = names[i], .addr = addrs[i], .weight = 1 };
+    }
+    pool = (struct config_pool){
+        .name = "p", .backends = backends, .backend_count = count, .hash_table_size = 101,
+        .check = check, .check_interval_ms = 50, .check_fast_interval_ms = 20, .check_down_interval_ms = 30,
+        .check_timeout_ms = 1000, .rise = 2, .fall = 3, .check_jitter_percent = 10, .check_initial_up = true,
+        .check_path = "/", .check_method = "GET", .check_status_min = 200, .check_status_max = 399,
+    };
+    config = (struct config){ .pools = &pool, .pool_count = 1 };
+}
+
+static void start(void)
+{
+    const char *failed;
+    struct log_options options = { .path = log_path, .level = LOG_INFO };
+    int error;
+
+    snprintf(log_path, sizeof log_path, "/tmp/penstock-test-health-XXXXXX");
+    int fd = mkstemp(log_path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(log_start(&options, &failed), 0);
+    epoch = epoch_new(1);
+    assert_non_null(epoch);
+    table = table_new(&config, epoch, no_selector);
+    assert_non_null(table);
+    health = health_start(&config, table, &error);
+    assert_non_null(health);
+}
+
+/* Returns the log; the caller frees it. */
+static char *stop(void)
+{
+    health_stop(health);
+    table_free(table);
+    epoch_free(epoch);
+    log_stop();
+    char *text = calloc(1, 1 << 22);
+    FILE *stream = fopen(log_path, "r");
+    assert_non_null(text);
+    assert_non_null(stream);
+    size_t length = fread(text, 1, (1 << 22) - 1, stream);
+    text[length] = '\0';
+    fclose(stream);
+    unlink(log_path);
+    return text;
+}
+
+
+static uint32_t usable(uint64_t *version)
+{
+    epoch_online(epoch, 0);
+    const struct snapshot *snapshot = table_load(table);
+    uint32_t count = snapshot->pools[0]->usable_count;
+    if (version != NULL)
+        *version = snapshot->version;
+    epoch_offline(epoch, 0);
+    return count;
+}
+
+static bool await_usable(uint32_t count)
+{
+    uint64_t deadline_ns = clock_now_ns() + DEADLINE_MS * UINT64_C(1000000);
+
+    while (usable(NULL) != count) {
+        if (clock_now_ns() > deadline_ns)
+            return false;
+        poll(NULL, 0, 1);
+    }
+    return true;
+}
+
+static unsigned drain(int listener)
+{
+    unsigned count = 0;
+    int fd;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        count++;
+        close(fd);
+    }
+    return count;
+}
+
+/* Accepts until `count` probes came, so that later assertions speak of a time when probes were made. */
+static bool await_probes(int listener, unsigned count)
+{
+    uint64_t deadline_ns = clock_now_ns() + DEADLINE_MS * UINT64_C(1000000);
+    unsigned seen = 0;
+
+    fcntl(listener, F_SETFL, O_NONBLOCK);
+    while (seen < count && clock_now_ns() < deadline_ns) {
+        struct pollfd poller = { .fd = listener, .events = POLLIN };
+        poll(&poller, 1, 50);
+        seen += drain(listener);
+    }
+    return seen >= count;
+}
+
+static void a_backend_dies_and_returns(void **state)
+{
+    (void)state;
+    struct addr addrs[2] = { 0 };
+    char wanted[300], where[ADDR_TEXT_BYTES];
+    int steady = listen_on(&addrs[0]), dying = listen_on(&addrs[1]);
+    fcntl(dying, F_SETFL, O_NONBLOCK);
+    prepare(CONFIG_CHECK_TCP, addrs, 2);
+    start();
+    assert_true(await_probes(dying, 3));
+    assert_int_equal(usable(NULL), 2);
+    close(dying);
+    assert_true(await_usable(1));
+    dying = listen_on(&addrs[1]);
+    assert_true(await_usable(2));
+    char *text = stop();
+    addr_format(&addrs[1], where, sizeof where);
+    snprintf(wanted, sizeof wanted,
+             " warn  pool p: backend b1 (%s) is DOWN: connection refused (3 of 3 probes failed); 1 of 2 usable\n", where);
+    assert_non_null(strstr(text, wanted));
+    snprintf(wanted, sizeof wanted, " info  pool p: backend b1 (%s) is UP after 2 good probes; 2 of 2 usable\n", where);
+    assert_non_null(strstr(text, wanted));
+    assert_null(strstr(text, "backend b0"));
+    free(text);
+    close(steady);
+    close(dying);
+}
+
+static void when_none_is_usable_the_log_says_so(void **state)
+{
+    (void)state;
+    struct addr addrs[2] = { closed_port(), closed_port() };
+    prepare(CONFIG_CHECK_HTTP, addrs, 2);
+    start();
+    assert_true(await_usable(0));
+    char *text = stop(), *line = strstr(text, " error pool p: no backend is usable");
+    assert_non_null(line);
+    assert_null(strstr(strchr(line, '\n'), "no backend is usable")); /* once */
+    free(text);
+}
+
+static void a_backend_that_starts_down_needs_rise_good_probes(void **state)
+{
+    (void)state;
+    struct addr addr = { 0 };
+    int listener = listen_on(&addr);
+    prepare(CONFIG_CHECK_TCP, &addr, 1);
+    pool.check_initial_up = false;
+    pool.check_interval_ms = pool.check_down_interval_ms = 3600000; /* only the fast interval can bring it up in time */
+    start();
+    assert_int_equal(usable(NULL), 0);
+    assert_true(await_usable(1));
+    char *text = stop();
+    assert_non_null(strstr(text, "is UP after 2 good probes; 1 of 1 usable"));
+    free(text);
+    close(listener);
+}
+
+static void without_checks_nothing_is_probed(void **state)
+{
+    (void)state;
+    struct addr addrs[2] = { closed_port() };
+    int listener = listen_on(&addrs[1]);
+    fcntl(listener, F_SETFL, O_NONBLOCK);
+    prepare(CONFIG_CHECK_NONE, addrs, 2);
+    pool.check_initial_up = false; /* has no meaning without checks */
+    start();
+    assert_int_equal(usable(NULL), 2);
+    struct pollfd poller = { .fd = listener, .events = POLLIN };
+    assert_int_equal(poll(&poller, 1, 200), 0); /* four intervals */
+    assert_int_equal(usable(NULL), 2);
+    char *text = stop();
+    assert_string_equal(text, "");
+    free(text);
+    close(listener);
+}
+
+static void a_silent_backend_times_out(void **state)
+{
+    (void)state;
+    struct addr addr = { 0 };
+    int listener = listen_on(&addr); /* connects, never answers: like a stopped process */
+    prepare(CONFIG_CHECK_HTTP, &addr, 1);
+    pool.check_timeout_ms = 40;
+    start();
+    assert_true(await_usable(0));
+    char *text = stop();
+    assert_non_null(strstr(text, "is DOWN: timed out after 40 ms (3 of 3 probes failed); 0 of 1 usable"));
+    free(text);
+    close(listener);
+}
+
+static void the_probed_port_may_be_another_one(void **state)
+{
+    (void)state;
+    struct addr addrs[2] = { 0 }, checked = closed_port();
+    char wanted[200], where[ADDR_TEXT_BYTES], probed[ADDR_TEXT_BYTES];
+    int listener = listen_on(&addrs[0]);
+    prepare(CONFIG_CHECK_TCP, addrs, 1);
+    backends[0].check_port = addr_port(&checked);
+    start();
+    assert_true(await_usable(0));
+    char *text = stop();
+    snprintf(wanted, sizeof wanted, "backend b0 (%s, probed at %s) is DOWN", addr_format(&addrs[0], where, sizeof where),
+             addr_format(&checked, probed, sizeof probed));
+    assert_non_null(strstr(text, wanted));
+    free(text);
+    close(listener);
+}
+
+static void without_descriptors_of_our_own_backends_stay_as_they_are(void **state)
+{
+    (void)state;
+    struct addr addr = { 0 };
+    struct rlimit before, none = { .rlim_cur = 3 };
+    int listener = listen_on(&addr);
+    prepare(CONFIG_CHECK_TCP, &addr, 1);
+    start();
+    assert_true(await_probes(listener, 2));
+    getrlimit(RLIMIT_NOFILE, &before);
+    none.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &none);
+    poll(NULL, 0, 500); /* some ten attempts, of which three would be enough */
+    assert_int_equal(usable(NULL), 1);
+    setrlimit(RLIMIT_NOFILE, &before);
+    drain(listener);
+    assert_true(await_probes(listener, 2));
+    assert_int_equal(usable(NULL), 1);
+    char *text = stop();
+    char *line = strstr(text, " error cannot probe backend b0 of pool p: too many open files on this machine");
+    assert_non_null(line);
+    assert_null(strstr(strchr(line, '\n'), "cannot probe")); /* once */
+    assert_null(strstr(text, "DOWN"));
+    free(text);
+    close(listener);
+}
+
+/*
+ * Of this process, plus a constant. One stream is read again and again: were it opened and closed beside a running health
+ * thread, it would get numbers that this has just given back, which ThreadSanitizer takes for one descriptor and a race.
+ */
+static unsigned open_descriptors(void)
+{
+    static DIR *folder;
+    unsigned count = 0;
+    if (folder == NULL)
+        folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    rewinddir(folder);
+    while (readdir(folder) != NULL)
+        count++;
+    return count;
+}
+
+static void probes_under_way_are_bounded_and_the_rest_waits(void **state)
+{
+    (void)state;
+    static struct addr addrs[2 * PROBES_MAX + 88];
+    const size_t count = sizeof addrs / sizeof addrs[0];
+    int listener = listen_on(&addrs[0]);
+    for (size_t i = 1; i < count; i++)
+        addrs[i] = addrs[0];
+    prepare(CONFIG_CHECK_HTTP, addrs, count);
+    pool.check_timeout_ms = 150;
+    unsigned before = open_descriptors(), most = 0;
+    start();
+    uint64_t deadline_ns = clock_now_ns() + DEADLINE_MS * UINT64_C(1000000);
+    while (usable(NULL) > 0 && clock_now_ns() < deadline_ns) {
+        unsigned now = open_descriptors();
+        most = now > most ? now : most;
+    }
+    assert_int_equal(usable(NULL), 0);
+    assert_in_range(most, before + PROBES_MAX, before + PROBES_MAX + 16);
+    free(stop());
+    assert_int_equal(open_descriptors(), before);
+    close(listener);
+}
+
+static void stopping_abandons_what_is_under_way(void **state)
+{
+    (void)state;
+    struct addr addrs[20] = { 0 };
+    unsigned before = open_descriptors();
+    int listener = listen_on(&addrs[0]);
+    for (int i = 1; i < 20; i++)
+        addrs[i] = addrs[0];
+    prepare(CONFIG_CHECK_HTTP, addrs, 20);
+    pool.check_timeout_ms = 60000;
+    start();
+    struct pollfd poller = { .fd = listener, .events = POLLIN };
+    assert_int_equal(poll(&poller, 1, DEADLINE_MS), 1);
+    uint64_t began_ns = clock_now_ns();
+    free(stop());
+    assert_true(clock_now_ns() - began_ns < UINT64_C(5000000000));
+    close(listener);
+    assert_int_equal(open_descriptors(), before);
+}
+
+static void ten_thousand_backends_are_judged_and_published_in_batches(void **state)
+{
+    (void)state;
+    static struct addr addrs[BACKENDS_MAX];
+    uint64_t version;
+    addrs[0] = closed_port();
+    for (size_t i = 1; i < BACKENDS_MAX; i++)
+        addrs[i] = addrs[0];
+    prepare(CONFIG_CHECK_TCP, addrs, BACKENDS_MAX);
+    pool.check_interval_ms = pool.check_down_interval_ms = 2000;
+    pool.check_fast_interval_ms = 500;
+    uint64_t began_ns = clock_now_ns();
+    start();
+    assert_true(await_usable(0));
+    uint64_t took_ms = (clock_now_ns() - began_ns) / 1000000;
+    usable(&version);
+    print_message("10000 backends down after %u ms, %u publications\n", (unsigned)took_ms, (unsigned)version);
+    assert_true(version <= 2 + took_ms / 10);
+    free(stop());
+}
+
+/* From /proc: the blocked signals of the thread of that name (proc(5): SigBlk), 0 when there is none. */
+static unsigned long long blocked_signals(const char *name)
+{
+    char path[300], text[64] = "", line[256];
+    unsigned long long blocked = 0;
+    DIR *folder = opendir("/proc/self/task");
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        FILE *stream = fopen(path, "r");
+        if (stream == NULL)
+            continue;
+        bool found = fgets(text, sizeof text, stream) != NULL && strcspn(text, "\n") == strlen(name)
+                     && strncmp(text, name, strlen(name)) == 0;
+        fclose(stream);
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+        stream = found ? fopen(path, "r") : NULL;
+        while (stream != NULL && fgets(line, sizeof line, stream) != NULL)
+            sscanf(line, "SigBlk: %llx", &blocked);
+        if (stream != NULL)
+            fclose(stream);
+    }
+    closedir(folder);
+    return blocked;
+}
+
+static void the_threads_have_names_and_take_no_signals(void **state)
+{
+    (void)state;
+    struct addr addr = { 0 };
+    const unsigned long long wanted = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGPIPE - 1);
+    int listener = listen_on(&addr);
+    prepare(CONFIG_CHECK_TCP, &addr, 1);
+    start();
+    /* Each names itself when it first runs. */
+    uint64_t deadline_ns = clock_now_ns() + DEADLINE_MS * UINT64_C(1000000);
+    while ((blocked_signals("penstock-health") == 0 || blocked_signals("penstock-log") == 0)
+           && clock_now_ns() < deadline_ns)
+        poll(NULL, 0, 1);
+    assert_int_equal(blocked_signals("penstock-health") & wanted, wanted);
+    assert_int_equal(blocked_signals("penstock-log") & wanted, wanted);
+    free(stop());
+    close(listener);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_backend_dies_and_returns),
+        cmocka_unit_test(when_none_is_usable_the_log_says_so),
+        cmocka_unit_test(a_backend_that_starts_down_needs_rise_good_probes),
+        cmocka_unit_test(without_checks_nothing_is_probed),
+        cmocka_unit_test(a_silent_backend_times_out),
+        cmocka_unit_test(the_probed_port_may_be_another_one),
+        cmocka_unit_test(without_descriptors_of_our_own_backends_stay_as_they_are),
+        cmocka_unit_test(probes_under_way_are_bounded_and_the_rest_waits),
+        cmocka_unit_test(stopping_abandons_what_is_under_way),
+        cmocka_unit_test(the_threads_have_names_and_take_no_signals),
+        cmocka_unit_test(ten_thousand_backends_are_judged_and_published_in_batches),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* test_io_gather: sends of one turn, more than go to the kernel with one call, some of which find no room or no peer. Both engines make the same promise; the
+ * gathering is io_uring's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "io/io.h"
+
+enum { PAIRS = 50, SMALL = 700, LARGE = BUFFER_BYTES - 1, DEADLINE_S = 10 };
+
+struct pair {
+    struct io_sock sock;
+    int theirs;
+    uint32_t told;   /* times that `sent` came */
+    int error;
+    bool closed;
+    uint32_t arrived;
+};
+
+struct stage {
+    struct io *io;
+    struct pair pairs[PAIRS];
+};
+
+static uint8_t bytes[LARGE];
+
+static void on_sent(struct io_sock *sock, int error)
+{
+    struct pair *pair = container_of(sock, struct pair, sock);
+
+    assert_false(sock->closing);
+    pair->told++;
+    pair->error = error;
+}
+
+static void on_closed(struct io_sock *sock)
+{
+    container_of(sock, struct pair, sock)->closed = true;
+}
+
+static const struct io_events events = {.sent = on_sent, .closed = on_closed};
+
+static int setup(void **state, enum io_kind kind)
+{
+    struct stage *stage = calloc(1, sizeof(*stage));
+    struct io_options options = {.sockets_max = PAIRS};
+    struct io_choice choice;
+    int error, smallest = 1;
+
+    *state = NULL;
+    if (!stage)
+        return -1;
+    if (io_choose(kind, &choice) < 0) {
+        free(stage);
+        return 0; /* tests then skip */
+    }
+    for (uint32_t i = 0; i < LARGE; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 253);
+    stage->io = io_new(&choice, &options, &error);
+    if (!stage->io)
+        return -1;
+    for (int i = 0; i < PAIRS; i++) {
+        int fds[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
+            return -1;
+        if (i % 5 == 0)
+            setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest));
+        stage->pairs[i].theirs = fds[1];
+        if (io_open(stage->io, &stage->pairs[i].sock, fds[0], &events) < 0)
+            return -1;
+    }
+    *state = stage;
+    return 0;
+}
+
+static int setup_uring(void **state)
+{
+    return setup(state, IO_URING);
+}
+
+static int setup_epoll(void **state)
+{
+    return setup(state, IO_EPOLL);
+}
+
+static void turn(struct stage *stage, int64_t timeout_ms)
+{
+    assert_int_equal(io_wait(stage->io, timeout_ms), 0);
+    io_dispatch(stage->io);
+}
+
+static int teardown(void **state)
+{
+    struct stage *stage = *state;
+    uint64_t deadline = clock_now_ns() + DEADLINE_S * (uint64_t)1000000000;
+
+    if (!stage)
+        return 0;
+    for (int i = 0; i < PAIRS; i++) {
+        struct pair *pair = &stage->pairs[i];
+
+        if (!pair->sock.closing)
+            io_close(stage->io, &pair->sock, false);
+        while (!pair->closed && clock_now_ns() < deadline)
+            turn(stage, 10);
+        assert_true(pair->closed);
+        if (pair->theirs >= 0)
+            close(pair->theirs);
+    }
+    io_free(stage->io);
+    free(stage);
+    return 0;
+}
+
+static struct stage *stage_of(void **state)
+{
+    if (!*state)
+        skip();
+    return *state;
+}
+
+/* What the pair's socket finds no room for. */
+static bool tight(int pair)
+{
+    return pair % 5 == 0;
+}
+
+static void start(struct stage *stage, int i, uint32_t count)
+{
+    int result = io_send(stage->io, &stage->pairs[i].sock, bytes, count);
+
+    assert_true(result == IO_SENT || result == IO_PENDING);
+    stage->pairs[i].told += result == IO_SENT;
+}
+
+/* Reads what is there, which must be what was sent. */
+static void drink(struct pair *pair)
+{
+    static uint8_t data[LARGE];
+    ssize_t got;
+
+    while ((got = recv(pair->theirs, data, sizeof(data), MSG_DONTWAIT)) > 0) {
+        assert_true(pair->arrived + (uint32_t)got <= LARGE);
+        assert_memory_equal(data, bytes + pair->arrived, (size_t)got);
+        pair->arrived += (uint32_t)got;
+    }
+}
+
+static void small_sends_of_one_turn_all_arrive_and_are_told_once(void **state)
+{
+    struct stage *stage = stage_of(state);
+
+    for (int round = 1; round <= 3; round++) {
+        for (int i = 0; i < PAIRS; i++)
+            start(stage, i, SMALL);
+        for (int turns = 0; turns < 5; turns++)
+            turn(stage, 0);
+        for (int i = 0; i < PAIRS; i++) {
+            struct pair *pair = &stage->pairs[i];
+
+            drink(pair);
+            assert_int_equal(pair->arrived, SMALL);
+            assert_int_equal(pair->told, round);
+            assert_int_equal(pair->error, 0);
+            pair->arrived = 0;
+        }
+    }
+}
+
+static void a_send_without_room_is_told_when_the_last_byte_is_out_and_not_before(void **state)
+{
+    struct stage *stage = stage_of(state);
+    uint64_t deadline = clock_now_ns() + DEADLINE_S * (uint64_t)1000000000;
+    int done = 0;
+
+    for (int i = 0; i < PAIRS; i++)
+        start(stage, i, tight(i) ? LARGE : SMALL);
+    for (int turns = 0; turns < 5; turns++)
+        turn(stage, 0);
+    for (int i = 0; i < PAIRS; i++)
+        assert_int_equal(stage->pairs[i].told, tight(i) ? 0 : 1);
+    while (done < PAIRS && clock_now_ns() < deadline) {
+        turn(stage, 1);
+        done = 0;
+        for (int i = 0; i < PAIRS; i++) {
+            drink(&stage->pairs[i]);
+            done += stage->pairs[i].told && stage->pairs[i].arrived == (tight(i) ? LARGE : SMALL);
+        }
+    }
+    assert_int_equal(done, PAIRS);
+    for (int i = 0; i < PAIRS; i++)
+        assert_int_equal(stage->pairs[i].told, 1);
+}
+
+static void a_send_to_a_peer_that_is_gone_fails_alone(void **state)
+{
+    struct stage *stage = stage_of(state);
+
+    for (int i = 0; i < PAIRS; i += 7) {
+        close(stage->pairs[i].theirs);
+        stage->pairs[i].theirs = -1;
+    }
+    for (int i = 0; i < PAIRS; i++) {
+        int result = io_send(stage->io, &stage->pairs[i].sock, bytes, SMALL);
+
+        if (result < 0)
+            stage->pairs[i].error = -result;
+        stage->pairs[i].told += result != IO_PENDING;
+    }
+    for (int turns = 0; turns < 5; turns++)
+        turn(stage, 0);
+    for (int i = 0; i < PAIRS; i++) {
+        assert_int_equal(stage->pairs[i].told, 1);
+        assert_int_equal(stage->pairs[i].error, i % 7 ? 0 : EPIPE);
+    }
+}
+
+static void closing_with_a_send_just_started_tells_only_the_close(void **state)
+{
+    struct stage *stage = stage_of(state);
+
+    for (int i = 0; i < PAIRS; i++) {
+        start(stage, i, tight(i) ? LARGE : SMALL);
+        stage->pairs[i].told = 0;
+    }
+    for (int i = 0; i < PAIRS; i += 2)
+        io_close(stage->io, &stage->pairs[i].sock, false);
+    for (int turns = 0; turns < 10; turns++)
+        turn(stage, 1);
+    for (int i = 0; i < PAIRS; i += 2) {
+        assert_true(stage->pairs[i].closed);
+        assert_int_equal(stage->pairs[i].told, 0);
+    }
+}
+
+#define BOTH(test) cmocka_unit_test_setup_teardown(test, setup_uring, teardown), cmocka_unit_test_setup_teardown(test, setup_epoll, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(small_sends_of_one_turn_all_arrive_and_are_told_once),
+        BOTH(a_send_without_room_is_told_when_the_last_byte_is_out_and_not_before),
+        BOTH(a_send_to_a_peer_that_is_gone_fails_alone),
+        BOTH(closing_with_a_send_just_started_tells_only_the_close),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

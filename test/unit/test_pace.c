@@ -1,0 +1,209 @@
+/* test_pace: worker/pace: when a worker looks before it sleeps, and when it lets events gather. Time is the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "io/io.h"
+#include "worker/pace.h"
+
+#define US ((uint64_t)1000)
+#define AUTO UINT32_MAX
+
+static uint64_t thread_time_ns;
+
+static uint64_t read_thread_time(void)
+{
+    return thread_time_ns;
+}
+
+struct stage {
+    struct pace pace;
+    struct io io;
+    uint64_t looked_in_vain_ns;
+};
+
+static struct stage stage_new(uint32_t busy_poll_us)
+{
+    struct stage stage = {.io.now_ns = 1000000000};
+
+    thread_time_ns = 0;
+    pace_init(&stage.pace, busy_poll_us);
+    stage.pace.thread_ns = read_thread_time;
+    return stage;
+}
+
+/* A turn in which `events` came after `after_us`, and which cost `cpu_us`. */
+static void turn(struct stage *stage, uint32_t sessions, uint32_t events, uint64_t after_us, uint64_t cpu_us)
+{
+    uint64_t spin_ns;
+
+    pace_choose(&stage->pace, &stage->io, sessions);
+    spin_ns = stage->io.pace.spin_us * US;
+    stage->io.waited_ns = after_us * US;
+    stage->io.spun_ns = after_us * US < spin_ns ? after_us * US : spin_ns;
+    if (spin_ns && after_us * US >= spin_ns)
+        stage->looked_in_vain_ns += spin_ns;
+    stage->io.events = events;
+    stage->io.now_ns += (after_us + cpu_us) * US;
+    thread_time_ns += cpu_us * US;
+    pace_learn(&stage->pace, &stage->io, sessions);
+}
+
+static void off_never_looks(void **state)
+{
+    struct stage stage = stage_new(0);
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        turn(&stage, 1, 1, 20, 10);
+        assert_int_equal(stage.io.pace.spin_us, 0);
+    }
+}
+
+static void a_fixed_time_is_looked_every_time(void **state)
+{
+    struct stage stage = stage_new(50);
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        turn(&stage, 1, 1, i % 2 ? 20 : 5000, 10);
+        assert_int_equal(stage.io.pace.spin_us, 50);
+    }
+    assert_int_equal(stage.pace.spins, 1000);
+    assert_int_equal(stage.pace.spins_met, 500);
+    assert_int_equal(stage.pace.spun_ns, 500 * 20 * US + 500 * 50 * US);
+}
+
+static void auto_looks_while_one_client_asks_and_waits(void **state)
+{
+    struct stage stage = stage_new(AUTO);
+    int looked = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        turn(&stage, 1, 1, 30, 10);
+        looked += stage.io.pace.spin_us > 0;
+    }
+    assert_true(looked > 990);
+}
+
+static void auto_hardly_looks_when_traffic_is_sparse(void **state)
+{
+    struct stage stage = stage_new(AUTO);
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        turn(&stage, 1, 1, 30, 10); /* was dense before */
+    for (int i = 0; i < 10000; i++)
+        turn(&stage, 1, 1, 1000, 10);
+    assert_true(stage.looked_in_vain_ns <= 1000 * US); /* in ten seconds */
+}
+
+static void what_auto_looks_in_vain_is_never_more_than_what_it_met(void **state)
+{
+    struct stage stage = stage_new(AUTO);
+    uint64_t met_ns = 0;
+
+    (void)state;
+    for (int i = 0; i < 10000; i++) { /* every second event is near */
+        turn(&stage, 4, 1, i % 2 ? 40 : 900, 10);
+        met_ns += i % 2 ? (40 + 5) * US : 0;
+    }
+    assert_true(stage.looked_in_vain_ns > 0);
+    assert_true(stage.looked_in_vain_ns <= met_ns);
+}
+
+static bool next_gathers(const struct stage *stage)
+{
+    return stage->pace.gather_events > 0 && stage->pace.pause_turns == 0;
+}
+
+static void a_busy_worker_with_many_sessions_lets_events_gather(void **state)
+{
+    struct stage stage = stage_new(0);
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) { /* 100,000 events a second, 80 % of the time at work; when they are waited for, they come */
+        if (next_gathers(&stage))
+            turn(&stage, 64, stage.pace.gather_events, stage.pace.gather_events * 4, stage.pace.gather_events * 6);
+        else
+            turn(&stage, 64, 2, 4, 16);
+    }
+    assert_true(stage.io.pace.gather_events >= 8 && stage.io.pace.gather_events <= 32);
+    assert_true(stage.io.pace.gather_us >= 100 && stage.io.pace.gather_us <= 250);
+}
+
+static void a_worker_with_time_to_spare_does_not_make_events_wait(void **state)
+{
+    struct stage stage = stage_new(0);
+
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        turn(&stage, 64, 2, 90, 10); /* 10 % */
+        assert_int_equal(stage.io.pace.gather_events, 0);
+    }
+}
+
+static void few_sessions_are_not_made_to_wait(void **state)
+{
+    struct stage stage = stage_new(0);
+
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        turn(&stage, 3, 1, 2, 10);
+        assert_int_equal(stage.io.pace.gather_events, 0);
+    }
+}
+
+static void small_messages_in_bursts_make_it_chatty_all_along(void **state)
+{
+    struct stage stage = stage_new(0);
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        stage.pace.small_messages += i % 15 == 0 ? 64 : 0; /* a millisecond each: 64 every 15 ms */
+        turn(&stage, 64, 8, 900, 100);
+        assert_true(stage.pace.chatty || i < 20);
+    }
+    for (int i = 0; i < 1000; i++) {
+        stage.pace.small_messages += i % 15 == 0 ? 4 : 0;
+        turn(&stage, 64, 8, 900, 100);
+        assert_true(!stage.pace.chatty || i < 220);
+    }
+}
+
+static void gathering_in_vain_becomes_rare(void **state)
+{
+    struct stage stage = stage_new(0);
+    int tried = 0;
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        bool gathering = next_gathers(&stage);
+
+        turn(&stage, 64, gathering ? 1 : 4, gathering ? 250 : 4, 36); /* the events stop coming when they are waited for */
+        tried += stage.io.pace.gather_events > 0;
+    }
+    assert_true(tried > 0);
+    assert_true(tried < 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(off_never_looks),
+        cmocka_unit_test(a_fixed_time_is_looked_every_time),
+        cmocka_unit_test(auto_looks_while_one_client_asks_and_waits),
+        cmocka_unit_test(auto_hardly_looks_when_traffic_is_sparse),
+        cmocka_unit_test(what_auto_looks_in_vain_is_never_more_than_what_it_met),
+        cmocka_unit_test(a_busy_worker_with_many_sessions_lets_events_gather),
+        cmocka_unit_test(a_worker_with_time_to_spare_does_not_make_events_wait),
+        cmocka_unit_test(few_sessions_are_not_made_to_wait),
+        cmocka_unit_test(small_messages_in_bursts_make_it_chatty_all_along),
+        cmocka_unit_test(gathering_in_vain_becomes_rare),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
