@@ -1,0 +1,213 @@
+/* bench/micro/micro.c: nanoseconds per operation of what a worker does most: picks, table reads, timers, mailbox. One thread; each figure is the median of
+ * several rounds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/timer_wheel.h"
+#include "config/config.h"
+#include "select/selector.h"
+#include "table/epoch.h"
+#include "table/table.h"
+#include "worker/mailbox.h"
+
+enum { ROUNDS = 9, OPERATIONS = 20000, TIMERS = 4096 };
+
+static int compare(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Runs `round` ROUNDS times, each of `operations` operations, and prints a line. */
+static void report(const char *name, void (*round)(void *context, unsigned operations), void *context, unsigned operations)
+{
+    double ns[ROUNDS];
+
+    round(context, operations); /* warms caches */
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t began = clock_now_ns();
+
+        round(context, operations);
+        ns[i] = (double)(clock_now_ns() - began) / operations;
+    }
+    qsort(ns, ROUNDS, sizeof(ns[0]), compare);
+    printf("%-44s %9.1f ns  (%.1f to %.1f)\n", name, ns[ROUNDS / 2], ns[0], ns[ROUNDS - 1]);
+}
+
+/* ---- selectors and the table ---- */
+
+struct pool_bench {
+    struct config *config;
+    struct epoch *epoch;
+    struct table *table;
+    uint64_t random;
+};
+
+static int pool_open(struct pool_bench *bench, const char *balance, unsigned backends)
+{
+    char path[] = "/tmp/penstock-micro-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    struct config_errors *errors = config_errors_new();
+
+    if (!file || !errors)
+        return -1;
+    fprintf(file, "[listener l]\nbind = 127.0.0.1:1\npool = p\n[pool p]\ncheck = none\nbalance = %s\n", balance);
+    for (unsigned i = 0; i < backends; i++)
+        fprintf(file, "backend = b%u 127.%u.%u.%u:9 weight=%u\n", i, i >> 16 & 255, i >> 8 & 255, i & 255, 1 + i % 3);
+    fclose(file);
+    *bench = (struct pool_bench){.config = config_load(path, errors), .epoch = epoch_new(1), .random = 1};
+    unlink(path);
+    config_errors_free(errors);
+    if (bench->config && bench->epoch)
+        bench->table = table_new(bench->config, bench->epoch, selector_prepare);
+    return bench->table ? 0 : -1;
+}
+
+static void pool_close(struct pool_bench *bench)
+{
+    table_free(bench->table);
+    epoch_free(bench->epoch);
+    config_free(bench->config);
+}
+
+static void pick_round(void *context, unsigned operations)
+{
+    struct pool_bench *bench = context;
+    struct addr client;
+    struct select_request request = {.client = &client, .random = &bench->random};
+
+    if (addr_parse(&client, "10.0.0.1:1"))
+        abort();
+    epoch_online(bench->epoch, 0);
+    for (unsigned i = 0; i < operations; i++) {
+        struct backend *backend;
+
+        client.in.sin_addr.s_addr = i * 2654435761u;
+        backend = selector_pick(table_load(bench->table)->pools[0], &request);
+        if (!backend)
+            abort();
+        backend_release(backend);
+    }
+    epoch_offline(bench->epoch, 0);
+}
+
+static void table_round(void *context, unsigned operations)
+{
+    struct pool_bench *bench = context;
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < operations; i++) {
+        epoch_online(bench->epoch, 0);
+        sum += table_load(bench->table)->version;
+        epoch_offline(bench->epoch, 0);
+    }
+    if (sum == 0)
+        abort();
+}
+
+static int selectors(void)
+{
+    static const char *const names[] = {"round_robin", "least_conn", "random", "consistent_hash"};
+    static const unsigned counts[] = {1, 10, 100, 1000, 10000};
+    struct pool_bench bench;
+
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+            char title[80];
+
+            if (pool_open(&bench, names[n], counts[c]) < 0)
+                return -1;
+            snprintf(title, sizeof(title), "pick and release, %s, %u backends", names[n], counts[c]);
+            report(title, pick_round, &bench, counts[c] > 1000 ? OPERATIONS / 20 : OPERATIONS);
+            pool_close(&bench);
+        }
+    }
+    if (pool_open(&bench, "least_conn", 10) < 0)
+        return -1;
+    report("table read: online, load, offline", table_round, &bench, OPERATIONS);
+    pool_close(&bench);
+    return 0;
+}
+
+/* ---- timers ---- */
+
+struct wheel_bench {
+    struct timer_wheel wheel;
+    struct timer timers[TIMERS];
+};
+
+static void ignore(struct timer *timer)
+{
+    (void)timer;
+}
+
+static void rearm_round(void *context, unsigned operations)
+{
+    struct wheel_bench *bench = context;
+
+    for (unsigned i = 0; i < operations; i++)
+        timer_arm(&bench->wheel, &bench->timers[i % TIMERS], bench->wheel.now_ms + 1 + i * 7919 % 100000);
+}
+
+static void advance_round(void *context, unsigned operations)
+{
+    struct wheel_bench *bench = context;
+
+    for (unsigned i = 0; i < operations; i++) {
+        if (!bench->timers[i % TIMERS].armed)
+            timer_arm(&bench->wheel, &bench->timers[i % TIMERS], bench->wheel.now_ms + 1 + i * 7919 % 5000);
+        timer_wheel_advance(&bench->wheel, bench->wheel.now_ms + 1);
+    }
+}
+
+static int timers(void)
+{
+    struct wheel_bench *bench = malloc(sizeof(*bench));
+
+    if (!bench)
+        return -1;
+    timer_wheel_init(&bench->wheel, 1000);
+    for (int i = 0; i < TIMERS; i++)
+        timer_init(&bench->timers[i], ignore);
+    report("timer: arm again, of 4,096", rearm_round, bench, OPERATIONS);
+    report("timer wheel: one millisecond, fire and arm", advance_round, bench, OPERATIONS);
+    free(bench);
+    return 0;
+}
+
+/* ---- mailbox ---- */
+
+static void mailbox_round(void *context, unsigned operations)
+{
+    struct mail mail = {.kind = MAIL_DRAIN};
+
+    for (unsigned i = 0; i < operations; i++) {
+        if (!mailbox_post(context, &mail) || !mailbox_take(context, &mail))
+            abort();
+    }
+}
+
+static int mailbox(void)
+{
+    struct mailbox mailbox;
+
+    if (mailbox_init(&mailbox) < 0)
+        return -1;
+    report("mailbox: post (with its eventfd) and take", mailbox_round, &mailbox, OPERATIONS);
+    mailbox_deinit(&mailbox);
+    return 0;
+}
+
+int main(void)
+{
+    if (selectors() < 0 || timers() < 0 || mailbox() < 0) {
+        fputs("out of memory or descriptors\n", stderr);
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,40 @@
+"""What is measured: a row of the table (contenders, metrics, bars), or a curve (lines over a range of x)."""
+import statistics
+
+
+class Bar:
+    """`metric` of ours against the better (lowest) of the peers', or of the contender `against`: at most `ratio`; or at most a constant. Neither: for information."""
+
+    def __init__(self, metric, ratio=None, unit="", scale=1, at_most=None, against=None):
+        self.metric, self.ratio, self.unit, self.scale, self.at_most, self.against = metric, ratio, unit, scale, at_most, against
+
+
+class Contender:
+    def __init__(self, name, kind, **settings):
+        self.name, self.kind, self.settings = name, kind, settings
+
+
+def usual(**ours):
+    """Penstock, with settings of its own, and both peers."""
+    return [Contender("penstock", "penstock", **ours), Contender("haproxy", "haproxy"), Contender("nginx", "nginx")]
+
+
+class Row:
+    """`measure(rig, contender)` returns {metric: value}; the first contender is the one that is judged."""
+
+    def __init__(self, name, title, contenders, measure, bars, seconds=None):
+        self.name, self.title, self.contenders, self.measure, self.bars = name, title, contenders, measure, bars
+        self.seconds = seconds  # of one measurement, where the usual is too short
+
+
+class Curve:
+    """`measure(rig, line, x)` returns {metric: value}; one picture and one table for each metric of `metrics` ({metric: label of the axis})."""
+
+    def __init__(self, name, title, x_label, xs, lines, measure, metrics):
+        self.name, self.title, self.x_label, self.xs, self.lines, self.measure, self.metrics = name, title, x_label, xs, lines, measure, metrics
+
+
+def spread(values):
+    """Median, and how far the values lie around it, in percent."""
+    median = statistics.median(values)
+    return median, (max(values) - min(values)) / 2 / median * 100 if median else 0.0

@@ -1,0 +1,57 @@
+"""Large transfers, up and down, four at a time: CPU per GB; on loopback, and on veth pairs without offloads, which is what a plain network card looks like."""
+import load
+import netns
+from echoes import Setup, milliseconds
+from proxies import Proxy, Settings
+from rows import Bar, Row, usual
+
+CONNECTIONS, SIZE = 4, "64M"
+WAYS = (("bulk-up", "sink"), ("bulk-down", "source"))
+
+
+def transfer(run, proxy, work, seconds):
+    """(CPU seconds, bytes) of one direction."""
+    options = ("--work", work, "--connections", str(CONNECTIONS), "--bytes", SIZE, "--timeout", "20s")
+    before = proxy.cpu_s()
+    result = run(*options, "--duration", milliseconds(seconds / 2))
+    return proxy.cpu_s() - before, max(result["bytes"]["sent"], result["bytes"]["received"])
+
+
+def metrics(parts):
+    cpu, count = sum(part[0] for part in parts), sum(part[1] for part in parts)
+    return {"cpu_gb": cpu / count * 1e9, "up_cpu_gb": parts[0][0] / parts[0][1] * 1e9, "down_cpu_gb": parts[1][0] / parts[1][1] * 1e9}
+
+
+def on_loopback(rig, contender):
+    parts = []
+    for work, mode in WAYS:
+        with Setup(rig, contender, mode, bulk=True) as setup:
+            parts.append(transfer(setup.run, setup.proxy, work, rig.seconds))
+    return metrics(parts)
+
+
+def on_veth(rig, contender):
+    net, parts = netns.routed(rig), []
+    for work, mode in WAYS:
+        server = load.Server(rig.programs, mode, net.server_host, net.server)
+        try:
+            settings = Settings([server.address], listen=(net.proxy_host, None), netns=net.proxy, bulk=True, **contender.settings)
+            proxy = Proxy(contender.kind, settings, rig.programs)
+            try:
+                target = (settings.host, settings.port)
+                parts.append(transfer(lambda *options, target=target: load.run(rig.programs, target, *options, netns=net.client), proxy, work, rig.seconds))
+            finally:
+                proxy.stop()
+        finally:
+            server.stop()
+    return metrics(parts)
+
+
+BARS = [Bar("up_cpu_gb", unit="s/GB"), Bar("down_cpu_gb", unit="s/GB")]
+
+ROWS = [
+    Row("bulk", "bulk up and down, 4 connections, loopback: CPU per GB", usual(), on_loopback, [Bar("cpu_gb", 0.65, "s/GB")] + BARS),
+    Row("bulk-veth", "bulk up and down, 4 connections, veth without offloads: CPU per GB", usual(), on_veth, [Bar("cpu_gb", 0.85, "s/GB")] + BARS),
+    Row("epoll-bulk", "bulk up and down, 4 connections, epoll engine: CPU per GB", usual(engine="epoll"), on_loopback,
+        [Bar("cpu_gb", 0.7, "s/GB")] + BARS),
+]

@@ -1,0 +1,9 @@
+"""Message size against CPU: where does splicing begin to cost less than copying, and does Penstock find the place by itself?"""
+from echoes import requests
+from rows import Contender, Curve
+
+LINES = [Contender("copy", "penstock", pool=("splice = never",)), Contender("splice", "penstock", pool=("splice = always",)),
+         Contender("auto", "penstock"), Contender("haproxy", "haproxy"), Contender("nginx", "nginx")]
+
+CURVES = [Curve("sizes", "echo, 16 connections: CPU against message size", "bytes", (128, 1024, 4096, 16384, 65536, 262144), LINES,
+                lambda rig, line, size: requests(rig, line, size, 16), {"cpu_us": "CPU per request, us"})]

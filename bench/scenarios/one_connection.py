@@ -1,0 +1,24 @@
+"""One client that asks and waits: how long does an answer take, and what does looking for events (busy_poll) cost when nothing comes?"""
+import time
+
+from echoes import Setup, measured
+from rows import Bar, Contender, Row
+
+IDLE_S = 0.5
+
+
+def measure(rig, contender):
+    with Setup(rig, contender) as setup:
+        result = measured(setup, rig.seconds, "--work", "rpc", "--size", "128", "--connections", "1")
+        before = setup.proxy.cpu_s()
+        time.sleep(IDLE_S)  # what is measured is that nothing comes
+        result["idle_percent"] = (setup.proxy.cpu_s() - before) / IDLE_S * 100
+        return result
+
+
+ROWS = [Row("latency-1", "1 connection, 128 B, busy_poll = auto: latency",
+            [Contender("penstock", "penstock", busy_poll=True), Contender("haproxy", "haproxy"), Contender("nginx", "nginx"),
+             Contender("haproxy-busy", "haproxy", busy_poll=True), Contender("penstock-off", "penstock")],
+            measure,
+            [Bar("p50_us", 0.5, "us"), Bar("p50_us", 1.0, "us", against="haproxy-busy"), Bar("idle_percent", unit="% CPU", at_most=2.0),
+             Bar("p99_us", unit="us"), Bar("cpu_share", unit="CPUs")])]

@@ -1,0 +1,18 @@
+"""Requests that come at a fixed rate whatever the answers do: latency, counted from the moment at which each was due."""
+from echoes import requests
+from rows import Bar, Contender, Row, usual
+
+CONNECTIONS, SHARE = 512, 0.7
+
+
+def rate(rig):
+    """70 % of what the slower peer does at most; found once a run."""
+    if "open-loop-rate" not in rig.found:
+        rig.found["open-loop-rate"] = SHARE * min(requests(rig, Contender(kind, kind), 128, CONNECTIONS)["rate"] for kind in rig.peers)
+        print(f"    {rig.found['open-loop-rate']:.0f} requests a second are {SHARE:.0%} of the slower peer's best")
+    return rig.found["open-loop-rate"]
+
+
+ROWS = [Row("open-512", "128 B echo at a fixed rate, 512 connections: latency", usual(),
+            lambda rig, contender: requests(rig, contender, 128, CONNECTIONS, rate(rig)),
+            [Bar("p99_us", 0.8, "us"), Bar("p999_us", 0.8, "us"), Bar("p50_us", unit="us"), Bar("cpu_us", unit="us/req")], seconds=1.5)]
