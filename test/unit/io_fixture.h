@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -188,6 +189,8 @@ static void connect_pair(struct fixture *fixture)
     int fd = io_socket(fixture->io, AF_INET, &options);
 
     assert_true(fd >= 0);
+    /* no pacing, so that bytes leave at once or wait for the peer alone */
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", sizeof("reno")), 0);
     assert_int_equal(io_open(fixture->io, &fixture->ours.sock, fd, &events), 0);
     io_connect(fixture->io, &fixture->ours.sock, &fixture->addr);
     until(fixture, &fixture->ours.connected);

@@ -7,26 +7,57 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include "io_fixture.h"
 
 enum { LARGE = 8 * 1024 * 1024, TURNS = 40, EVENTS_FEW = 4 };
 
-/* Until nothing more fits, which the engine must have seen itself. */
+/* Until what was sent has arrived, and the rest waits for the peer to read. */
+static void settle(int fd)
+{
+    uint64_t deadline = clock_now_ns() + DEADLINE_S * (uint64_t)1000000000;
+    int unacked, unsent;
+
+    for (;;) {
+        assert_int_equal(ioctl(fd, SIOCOUTQNSD, &unsent), 0);
+        assert_int_equal(ioctl(fd, SIOCOUTQ, &unacked), 0);
+        if (unacked == unsent)
+            return;
+        assert_true(clock_now_ns() < deadline);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* As the engine must see a socket before it waits for room. */
+static void find_full(struct fixture *fixture)
+{
+    struct io_pipe pipe = {.fds = {-1, -1}};
+
+    assert_int_equal(io_pipe_open(fixture->io, &pipe, 65536), 0);
+    assert_int_equal(write(pipe.fds[1], "x", 1), 1);
+    pipe.bytes = 1;
+    assert_int_equal(io_splice_out(fixture->io, &fixture->ours.sock, &pipe), -EAGAIN);
+    io_pipe_close(fixture->io, &pipe);
+}
+
+/* Until nothing more fits, nor will before the peer reads. */
 static void fill(struct fixture *fixture)
 {
     static const uint8_t zeros[65536];
-    struct io_pipe pipe = {.fds = {-1, -1}};
+    int fd = fixture->ours.sock.fd;
+    bool more;
 
-    while (send(fixture->ours.sock.fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-        ;
-    assert_int_equal(errno, EAGAIN);
-    assert_int_equal(io_pipe_open(fixture->io, &pipe, 65536), 0);
-    assert_int_equal(write(pipe.fds[1], zeros, 1000), 1000);
-    pipe.bytes = 1000;
-    assert_int_equal(io_splice_out(fixture->io, &fixture->ours.sock, &pipe), -EAGAIN);
-    io_pipe_close(fixture->io, &pipe);
+    do {
+        more = false;
+        while (send(fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+            more = true;
+        assert_int_equal(errno, EAGAIN);
+        settle(fd);
+    } while (more);
+    find_full(fixture);
 }
 
 /* Reads until nothing is left, then once more after each turn, until `*flag`. */
@@ -52,7 +83,7 @@ static void their_end(struct fixture *fixture)
     assert_int_equal(poll(&poller, 1, DEADLINE_S * 1000), 1);
 }
 
-/* Turns in which nothing should happen but what the end itself may bring, once or twice. */
+/* Turns in which nothing should happen but what the end itself may bring, and what was on its way when the wait began, once or twice. */
 static void quiet_turns(struct fixture *fixture)
 {
     uint32_t count = 0;
@@ -61,6 +92,11 @@ static void quiet_turns(struct fixture *fixture)
         assert_int_equal(io_wait(fixture->io, 2), 0);
         count += fixture->io->events;
         io_dispatch(fixture->io);
+        if (fixture->ours.writable) {
+            fixture->ours.writable = false;
+            find_full(fixture);
+            io_poll(fixture->io, &fixture->ours.sock, IO_OUT);
+        }
     }
     assert_in_range(count, 0, EVENTS_FEW);
 }
@@ -84,7 +120,6 @@ static void room_comes_when_the_peer_reads(struct fixture *fixture)
     fill(fixture);
     io_poll(fixture->io, &fixture->ours.sock, IO_OUT);
     quiet_turns(fixture);
-    assert_false(fixture->ours.writable);
     drain_until(fixture, &fixture->ours.writable);
 }
 
@@ -108,7 +143,6 @@ static void waiting_for_room_sleeps_when_the_end_comes_meanwhile(void **state)
     idle_turns(fixture);
     their_end(fixture);
     quiet_turns(fixture);
-    assert_false(fixture->ours.writable);
     drain_until(fixture, &fixture->ours.writable);
     room_comes_when_the_peer_reads(fixture);
 }
@@ -141,7 +175,6 @@ static void a_wait_for_room_ends_when_the_peer_resets(void **state)
     fill(fixture);
     io_poll(fixture->io, &fixture->ours.sock, IO_OUT);
     quiet_turns(fixture);
-    assert_false(fixture->ours.writable);
     reset_theirs(fixture);
     until(fixture, &fixture->ours.writable);
 }
