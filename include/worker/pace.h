@@ -25,7 +25,7 @@ struct pace {
     uint64_t worked_ns;       /* CPU time of the thread when the current measurement began */
     uint64_t passed_ns;       /* time since then */
     uint32_t events;
-    uint32_t small_messages;  /* that came: counted by the relay */
+    uint32_t small_messages;  /* that followed others */
     bool chatty;              /* many of them do, or did a moment ago */
     uint64_t chatty_until_ns;
     uint32_t gather_us, gather_events; /* what came of the last one; 0: do not */
@@ -41,5 +41,9 @@ void pace_choose(struct pace *pace, struct io *io, uint32_t sessions);
 
 /* After it: learns from how long it took and what it brought. */
 void pace_learn(struct pace *pace, const struct io *io, uint32_t sessions);
+
+/* Bytes have come in a session: a small message, or part of a large one. A small one is one of many when it follows another; what asks for a large transfer,
+ * or ends one, is not. `*last_small` is the session's, false at first. */
+void pace_received(struct pace *pace, bool small, bool *last_small);
 
 #endif

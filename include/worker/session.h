@@ -93,6 +93,7 @@ struct session {
     bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
     uint64_t active_ns;        /* when bytes last moved */
     uint8_t last_source;       /* enum side: whose bytes came last */
+    bool last_small;           /* those were a small message: pace_received() */
 
     uint32_t listener;         /* index into config.listeners */
     const struct config_pool *pool;

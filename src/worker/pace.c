@@ -84,6 +84,12 @@ static void decide(struct pace *pace, uint32_t sessions)
     pace->events = 0;
 }
 
+void pace_received(struct pace *pace, bool small, bool *last_small)
+{
+    pace->small_messages += small && *last_small;
+    *last_small = small;
+}
+
 static void learn_gather(struct pace *pace, const struct io *io, uint32_t sessions)
 {
     pace->passed_ns += pace->ended_ns ? io->now_ns - pace->ended_ns : 0;

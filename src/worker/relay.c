@@ -11,8 +11,8 @@
 #include "worker/relay.h"
 #include "worker/session.h"
 
-/* Full buffers received in a row that make a direction bulk. */
-enum { BULK_READS = 3 };
+/* Full buffers received in a row that make a direction bulk: the credit of a receive, after which it is at rest and can change. */
+enum { BULK_READS = 2 };
 
 static struct direction *direction_reverse(struct direction *direction)
 {

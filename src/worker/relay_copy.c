@@ -81,8 +81,9 @@ static bool hold(struct direction *direction, struct buffer *buffer)
 
 static void learn_size(struct direction *direction, uint32_t bytes)
 {
-    if (bytes < SMALL_MESSAGE_BYTES && direction->full_reads == 0) /* not the end of a large one */
-        session_of_direction(direction)->worker->pace.small_messages++;
+    struct session *session = session_of_direction(direction);
+
+    pace_received(&session->worker->pace, bytes < SMALL_MESSAGE_BYTES && direction->full_reads == 0, &session->last_small);
     if (bytes < BUFFER_BYTES)
         direction->full_reads = 0;
     else if (direction->full_reads < UINT8_MAX)

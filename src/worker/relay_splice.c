@@ -110,6 +110,7 @@ static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
         direction->was_readable = false;
         direction->bytes += (uint64_t)got;
         session->last_source = direction->source;
+        pace_received(&session->worker->pace, false, &session->last_small);
         session_touch(session);
         return true;
     }

@@ -157,6 +157,25 @@ static void few_sessions_are_not_made_to_wait(void **state)
     }
 }
 
+static void what_asks_for_a_large_transfer_is_no_chat(void **state)
+{
+    struct stage stage = stage_new(0);
+    bool first = false, second = false;
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        pace_received(&stage.pace, true, &first); /* asks */
+        for (int piece = 0; piece < 5; piece++)
+            pace_received(&stage.pace, false, &first);
+    }
+    assert_int_equal(stage.pace.small_messages, 0);
+    for (int i = 0; i < 10; i++) { /* in another session, each message is small */
+        pace_received(&stage.pace, true, &second);
+        pace_received(&stage.pace, false, &first);
+    }
+    assert_int_equal(stage.pace.small_messages, 9);
+}
+
 static void small_messages_in_bursts_make_it_chatty_all_along(void **state)
 {
     struct stage stage = stage_new(0);
@@ -201,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_busy_worker_with_many_sessions_lets_events_gather),
         cmocka_unit_test(a_worker_with_time_to_spare_does_not_make_events_wait),
         cmocka_unit_test(few_sessions_are_not_made_to_wait),
+        cmocka_unit_test(what_asks_for_a_large_transfer_is_no_chat),
         cmocka_unit_test(small_messages_in_bursts_make_it_chatty_all_along),
         cmocka_unit_test(gathering_in_vain_becomes_rare),
     };
