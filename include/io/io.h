@@ -127,8 +127,11 @@ struct io_ops {
 struct io_pace {
     uint32_t spin_us;       /* look for so long before going to sleep */
     uint32_t gather_events; /* sleep until so many events have come ... */
-    uint32_t gather_us;     /* ... or so much time has passed, and then until the first; io_uring from Linux 6.12, others do not gather */
+    uint32_t gather_us;     /* ... or so much time has passed, and then until the first; io_uring from Linux 6.12 */
 };
+
+/* As `gather_events`: all that come in the time. Every engine gathers those. */
+#define IO_GATHER_ALL UINT32_MAX
 
 /* The part of an engine that all share; each embeds it first. */
 struct io {

@@ -30,6 +30,9 @@ ssize_t kernel_send(int fd, const uint8_t *data, uint32_t bytes);
 /* Whether both directions of the connection are at an end; while we have not sent FIN that means: it was reset, or closed by a UNIX peer. */
 bool kernel_hung_up(const struct io_sock *sock);
 
+/* Sleeps so long, below a second; less when a signal comes. */
+void kernel_rest(uint32_t us);
+
 /* Closes, with RST if the socket says so. */
 void kernel_close(struct io_sock *sock);
 

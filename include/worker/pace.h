@@ -2,7 +2,8 @@
  *
  * A wake-up costs more than a small message. When a worker has much to do, and its sessions answer slowly enough for it not to matter, it therefore sleeps until
  * several events have come, or a moment has passed. When it has little to do but the next event is always near (one client that asks and waits), sleeping is
- * what costs the most time; with `busy_poll` it looks for a while before it sleeps. */
+ * what costs the most time; with `busy_poll` it looks for a while before it sleeps. When it moves streams and little else, it gives them time to fill their
+ * sockets: fewer and larger pieces cost less, and nobody waits for one. */
 #ifndef WORKER_PACE_H
 #define WORKER_PACE_H
 
@@ -28,6 +29,8 @@ struct pace {
     uint32_t small_messages;  /* that followed others */
     bool chatty;              /* many of them do, or did a moment ago */
     uint64_t chatty_until_ns;
+    uint32_t stream_turns;    /* events that moved a stream on: counted by the relay */
+    bool streams;             /* most events did */
     uint32_t gather_us, gather_events; /* what came of the last one; 0: do not */
     uint32_t vain_turns;      /* turns without gathering after it was in vain; doubles */
     uint32_t pause_turns;     /* of those, left */

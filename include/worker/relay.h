@@ -34,6 +34,9 @@ void relay_resume(struct direction *direction);
 /* Whether the direction, were it bulk, would be spliced now. */
 bool relay_may_splice(struct direction *direction);
 
+/* Bytes were taken from the source. */
+void relay_took(struct direction *direction, uint32_t bytes);
+
 /* Nothing is left to send: what comes next depends on why. */
 void relay_drained(struct direction *direction);
 

@@ -294,9 +294,12 @@ static int spin(struct epoll *epoll, uint64_t began_ns)
 
 static int sleep_or_look(struct epoll *epoll, uint64_t began_ns, int timeout)
 {
+    const struct io_pace *pace = &epoll->io.pace;
     int count = 0;
 
-    if (timeout != 0 && epoll->io.pace.spin_us > 0)
+    if (timeout != 0 && pace->gather_events == IO_GATHER_ALL)
+        kernel_rest(pace->gather_us);
+    else if (timeout != 0 && pace->spin_us > 0)
         count = spin(epoll, began_ns);
     return count ? count : epoll_wait(epoll->fd, epoll->events, EVENTS_MAX, timeout);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/kernel.h"
@@ -192,6 +193,11 @@ bool kernel_hung_up(const struct io_sock *sock)
     struct pollfd pollfd = {.fd = sock->fd};
 
     return poll(&pollfd, 1, 0) > 0 && pollfd.revents & POLLHUP;
+}
+
+void kernel_rest(uint32_t us)
+{
+    (void)nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
 }
 
 bool kernel_met_itself(struct io *io, struct io_sock *sock)

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "io/kernel.h"
 #include "io/uring.h"
 
 /* io_uring_enter(2) with a time until which it waits for `events` and after which the first will do (min_wait_usec, Linux 6.12): liburing 2.3 has no call for
@@ -33,27 +34,46 @@ static void spin(struct uring *uring, uint64_t until_ns)
         ;
 }
 
-static int sleep_or_look(struct uring *uring, uint64_t began_ns, int64_t timeout_ms)
+/* Hands over, then looks for a while. True: something is there, or it failed; `*result` is what the wait returns. */
+static bool look_first(struct uring *uring, uint64_t began_ns, int *result)
+{
+    *result = io_uring_submit(&uring->ring);
+    if (*result < 0)
+        return true;
+    spin(uring, began_ns + (uint64_t)uring->io.pace.spin_us * 1000);
+    uring->io.spun_ns = clock_now_ns() - began_ns;
+    if (!anything(uring))
+        return false;
+    *result = io_uring_get_events(&uring->ring);
+    return true;
+}
+
+static int gather(struct uring *uring, int64_t timeout_ms)
 {
     const struct io_pace *pace = &uring->io.pace;
+    bool all = pace->gather_events == IO_GATHER_ALL;
+    int result;
+
+    if (uring->min_wait) /* the kernel takes a very large number for none */
+        return enter(uring, all ? URING_SQ_ENTRIES : pace->gather_events, pace->gather_us, timeout_ms);
+    if (all) {
+        result = io_uring_submit(&uring->ring);
+        if (result < 0)
+            return result;
+        kernel_rest(pace->gather_us);
+    }
+    return enter(uring, 1, 0, timeout_ms);
+}
+
+static int sleep_or_look(struct uring *uring, uint64_t began_ns, int64_t timeout_ms)
+{
     int result;
 
     if (timeout_ms == 0)
         return io_uring_submit_and_get_events(&uring->ring);
-    if (pace->spin_us > 0) {
-        uint64_t until_ns = began_ns + (uint64_t)pace->spin_us * 1000;
-
-        result = io_uring_submit(&uring->ring);
-        if (result < 0)
-            return result;
-        spin(uring, until_ns);
-        uring->io.spun_ns = clock_now_ns() - began_ns;
-        if (anything(uring))
-            return io_uring_get_events(&uring->ring);
-    }
-    if (pace->gather_events > 1 && uring->min_wait)
-        return enter(uring, pace->gather_events, pace->gather_us, timeout_ms);
-    return enter(uring, 1, 0, timeout_ms);
+    if (uring->io.pace.spin_us > 0 && look_first(uring, began_ns, &result))
+        return result;
+    return uring->io.pace.gather_events > 1 ? gather(uring, timeout_ms) : enter(uring, 1, 0, timeout_ms);
 }
 
 int uring_wait(struct io *io, int64_t timeout_ms)

@@ -55,6 +55,17 @@ void relay_resume(struct direction *direction)
         relay_copy_start(direction);
 }
 
+void relay_took(struct direction *direction, uint32_t bytes)
+{
+    struct session *session = session_of_direction(direction);
+
+    direction->bytes += bytes;
+    direction->streamed = direction->streamed > UINT32_MAX - bytes ? UINT32_MAX : direction->streamed + bytes;
+    direction_reverse(direction)->streamed = 0;
+    session->last_source = direction->source;
+    session_touch(session);
+}
+
 /* The source's FIN goes to the destination. */
 static void pass_end(struct direction *direction)
 {

@@ -96,9 +96,7 @@ bool relay_copy_received(struct direction *direction, struct buffer *buffer)
 
     if (direction->phase == DIRECTION_BROKEN || direction->phase == DIRECTION_DROP) /* such bytes keep no session alive either */
         return false;
-    session_touch(session_of_direction(direction));
-    session_of_direction(direction)->last_source = direction->source;
-    direction->bytes += buffer_length(buffer);
+    relay_took(direction, buffer_length(buffer));
     learn_size(direction, buffer_length(buffer));
     if (!direction->sending && !direction->held_first)
         return send_buffer(direction, buffer);

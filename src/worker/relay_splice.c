@@ -13,6 +13,7 @@ enum {
     POLITE_TURN_BYTES = 128 * 1024, /* or less while others move many small messages */
     SMALL_BYTES = 16 * 1024,  /* a turn that moves less would have been cheaper as a copy */
     SMALL_TURNS = 3,
+    STREAM_BYTES = 256 * 1024, /* one way, without a word the other way: not a message that someone waits for */
 };
 #define IDLE_NS ((uint64_t)1000000000) /* after such a pause the traffic may have changed its kind */
 
@@ -108,10 +109,8 @@ static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
     if (got > 0) {
         *moved += (uint32_t)got;
         direction->was_readable = false;
-        direction->bytes += (uint64_t)got;
-        session->last_source = direction->source;
+        relay_took(direction, (uint32_t)got);
         pace_received(&session->worker->pace, false, &session->last_small);
-        session_touch(session);
         return true;
     }
     if (got == -EAGAIN) {
@@ -141,6 +140,7 @@ void relay_splice_pump(struct direction *direction)
     bool was_idle = session->worker->io->now_ns - session->active_ns > IDLE_NS;
     uint32_t moved = 0;
 
+    session->worker->pace.stream_turns += direction->streamed >= STREAM_BYTES;
     while (flush(direction)) {
         if (moved >= turn_bytes(session->worker) || !relay_may_splice(direction)) {
             give_pipe(direction);

@@ -107,7 +107,7 @@ static void until(struct fixture *fixture, const bool *flag)
 }
 
 /* A few turns in which nothing should happen. */
-static void idle_turns(struct fixture *fixture)
+static inline void idle_turns(struct fixture *fixture)
 {
     for (int i = 0; i < 3; i++) {
         assert_int_equal(io_wait(fixture->io, 5), 0);
@@ -220,7 +220,7 @@ static inline size_t feed(int fd, uint64_t *offset, size_t bytes)
     return done;
 }
 
-static void reset_theirs(struct fixture *fixture)
+static inline void reset_theirs(struct fixture *fixture)
 {
     struct linger linger = {.l_onoff = 1};
 

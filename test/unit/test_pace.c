@@ -193,6 +193,61 @@ static void small_messages_in_bursts_make_it_chatty_all_along(void **state)
     }
 }
 
+/* A turn after which `stream_turns` events had moved a stream on. */
+static void stream_turn(struct stage *stage, uint32_t sessions, uint32_t events, uint32_t stream_turns)
+{
+    stage->pace.stream_turns += stream_turns;
+    turn(stage, sessions, events, 50, 50);
+}
+
+static void streams_are_given_time(void **state)
+{
+    struct stage stage = stage_new(0);
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        stream_turn(&stage, 1, 1, 1);
+    assert_int_equal(stage.io.pace.gather_events, IO_GATHER_ALL);
+    assert_in_range(stage.io.pace.gather_us, 50, 200);
+    for (int i = 0; i < 100; i++) /* something comes in between now and then */
+        stream_turn(&stage, 2, 1, i % 3 != 0);
+    assert_int_equal(stage.io.pace.gather_events, IO_GATHER_ALL);
+}
+
+static void few_streams_among_other_traffic_are_not(void **state)
+{
+    struct stage stage = stage_new(0);
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        stream_turn(&stage, 2, 1, i % 3 == 0);
+        assert_int_not_equal(stage.io.pace.gather_events, IO_GATHER_ALL);
+    }
+}
+
+static void a_fixed_time_of_looking_goes_before_streams(void **state)
+{
+    struct stage stage = stage_new(20);
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        stream_turn(&stage, 1, 1, 1);
+    assert_int_equal(stage.io.pace.gather_events, 0);
+    assert_int_equal(stage.io.pace.spin_us, 20);
+}
+
+static void after_a_stream_waits_are_as_before(void **state)
+{
+    struct stage stage = stage_new(AUTO);
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        stream_turn(&stage, 1, 1, 1);
+    turn(&stage, 1, 1, 5000000, 20); /* five seconds later a message comes */
+    turn(&stage, 1, 1, 20, 20);
+    assert_int_equal(stage.io.pace.gather_events, 0);
+}
+
 static void gathering_in_vain_becomes_rare(void **state)
 {
     struct stage stage = stage_new(0);
@@ -222,6 +277,10 @@ int main(void)
         cmocka_unit_test(few_sessions_are_not_made_to_wait),
         cmocka_unit_test(what_asks_for_a_large_transfer_is_no_chat),
         cmocka_unit_test(small_messages_in_bursts_make_it_chatty_all_along),
+        cmocka_unit_test(streams_are_given_time),
+        cmocka_unit_test(few_streams_among_other_traffic_are_not),
+        cmocka_unit_test(a_fixed_time_of_looking_goes_before_streams),
+        cmocka_unit_test(after_a_stream_waits_are_as_before),
         cmocka_unit_test(gathering_in_vain_becomes_rare),
     };
 

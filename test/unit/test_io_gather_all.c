@@ -1,0 +1,110 @@
+/* test_io_gather_all: waits that leave whatever comes alone until a time has passed (IO_GATHER_ALL), on each engine, and on io_uring before Linux 6.12. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <poll.h>
+
+#include "io/uring.h"
+#include "io_fixture.h"
+
+#define MS ((uint64_t)1000000)
+
+enum { REST_MS = 20, LONG_REST_MS = 900 };
+
+static int setup_old_uring(void **state)
+{
+    int result = setup_uring(state);
+
+    if (result == 0 && *state)
+        uring_of(((struct fixture *)*state)->io)->min_wait = false;
+    return result;
+}
+
+static void gather_all(struct fixture *fixture, uint32_t ms)
+{
+    fixture->io->pace = (struct io_pace){.gather_us = ms * 1000, .gather_events = IO_GATHER_ALL};
+}
+
+/* Starts receiving; bytes are there. */
+static void bytes_are_there(struct fixture *fixture)
+{
+    uint64_t offset = 0;
+
+    connect_pair(fixture);
+    io_receive(fixture->io, &fixture->ours.sock, 2 * BUFFER_BYTES);
+    assert_int_equal(io_wait(fixture->io, 0), 0);
+    io_dispatch(fixture->io);
+    assert_int_equal(feed(fixture->theirs, &offset, 1000), 1000);
+}
+
+static void a_wait_takes_its_time_though_something_is_there(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    uint64_t began_ns;
+
+    bytes_are_there(fixture);
+    gather_all(fixture, REST_MS);
+    began_ns = clock_now_ns();
+    assert_int_equal(io_wait(fixture->io, -1), 0);
+    assert_true(clock_now_ns() - began_ns >= REST_MS * MS);
+    assert_true(fixture->io->events > 0);
+    io_dispatch(fixture->io);
+    assert_int_equal(fixture->ours.received, 1000);
+}
+
+static void requests_reach_the_kernel_before_the_rest(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    struct pollfd theirs;
+
+    connect_pair(fixture);
+    gather_all(fixture, REST_MS);
+    assert_true(io_send(fixture->io, &fixture->ours.sock, (const uint8_t *)"x", 1) >= 0 || fixture->ours.sock.send_data);
+    assert_int_equal(io_wait(fixture->io, REST_MS), 0);
+    theirs = (struct pollfd){.fd = fixture->theirs, .events = POLLIN};
+    assert_int_equal(poll(&theirs, 1, 0), 1);
+}
+
+static void a_wait_that_only_looks_does_not_rest(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    uint64_t began_ns;
+
+    bytes_are_there(fixture);
+    gather_all(fixture, LONG_REST_MS);
+    began_ns = clock_now_ns();
+    assert_int_equal(io_wait(fixture->io, 0), 0);
+    assert_true(clock_now_ns() - began_ns < LONG_REST_MS * MS);
+}
+
+static void when_nothing_came_the_first_ends_the_wait(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    uint64_t began_ns = clock_now_ns();
+
+    connect_pair(fixture);
+    gather_all(fixture, REST_MS);
+    assert_int_equal(io_wait(fixture->io, 2 * REST_MS), 0);
+    io_dispatch(fixture->io);
+    assert_true(clock_now_ns() - began_ns >= 2 * REST_MS * MS);
+    assert_int_equal(fixture->ours.received, 0);
+}
+
+#define EACH(test) \
+    cmocka_unit_test_setup_teardown(test, setup_uring, teardown), cmocka_unit_test_setup_teardown(test, setup_old_uring, teardown), \
+        cmocka_unit_test_setup_teardown(test, setup_epoll, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EACH(a_wait_takes_its_time_though_something_is_there),
+        EACH(requests_reach_the_kernel_before_the_rest),
+        EACH(a_wait_that_only_looks_does_not_rest),
+        EACH(when_nothing_came_the_first_ends_the_wait),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
