@@ -1,4 +1,5 @@
-"""Large transfers, up and down, four at a time: CPU per GB; on loopback, and on veth pairs without offloads, which is what a plain network card looks like."""
+"""Large transfers, up and down, four at a time: CPU per GB; on loopback, and on veth pairs without offloads, which is what a plain network card looks like.
+And shorter ones, each over a connection of its own."""
 import load
 import netns
 from echoes import Setup, milliseconds
@@ -6,12 +7,13 @@ from proxies import Proxy, Settings
 from rows import Bar, Row, usual
 
 CONNECTIONS, SIZE = 4, "64M"
+FETCHERS, FETCHED = 16, "1M"
 WAYS = (("bulk-up", "sink"), ("bulk-down", "source"))
 
 
-def transfer(run, proxy, work, seconds):
+def transfer(run, proxy, work, seconds, connections=CONNECTIONS, size=SIZE):
     """(CPU seconds, bytes) of one direction."""
-    options = ("--work", work, "--connections", str(CONNECTIONS), "--bytes", SIZE, "--timeout", "20s")
+    options = ("--work", work, "--connections", str(connections), "--bytes", size, "--timeout", "20s")
     before = proxy.cpu_s()
     result = run(*options, "--duration", milliseconds(seconds / 2))
     return proxy.cpu_s() - before, max(result["bytes"]["sent"], result["bytes"]["received"])
@@ -28,6 +30,13 @@ def on_loopback(rig, contender):
         with Setup(rig, contender, mode, bulk=True) as setup:
             parts.append(transfer(setup.run, setup.proxy, work, rig.seconds))
     return metrics(parts)
+
+
+def fetches(rig, contender):
+    """A small request and 1 MiB of answer over each connection: like downloads, unlike one long stream."""
+    with Setup(rig, contender, "source", bulk=True) as setup:
+        cpu, count = transfer(setup.run, setup.proxy, "bulk-down", rig.seconds * 2, FETCHERS, FETCHED)
+    return {"cpu_gb": cpu / count * 1e9}
 
 
 def on_veth(rig, contender):
@@ -54,4 +63,5 @@ ROWS = [
     Row("bulk-veth", "bulk up and down, 4 connections, veth without offloads: CPU per GB", usual(), on_veth, [Bar("cpu_gb", 0.85, "s/GB")] + BARS),
     Row("epoll-bulk", "bulk up and down, 4 connections, epoll engine: CPU per GB", usual(engine="epoll"), on_loopback,
         [Bar("cpu_gb", 0.7, "s/GB")] + BARS),
+    Row("fetch", "1 MiB over each connection, 16 at a time: CPU per GB", usual(), fetches, [Bar("cpu_gb", 1.0, "s/GB")]),
 ]
