@@ -1,4 +1,6 @@
 """Requests through a proxy: what each costs it, and how long each takes."""
+import contextlib
+
 import load
 from proxies import Proxy, Settings
 
@@ -42,13 +44,25 @@ def metrics(result, cpu_s):
             **{f"{name}_us": latency[name] / 1e3 for name in ("p50", "p99", "p999")}}
 
 
-def measured_at(rig, proxy, seconds, *options):
-    """One run after a short one to warm up, with the CPU time that the proxy took for it."""
-    target = (proxy.settings.host, proxy.settings.port)
-    load.run(rig.programs, target, *options, "--duration", "200ms")
+def once(rig, proxy, seconds, *options):
+    """One run, with the CPU time that the proxy took for it."""
     before = proxy.cpu_s()
-    result = load.run(rig.programs, target, *options, "--duration", milliseconds(seconds))
+    result = load.run(rig.programs, (proxy.settings.host, proxy.settings.port), *options, "--duration", milliseconds(seconds))
     return metrics(result, proxy.cpu_s() - before)
+
+
+def measured_at(rig, proxy, seconds, *options):
+    """The same after a short run to warm up."""
+    load.run(rig.programs, (proxy.settings.host, proxy.settings.port), *options, "--duration", "200ms")
+    return once(rig, proxy, seconds, *options)
+
+
+@contextlib.contextmanager
+def standing(rig, contender, *options, mode="echo", **settings):
+    """For a row that is `standing`: requests with these options, a first run to warm up."""
+    with Setup(rig, contender, mode, **settings) as setup:
+        setup.run(*options, "--duration", "300ms")
+        yield lambda: once(setup.rig, setup.proxy, rig.seconds, *options)
 
 
 def measured(setup, seconds, *options):

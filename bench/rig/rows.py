@@ -20,11 +20,16 @@ def usual(**ours):
 
 
 class Row:
-    """`measure(rig, contender)` returns {metric: value}; the first contender is the one that is judged."""
+    """`measure(rig, contender)` returns {metric: value}; the first contender is the one that is judged.
 
-    def __init__(self, name, title, contenders, measure, bars, seconds=None):
+    With `standing`, `measure` is a context manager that sets up and yields what measures once: all contenders then stand side by side, and many short
+    measurements in turn meet the same moods of the machine, which last some seconds."""
+
+    def __init__(self, name, title, contenders, measure, bars, seconds=None, standing=False, times=1):
         self.name, self.title, self.contenders, self.measure, self.bars = name, title, contenders, measure, bars
-        self.seconds = seconds  # of one measurement, where the usual is too short
+        self.seconds = seconds  # of one measurement, where the usual is not right
+        self.standing = standing
+        self.times = times      # as many repetitions as usual
 
 
 class Curve:
@@ -35,6 +40,9 @@ class Curve:
 
 
 def spread(values):
-    """Median, and how far the values lie around it, in percent."""
+    """Median, and half the distance between the quartiles, in percent of it."""
     median = statistics.median(values)
-    return median, (max(values) - min(values)) / 2 / median * 100 if median else 0.0
+    if len(values) < 2 or not median:
+        return median, 0.0
+    first, _, third = statistics.quantiles(values, n=4, method="inclusive")
+    return median, (third - first) / 2 / median * 100
