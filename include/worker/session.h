@@ -73,8 +73,8 @@ struct direction {
     struct buffer *sending;    /* being sent; the engine has it until `sent` */
     struct buffer *held_first, *held_last; /* received and not yet sent, in order */
     struct io_pipe pipe;       /* splice: only while bytes are in transit */
-    uint32_t streamed;         /* of those, since bytes last came the other way; or more than it can hold */
     uint64_t bytes;            /* taken from the source */
+    uint32_t streamed;         /* of those, since bytes last came the other way; at most UINT32_MAX */
 };
 
 struct end {

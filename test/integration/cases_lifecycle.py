@@ -11,7 +11,7 @@ from pathlib import Path
 import sandbox
 from case import ENGINES, ONCE, Case, Stage
 from peers import Caller, Peer, connect, listen
-from rig import Penstock, Skip, require, wait_for
+from rig import Penstock, Skip, holds_for, require, wait_for
 
 
 def refused(address):
@@ -34,8 +34,7 @@ def drain(number):
         for _ in range(5):
             for caller in callers:
                 caller.call(30000)
-        time.sleep(0.3)
-        require(stage.penstock.alive(), "it ended while connections were open")
+        holds_for(stage.penstock.alive, "it runs while connections are open", 0.3)
         for caller in callers:
             caller.call(10)
             caller.close()
