@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import needs
 import sandbox
 from backends import Backend
 from case import EACH, ENGINES, ONCE, Case, Stage
@@ -15,14 +16,6 @@ from peers import Caller, Peer, connect, listen
 from rig import Skip, holds_for, require, wait_for
 
 MB = 1 << 20
-
-
-def need_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        raise Skip("this machine has no IPv6") from None
 
 
 def try_all(targets, count=1):
@@ -35,7 +28,7 @@ def try_all(targets, count=1):
 
 def ipv6(rig, case):
     """IPv6 on both sides."""
-    need_ipv6()
+    needs.ipv6()
     backend = rig.keep(Backend(("::1", rig.ports.free())))
     port = rig.ports.free()
     rig.launch(rig.ini([f"[::1]:{backend.address[1]}"], [f"[::1]:{port}"]))
@@ -45,7 +38,7 @@ def ipv6(rig, case):
 
 def dual_stack(rig, case):
     """`*:PORT` serves both families; `[::]:PORT` only IPv6, so that IPv4 can have the port too."""
-    need_ipv6()
+    needs.ipv6()
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     star, six = rig.ports.free(), rig.ports.free()
     rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"*:{star}", f"[::]:{six}", f"127.0.0.1:{six}"]))

@@ -4,21 +4,16 @@ import re
 import resource
 import signal
 import socket
-import subprocess
 import tempfile
 from pathlib import Path
 
+import needs
 import sandbox
 from backends import Backend
 from case import ENGINES, ONCE, Case
 from cases_lifecycle import fails
 from peers import Caller
-from rig import Skip, holds_for, require, wait_for
-
-
-def need_root():
-    if os.getuid():
-        raise Skip("needs root")
+from rig import holds_for, require, wait_for
 
 
 def two_at_once(address):
@@ -41,15 +36,6 @@ def two_at_once(address):
     return body
 
 
-def own_network():
-    """A start that takes long holds the lock for long: the other cases shall not wait for it."""
-    need_root()
-    try:
-        sandbox.own_network()
-    except (OSError, subprocess.SubprocessError) as error:
-        raise Skip(f"no network namespace of its own: {error}") from None
-
-
 def hold_lock(user):
     held = socket.socket(socket.AF_UNIX)
     os.seteuid(user)
@@ -61,7 +47,7 @@ def hold_lock(user):
 
 def lock_held(rig, case):
     """Another one takes long to start: it is waited for. A stranger who holds the lock delays a start by a few seconds only."""
-    own_network()
+    needs.own_network()  # a start that takes long holds the lock for long: the other cases shall not wait for it
     ini = rig.ini(["127.0.0.1:9"], [f"unix:{rig.path('front.sock')}"])
     with hold_lock(0):
         waiting = rig.launch(ini, ready=False)
@@ -76,7 +62,7 @@ def lock_held(rig, case):
 
 def half_start(rig, case):
     """A worker that cannot start: one clear line on standard error whatever the log is, and no client was ever let in."""
-    own_network()
+    needs.own_network()
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     port, workers = rig.ports.free(), 40
     ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{port}"], {"workers": workers, "log": rig.path("penstock.log")})
@@ -135,7 +121,7 @@ def few_descriptors(rig, case):
 
 def socket_left_behind(rig, case):
     """A UNIX listener in a folder that `user` may not write to: the file stays at the stop, and the log says so."""
-    need_root()
+    needs.root()
     folder = rig.keep(tempfile.TemporaryDirectory(prefix="penstock-test-"))
     folder.close = folder.cleanup
     os.chmod(folder.name, 0o755)
@@ -148,7 +134,7 @@ def socket_left_behind(rig, case):
 
 def group_of_the_folder(rig, case):
     """Without user and group, a socket in a folder with the set-group-ID bit keeps the folder's group."""
-    need_root()
+    needs.root()
     os.mkdir(rig.path("shared"))
     os.chown(rig.path("shared"), -1, 12345)
     os.chmod(rig.path("shared"), 0o2775)

@@ -1,0 +1,29 @@
+"""What a case cannot do without; it is skipped where that is missing."""
+import os
+import socket
+import subprocess
+
+import sandbox
+from rig import Skip
+
+
+def root():
+    if os.getuid():
+        raise Skip("needs root")
+
+
+def ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        raise Skip("this machine has no IPv6") from None
+
+
+def own_network():
+    """From here on the case is in a network namespace of its own."""
+    root()
+    try:
+        sandbox.own_network()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Skip(f"no network namespace of its own: {error}") from None
