@@ -43,6 +43,9 @@ uint16_t addr_port(const struct addr *addr);
 /* Sets the port (host order); does nothing to a UNIX address. */
 void addr_set_port(struct addr *addr, uint16_t port);
 
+/* Whether it never leaves the machine: 127.0.0.0/8 (also as ::ffff:127.0.0.0/104) or ::1. */
+bool addr_is_loopback(const struct addr *addr);
+
 /* Same family, address, scope and port (UNIX: same path). */
 bool addr_equal(const struct addr *a, const struct addr *b);
 

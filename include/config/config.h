@@ -46,6 +46,7 @@ struct config_listener {
     uint32_t receive_buffer_bytes;   /* SO_RCVBUF, both sides; 0: the system's */
     uint32_t send_buffer_bytes;      /* SO_SNDBUF, both sides; 0: the system's */
     const char *interface;           /* SO_BINDTODEVICE; NULL: any */
+    const char *congestion_control;  /* "auto", a name (for clients; backends as with auto), NULL: the system's on both sides; io/congestion.h */
 };
 
 struct config_backend {

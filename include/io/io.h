@@ -89,6 +89,7 @@ struct io_socket_options {
     uint32_t tcp_user_timeout_ms;
     uint32_t receive_buffer_bytes;
     uint32_t send_buffer_bytes;
+    const char *congestion; /* TCP's algorithm, at most 15 bytes; must stay; NULL leaves the system's */
 };
 
 struct io_options {
@@ -111,6 +112,7 @@ struct io_ops {
     void (*poll)(struct io *io, struct io_sock *sock, enum io_side side);
     int (*socket)(struct io *io, int family, const struct io_socket_options *options);
     int (*accept)(struct io *io, struct io_sock *listener, struct addr *peer);
+    void (*set_congestion)(struct io *io, int fd, const char *name);
     void (*discard)(struct io *io, int fd);
     ssize_t (*splice_in)(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
     ssize_t (*splice_out)(struct io *io, struct io_sock *sock, struct io_pipe *pipe);
@@ -225,6 +227,12 @@ static inline void io_connect(struct io *io, struct io_sock *sock, const struct 
 static inline int io_accept(struct io *io, struct io_sock *listener, struct addr *peer)
 {
     return io->ops->accept(io, listener, peer);
+}
+
+/* Sets TCP's congestion control on an accepted descriptor. Should the kernel refuse, it keeps the one that it has. */
+static inline void io_set_congestion(struct io *io, int fd, const char *name)
+{
+    io->ops->set_congestion(io, fd, name);
 }
 
 /* Delivers bytes by `received` until `credit_bytes` have come or the stream ends, then calls `rest`. None may be in flight. */

@@ -7,12 +7,14 @@
 /* How the options of a socket are set; embedded by whoever needs more than the call's arguments. */
 struct kernel_setter {
     void (*set)(const struct kernel_setter *setter, int fd, int level, int option, int value);
+    void (*set_text)(const struct kernel_setter *setter, int fd, int level, int option, const char *text); /* which must stay */
 };
 /* Sets all that a new connection's socket needs. */
 void kernel_set_options(const struct kernel_setter *setter, int fd, int family, const struct io_socket_options *options);
 
 int kernel_socket(struct io *io, int family, const struct io_socket_options *options);
 int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer);
+void kernel_set_congestion(struct io *io, int fd, const char *name);
 void kernel_discard(struct io *io, int fd);
 ssize_t kernel_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
 ssize_t kernel_splice_out(struct io *io, struct io_sock *sock, struct io_pipe *pipe);

@@ -41,6 +41,7 @@ bool sim_ops_met_itself(struct io *io, struct io_sock *sock);
 void sim_ops_clear_event(struct io *io, struct io_sock *sock);
 int sim_ops_socket(struct io *io, int family, const struct io_socket_options *options);
 int sim_ops_accept(struct io *io, struct io_sock *listener, struct addr *peer);
+void sim_ops_set_congestion(struct io *io, int fd, const char *name);
 void sim_ops_discard(struct io *io, int fd);
 int sim_ops_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes);
 void sim_ops_pipe_close(struct io *io, struct io_pipe *pipe);

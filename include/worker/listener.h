@@ -16,6 +16,7 @@ struct listener {
     bool open;
     bool waiting;     /* a poll is in flight */
     bool paused;      /* its own limit is full */
+    bool by_client;   /* the congestion control depends on where the client is, and is not the socket's own */
 };
 
 /* Puts the worker's sockets, which need not listen yet, under its engine. 0 or a negative errno; what was opened is closed by listener_close_all(). */

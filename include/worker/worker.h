@@ -2,6 +2,7 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,9 @@ struct worker;
 
 /* A listening socket for one worker: bound, non-blocking; control makes it listen before worker_accept(). */
 struct worker_socket {
-    size_t listener; /* index into config.listeners */
+    size_t listener;     /* index into config.listeners */
     int fd;
+    bool has_congestion; /* a congestion control of its own, which its clients inherit */
 };
 
 /* What all workers share; outlives them. */
@@ -34,6 +36,7 @@ struct worker_shared {
     unsigned workers;
     uint32_t sessions_max;          /* of one worker: all of them may land on it */
     uint32_t pipes_max;             /* of one worker, for splicing */
+    const char *loopback_congestion; /* as congestion_on_loopback() has said */
     uint16_t outgoing_port_min;     /* where the kernel's range for outgoing connections begins */
     int ended_fd;                   /* eventfd: a worker that ends adds 1 */
 };

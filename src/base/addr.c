@@ -217,6 +217,19 @@ void addr_set_port(struct addr *addr, uint16_t port)
         addr->in6.sin6_port = htons(port);
 }
 
+bool addr_is_loopback(const struct addr *addr)
+{
+    switch (addr_family(addr)) {
+    case AF_INET:
+        return ntohl(addr->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    case AF_INET6:
+        return IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr) ||
+               (IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr) && addr->in6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+    default:
+        return false;
+    }
+}
+
 bool addr_equal(const struct addr *a, const struct addr *b)
 {
     if (addr_family(a) != addr_family(b))

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "control/sockets.h"
+#include "io/congestion.h"
 #include "log/log.h"
 
 enum { RETRY_MS = 50 };
@@ -27,13 +28,20 @@ struct binding {
     const struct config_bind *bind;
 };
 
+static const char setting_congestion[] = "set the congestion control of";
+
 static void complain(const struct binding *binding, const char *doing, int error)
 {
     char text[ADDR_TEXT_BYTES];
     const char *advice = "";
 
     (void)addr_format(&binding->bind->addr, text, sizeof(text));
-    switch (error) {
+    switch (doing == setting_congestion ? 0 : error) {
+    case 0:
+        advice = error == ENOENT  ? "; this kernel has none of that name: see sysctl net.ipv4.tcp_available_congestion_control"
+                 : error == EPERM ? "; only root may use one that is not in sysctl net.ipv4.tcp_allowed_congestion_control"
+                                  : "";
+        break;
     case EEXIST:
         advice = "; a file that is no socket is in the way: move it away, or choose another path";
         break;
@@ -102,6 +110,19 @@ static int set_options(int fd, const struct binding *binding)
     return result;
 }
 
+/* Of the socket itself and so of its clients; NULL: theirs depends on where they are, or is the system's. */
+static const char *congestion_of(const struct binding *binding)
+{
+    return congestion_for_client(binding->listener->congestion_control, congestion_on_loopback(), &binding->bind->addr);
+}
+
+static int set_congestion(int fd, const struct binding *binding)
+{
+    const char *name = congestion_of(binding);
+
+    return name && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0 ? -errno : 0;
+}
+
 /* A socket bound to the address. `shared`: with SO_REUSEPORT. A descriptor or a negative errno; `*doing` says what failed. */
 static int make_socket(const struct binding *binding, bool shared, const char **doing)
 {
@@ -121,6 +142,10 @@ static int make_socket(const struct binding *binding, bool shared, const char **
     if (result == 0) {
         *doing = "set the options of";
         result = set_options(fd, binding);
+    }
+    if (result == 0) {
+        *doing = setting_congestion;
+        result = set_congestion(fd, binding);
     }
     if (result == 0) {
         *doing = "bind";
@@ -277,7 +302,7 @@ static int open_address(struct sockets *sockets, const struct config *config, co
         }
         if (result < 0)
             break;
-        first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result};
+        first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = congestion_of(binding)};
         sockets->count++;
         if (worker == 0)
             result = remember_path(sockets, &binding->bind->addr);

@@ -391,6 +391,7 @@ static const struct io_ops epoll_ops = {
     .poll = epoll_poll,
     .socket = kernel_socket,
     .accept = epoll_accept,
+    .set_congestion = kernel_set_congestion,
     .discard = kernel_discard,
     .splice_in = epoll_splice_in,
     .splice_out = epoll_splice_out,

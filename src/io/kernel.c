@@ -21,6 +21,11 @@ static void set_int(int fd, int level, int option, int value)
     (void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+static void set_text(int fd, int level, int option, const char *text)
+{
+    (void)setsockopt(fd, level, option, text, (socklen_t)strlen(text));
+}
+
 void kernel_set_options(const struct kernel_setter *setter, int fd, int family, const struct io_socket_options *options)
 {
     if (options->receive_buffer_bytes)
@@ -31,6 +36,8 @@ void kernel_set_options(const struct kernel_setter *setter, int fd, int family, 
     if (family == AF_UNIX)
         return;
     setter->set(setter, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (options->congestion)
+        setter->set_text(setter, fd, IPPROTO_TCP, TCP_CONGESTION, options->congestion);
     if (options->keepalive_ms) {
         setter->set(setter, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
         setter->set(setter, fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)((options->keepalive_ms + 999) / 1000));
@@ -45,9 +52,15 @@ static void set_at_once(const struct kernel_setter *setter, int fd, int level, i
     set_int(fd, level, option, value);
 }
 
+static void set_text_at_once(const struct kernel_setter *setter, int fd, int level, int option, const char *text)
+{
+    (void)setter;
+    set_text(fd, level, option, text);
+}
+
 int kernel_socket(struct io *io, int family, const struct io_socket_options *options)
 {
-    static const struct kernel_setter at_once = {.set = set_at_once};
+    static const struct kernel_setter at_once = {.set = set_at_once, .set_text = set_text_at_once};
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     (void)io;
@@ -75,6 +88,12 @@ int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
         if (errno != EINTR)
             return -errno;
     }
+}
+
+void kernel_set_congestion(struct io *io, int fd, const char *name)
+{
+    (void)io;
+    set_text(fd, IPPROTO_TCP, TCP_CONGESTION, name);
 }
 
 static void set_reset_on_close(int fd)

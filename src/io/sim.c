@@ -222,6 +222,7 @@ static const struct io_ops sim_ops = {
     .poll = sim_ops_poll,
     .socket = sim_ops_socket,
     .accept = sim_ops_accept,
+    .set_congestion = sim_ops_set_congestion,
     .discard = sim_ops_discard,
     .splice_in = sim_ops_splice_in,
     .splice_out = sim_ops_splice_out,

@@ -63,6 +63,15 @@ void sim_ops_discard(struct io *io, int fd)
     sim_release(sim_conn_find(sim, fd), true);
 }
 
+void sim_ops_set_congestion(struct io *io, int fd, const char *name)
+{
+    struct sim *sim = sim_of(io);
+
+    (void)name;
+    if (!sim_conn_find(sim, fd))
+        sim_fail(sim, "a congestion control for a connection that is none");
+}
+
 static struct sim_pipe *pipe_of(struct sim *sim, const struct io_pipe *pipe)
 {
     struct sim_pipe *found;

@@ -214,6 +214,7 @@ static const struct io_ops uring_ops = {
     .poll = uring_poll,
     .socket = uring_socket,
     .accept = kernel_accept,
+    .set_congestion = kernel_set_congestion,
     .discard = kernel_discard,
     .splice_in = uring_splice_in,
     .splice_out = kernel_splice_out,

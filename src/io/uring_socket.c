@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,11 +15,11 @@
 /* Not in liburing 2.3: the command's number, and where its arguments lie in the request (struct io_uring_sqe of Linux 6.7). */
 enum { COMMAND_SETSOCKOPT = 3 };
 
-static void prepare_set(struct io_uring_sqe *sqe, int fd, int level, int option, const int *value)
+static void prepare_set(struct io_uring_sqe *sqe, int fd, int level, int option, const void *value, size_t bytes)
 {
     io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, NULL, 0, COMMAND_SETSOCKOPT); /* its offset is the command */
     sqe->addr = (uint32_t)level | (uint64_t)(uint32_t)option << 32;
-    sqe->file_index = sizeof(*value);        /* optlen */
+    sqe->file_index = (uint32_t)bytes;       /* optlen */
     sqe->addr3 = (uint64_t)(uintptr_t)value; /* optval */
 }
 
@@ -27,22 +28,33 @@ struct ring_setter {
     struct uring *uring;
 };
 
-static void set_by_ring(const struct kernel_setter *setter, int fd, int level, int option, int value)
+static void queue_set(struct uring *uring, int fd, int level, int option, const void *value, size_t bytes)
 {
-    struct uring *uring = ((const struct ring_setter *)setter)->uring;
     struct io_uring_sqe *sqe = uring_next_sqe(uring);
-    /* Read when the request is submitted: by the time that this place comes again, more requests than the queue holds have been. */
-    int *place = &uring->option_values[uring->option_next++ % URING_SQ_ENTRIES];
 
-    *place = value;
-    prepare_set(sqe, fd, level, option, place);
+    prepare_set(sqe, fd, level, option, value, bytes);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = (uint64_t)OP_OPTION << 56; /* one that is refused is not worth failing a connection for */
 }
 
+static void set_by_ring(const struct kernel_setter *setter, int fd, int level, int option, int value)
+{
+    struct uring *uring = ((const struct ring_setter *)setter)->uring;
+    /* Read when the request is submitted: by the time that this place comes again, more requests than the queue holds have been. */
+    int *place = &uring->option_values[uring->option_next++ % URING_SQ_ENTRIES];
+
+    *place = value;
+    queue_set(uring, fd, level, option, place, sizeof(*place));
+}
+
+static void set_text_by_ring(const struct kernel_setter *setter, int fd, int level, int option, const char *text)
+{
+    queue_set(((const struct ring_setter *)setter)->uring, fd, level, option, text, strlen(text));
+}
+
 int uring_socket(struct io *io, int family, const struct io_socket_options *options)
 {
-    struct ring_setter by_ring = {.setter = {.set = set_by_ring}, .uring = uring_of(io)};
+    struct ring_setter by_ring = {.setter = {.set = set_by_ring, .set_text = set_text_by_ring}, .uring = uring_of(io)};
     int fd;
 
     if (!by_ring.uring->sets_options || family == AF_UNIX)
@@ -66,7 +78,7 @@ bool uring_socket_trial(struct uring *uring)
     if (fd < 0)
         return false;
     sqe = uring_next_sqe(uring);
-    prepare_set(sqe, fd, IPPROTO_TCP, TCP_NODELAY, &one);
+    prepare_set(sqe, fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     sqe->user_data = (uint64_t)OP_OPTION << 56; /* should it come late, it is nobody's */
     if (io_uring_submit_and_wait(&uring->ring, 1) == 1 && io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
         works = cqe->res == 0 && getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &length) == 0 && value != 0;

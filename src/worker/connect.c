@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "io/congestion.h"
 #include "log/log.h"
 #include "table/backend.h"
 #include "table/snapshot.h"
@@ -78,6 +79,7 @@ void connect_start(struct session *session)
         session_end(session, session->failures ? session->end : END_NO_BACKEND, 1u << CLIENT);
         return;
     }
+    options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->backend->addr);
     fd = io_socket(worker->io, addr_family(&session->backend->addr), &options);
     result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, session->ends[CLIENT].sock.events);
     if (result < 0) {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/congestion.h"
 #include "log/log.h"
 #include "worker/admission.h"
 #include "worker/context.h"
@@ -106,6 +107,15 @@ static enum accepting accept_failed(struct listener *listener, int error)
     }
 }
 
+static void set_congestion(const struct listener *listener, int fd, const struct addr *client)
+{
+    const struct worker_shared *shared = listener->worker->shared;
+    const char *name = congestion_for_client(shared->config->listeners[listener->index].congestion_control, shared->loopback_congestion, client);
+
+    if (name)
+        io_set_congestion(listener->worker->io, fd, name);
+}
+
 /* Accepts a batch of clients. */
 static enum accepting accept_some(struct listener *listener)
 {
@@ -128,6 +138,8 @@ static enum accepting accept_some(struct listener *listener)
         }
         fd = io_accept(worker->io, &listener->sock, &client);
         if (fd >= 0) {
+            if (listener->by_client)
+                set_congestion(listener, fd, &client);
             admission_place(worker, listener->index, fd, &client);
             continue;
         }
@@ -224,7 +236,11 @@ int listener_open_all(struct worker *worker)
             (void)close(fd);
             continue;
         }
-        worker->listeners[i] = (struct listener){.worker = worker, .index = (uint32_t)worker->sockets[i].listener};
+        worker->listeners[i] = (struct listener){
+            .worker = worker,
+            .index = (uint32_t)worker->sockets[i].listener,
+            .by_client = !worker->sockets[i].has_congestion && worker->shared->loopback_congestion,
+        };
         result = io_open(worker->io, &worker->listeners[i].sock, fd, &listener_events);
         if (result < 0)
             continue;

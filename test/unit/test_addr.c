@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,6 +122,29 @@ static void a_path_counted_without_its_zero_is_the_same_path(void **state)
     assert_string_equal(addr_format(&b, text, sizeof(text)), "unix:/run/x");
 }
 
+static void what_stays_on_this_machine_is_known(void **state)
+{
+    static const struct {
+        const char *text;
+        bool loopback;
+    } cases[] = {
+        {"127.0.0.1:80", true}, {"127.255.0.9:80", true}, {"[::1]:80", true}, {"126.0.0.1:80", false}, {"128.0.0.1:80", false},
+        {"1.0.0.127:80", false}, {"0.0.0.0:80", false}, {"[::]:80", false}, {"[::2]:80", false}, {"[1::1]:80", false}, {"unix:/a", false},
+    };
+    struct addr mapped = parsed("[::1]:80"), none = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct addr addr = parsed(cases[i].text);
+        if (addr_is_loopback(&addr) != cases[i].loopback)
+            fail_msg("%s", cases[i].text);
+    }
+    assert_false(addr_is_loopback(&none));
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:127.9.9.9", &mapped.in6.sin6_addr), 1);
+    assert_true(addr_is_loopback(&mapped));
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:9.127.127.127", &mapped.in6.sin6_addr), 1);
+    assert_false(addr_is_loopback(&mapped));
+}
+
 static void ports_are_set_where_there_are_ports(void **state)
 {
     struct addr v4 = parsed("1.2.3.4:80"), v6 = parsed("[::1]:80"), local = parsed("unix:/a"), same = local, none = {0};
@@ -157,6 +181,7 @@ int main(void)
         cmocka_unit_test(bad_addresses_are_refused_with_a_reason),
         cmocka_unit_test(equal_means_family_address_scope_and_port),
         cmocka_unit_test(a_path_counted_without_its_zero_is_the_same_path),
+        cmocka_unit_test(what_stays_on_this_machine_is_known),
         cmocka_unit_test(ports_are_set_where_there_are_ports),
         cmocka_unit_test(odd_addresses_are_still_one_line_of_text),
     };

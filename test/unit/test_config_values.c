@@ -93,6 +93,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(l->tcp_user_timeout_ms, 0);
     assert_false(l->defer_accept);
     assert_null(l->interface);
+    assert_string_equal(l->congestion_control, "auto");
     assert_int_equal(p->balance, CONFIG_BALANCE_LEAST_CONN);
     assert_int_equal(p->hash_prefix_v4, 32);
     assert_int_equal(p->hash_prefix_v6, 128);
@@ -128,7 +129,8 @@ static void a_sections_own_value_wins_over_defaults_wherever_they_stand(void **s
 static void every_kind_of_value_reaches_its_field(void **state)
 {
     struct config *config = good("[global]\ncpu_affinity=5,0-2\nseed=0xFFFFFFFFFFFFFFFF\nengine=epoll\nbusy_poll=50us\naccess_log=/a/b ; c\nuser=nobody\n"
-                                 LISTENER "keepalive=off\nreceive_buffer=64k\ndefer_accept=yes\ninterface=eth0\n" POOL
+                                 LISTENER "keepalive=off\nreceive_buffer=64k\ndefer_accept=yes\ninterface=eth0\n"
+                                 "congestion_control=system\n" POOL
                                  "backend=c [::1]:2 backup weight=256 max_connections=7 check_port=9\nbalance=consistent_hash\n"
                                  "hash_key=source_ip_port\ncheck=http\ncheck_status=204\ncheck_address=::1\ncheck_initial=down\n"
                                  "check_interval=100ms\ncheck_jitter=50%\nsplice=never\n");
@@ -148,6 +150,7 @@ static void every_kind_of_value_reaches_its_field(void **state)
     assert_int_equal(config->listeners[0].receive_buffer_bytes, 65536);
     assert_true(config->listeners[0].defer_accept);
     assert_string_equal(config->listeners[0].interface, "eth0");
+    assert_null(config->listeners[0].congestion_control);
     assert_int_equal(p->backend_count, 2);
     assert_string_equal(p->backends[1].name, "c");
     assert_string_equal(addr_format(&p->backends[1].addr, text, sizeof(text)), "[::1]:2");

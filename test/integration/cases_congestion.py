@@ -1,0 +1,72 @@
+"""congestion_control: which algorithm the sockets of both sides of a session have, in a network whose default is bbr."""
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import needs
+from backends import Backend
+from case import ENGINES, ONCE, Case
+from cases_lifecycle import fails
+from cases_sockets import inet_sockets
+from peers import Caller
+from rig import Skip, require
+
+DEFAULT = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+FAR = "10.99.0.1"  # an address of this machine that is not of the loopback network
+
+
+def network_with_bbr():
+    needs.own_network()
+    subprocess.run(["ip", "address", "add", f"{FAR}/32", "dev", "lo"], check=True)
+    try:
+        DEFAULT.write_text("bbr")
+    except OSError:
+        raise Skip("this kernel has no bbr") from None
+
+
+def algorithms(penstock, port):
+    """(client's side, backend's side) of the one session that is open."""
+    found = {}
+    for sock in inet_sockets(penstock.pid):
+        with sock:
+            if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found[sock.getsockname()[1] == port] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()
+    require(len(found) == 2, f"sides of a session: {found}")
+    return found[True], found[False]
+
+
+def by_address(rig, case):
+    """bbr is the system's: auto takes reno where the peer is on this machine's loopback, on each side by itself; system takes nothing; a name is for clients."""
+    network_with_bbr()
+    for configured, bind, caller, backend, due in (
+            (None, "0.0.0.0", "127.0.0.1", "127.0.0.1", ("reno", "reno")),
+            (None, "0.0.0.0", FAR, "127.0.0.1", ("bbr", "reno")),
+            (None, "127.0.0.1", "127.0.0.1", FAR, ("reno", "bbr")),
+            (None, "[::]", "::1", "127.0.0.1", ("reno", "reno")),
+            ("system", "0.0.0.0", "127.0.0.1", "127.0.0.1", ("bbr", "bbr")),
+            ("reno", "0.0.0.0", FAR, FAR, ("reno", "bbr")),
+            ("bbr", "0.0.0.0", "127.0.0.1", "127.0.0.1", ("bbr", "reno"))):
+        port = rig.ports.free()
+        server = rig.keep(Backend((backend, rig.ports.free())))
+        options = {"congestion_control": configured} if configured else {}
+        penstock = rig.launch(rig.ini([f"{backend}:{server.address[1]}"], [f"{bind}:{port}"], listener=options))
+        session = Caller((caller, port))
+        session.call(1000)
+        got = algorithms(penstock, port)
+        require(got == due, f"congestion_control = {configured}, {caller} at {bind}, backend at {backend}: {got} instead of {due}")
+        session.close()
+        penstock.stop()
+
+
+def unknown(rig, case):
+    """An algorithm that the kernel does not have is refused at the start, with the place in the file."""
+    ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"], listener={"congestion_control": "nosuch"})
+    text = fails(rig, ["run", "-c", ini], r"listener main: cannot set the congestion control of 127\.0\.0\.1:\d+: .*tcp_available_congestion_control")
+    require(re.search(r"penstock\.ini:\d+: ", text), f"no place: {text}")
+
+
+CASES = (
+    Case("congestion-control", by_address.__doc__, body=by_address, ways=ENGINES),
+    Case("congestion-control-unknown", unknown.__doc__, body=unknown, ways=ONCE),
+)
