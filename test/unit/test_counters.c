@@ -58,11 +58,12 @@ struct contender {
     uint32_t got;
 };
 
-/* Holds up to two slots at a time, so that the threads together want more than there are. */
+/* Holds up to two slots at a time, so that the threads together want more than there are. On few processors all turns can go by while others, asleep, hold all
+ * slots: it goes on until it has had one. */
 static void *contend(void *argument)
 {
     struct contender *self = argument;
-    for (int i = 0; i < TURNS; i++) {
+    for (int i = 0; i < TURNS || self->got == 0; i++) {
         bool first = backend_reserve(self->backend);
         bool second = backend_reserve(self->backend);
         uint32_t taken = backend_in_flight(self->backend);
