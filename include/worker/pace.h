@@ -31,6 +31,7 @@ struct pace {
     uint64_t chatty_until_ns;
     uint32_t stream_turns;    /* events that moved a stream on: counted by the relay */
     bool streams;             /* most events did */
+    uint32_t share;           /* of the time that events may be made to wait, in per cent */
     uint32_t gather_us, gather_events; /* what came of the last one; 0: do not */
     uint32_t vain_turns;      /* turns without gathering after it was in vain; doubles */
     uint32_t pause_turns;     /* of those, left */

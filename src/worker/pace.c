@@ -10,7 +10,7 @@ enum {
     GATHER_EVENTS_MIN = 4,    /* fewer save too little */
     GATHER_EVENTS_MAX = 32,
     ANSWER_SHARE = 3,         /* it may take this part of the time in which a session gets from one event to its next */
-    BUSY_FROM = 45, BUSY_FULL = 70, /* per cent of the time at work: from here on a little, from there on all of it */
+    BUSY_FROM = 68, BUSY_FULL = 80, /* per cent of the time at work: from here on a little, from there on all of it; before that, latency is worth more */
     CHATTY_PER_S = 2000,      /* small messages */
     STREAM_US = 100,          /* 50 us bring half of the gain, 200 us no more; a stream of 1 GB/s fills 100 KB of its socket meanwhile */
     VAIN_TURNS_MIN = 8, VAIN_TURNS_MAX = 8192,
@@ -65,17 +65,18 @@ static void learn_spin(struct pace *pace, const struct io *io)
         pace->credit_ns = SPIN_CREDIT_MAX_NS;
 }
 
-/* What the last milliseconds suggest: as long as `share` of what is allowed, and as many events as most often come in it. */
+/* What the last milliseconds suggest: as long as a share of what is allowed, and as many events as most often come in it. */
 static void decide(struct pace *pace, uint32_t sessions)
 {
     uint64_t worked_ns = pace->thread_ns();
     uint32_t busy = (uint32_t)((worked_ns - pace->worked_ns) * 100 / pace->passed_ns);
-    uint32_t share = busy <= BUSY_FROM ? 0 : busy >= BUSY_FULL ? 100 : (busy - BUSY_FROM) * 100 / (BUSY_FULL - BUSY_FROM);
+    uint32_t wanted = busy <= BUSY_FROM ? 0 : busy >= BUSY_FULL ? 100 : (busy - BUSY_FROM) * 100 / (BUSY_FULL - BUSY_FROM);
     uint64_t answer_us = pace->events ? sessions * (pace->passed_ns / 1000) / pace->events : 0;
     uint64_t gather_us = answer_us / ANSWER_SHARE < GATHER_US ? answer_us / ANSWER_SHARE : GATHER_US;
     uint64_t events;
 
-    gather_us = gather_us * share / 100;
+    pace->share = (pace->share + wanted) / 2; /* gathering makes it less busy, which would end it at once */
+    gather_us = gather_us * pace->share / 100;
     events = pace->events * gather_us * 1000 / pace->passed_ns * 7 / 8;
     pace->gather_us = (uint32_t)gather_us;
     pace->gather_events = events < GATHER_EVENTS_MIN ? 0 : events > GATHER_EVENTS_MAX ? GATHER_EVENTS_MAX : (uint32_t)events;

@@ -125,14 +125,45 @@ static void a_busy_worker_with_many_sessions_lets_events_gather(void **state)
     struct stage stage = stage_new(0);
 
     (void)state;
-    for (int i = 0; i < 2000; i++) { /* 100,000 events a second, 80 % of the time at work; when they are waited for, they come */
+    for (int i = 0; i < 2000; i++) { /* 100,000 events a second, 95 % of the time at work; when they are waited for, they come */
         if (next_gathers(&stage))
-            turn(&stage, 64, stage.pace.gather_events, stage.pace.gather_events * 4, stage.pace.gather_events * 6);
+            turn(&stage, 64, stage.pace.gather_events, stage.pace.gather_events, stage.pace.gather_events * 9);
         else
-            turn(&stage, 64, 2, 4, 16);
+            turn(&stage, 64, 2, 1, 19);
     }
     assert_true(stage.io.pace.gather_events >= 8 && stage.io.pace.gather_events <= 32);
     assert_true(stage.io.pace.gather_us >= 100 && stage.io.pace.gather_us <= 250);
+}
+
+static void gathering_does_not_come_and_go_with_what_it_saves(void **state)
+{
+    struct stage stage = stage_new(0);
+    uint32_t least = UINT32_MAX, most = 0;
+
+    (void)state;
+    for (int i = 0; i < 8000; i++) { /* 90 % at work without it, 65 % with all of it, and in between in between */
+        uint32_t worked = 90 - 25 * stage.pace.share / 100;
+        uint32_t events = next_gathers(&stage) ? stage.pace.gather_events : 2;
+
+        turn(&stage, 64, events, events * (100 - worked) / 10, events * worked / 10);
+        if (i > 4000) {
+            least = stage.pace.share < least ? stage.pace.share : least;
+            most = stage.pace.share > most ? stage.pace.share : most;
+        }
+    }
+    assert_true(least > 40);
+    assert_true(most < 75);
+}
+
+static void below_two_thirds_of_a_processor_latency_comes_first(void **state)
+{
+    struct stage stage = stage_new(0);
+
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        turn(&stage, 512, 2, 7, 13); /* 65 % */
+        assert_int_equal(stage.io.pace.gather_events, 0);
+    }
 }
 
 static void a_worker_with_time_to_spare_does_not_make_events_wait(void **state)
@@ -273,6 +304,8 @@ int main(void)
         cmocka_unit_test(auto_hardly_looks_when_traffic_is_sparse),
         cmocka_unit_test(what_auto_looks_in_vain_is_never_more_than_what_it_met),
         cmocka_unit_test(a_busy_worker_with_many_sessions_lets_events_gather),
+        cmocka_unit_test(gathering_does_not_come_and_go_with_what_it_saves),
+        cmocka_unit_test(below_two_thirds_of_a_processor_latency_comes_first),
         cmocka_unit_test(a_worker_with_time_to_spare_does_not_make_events_wait),
         cmocka_unit_test(few_sessions_are_not_made_to_wait),
         cmocka_unit_test(what_asks_for_a_large_transfer_is_no_chat),
