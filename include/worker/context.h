@@ -43,7 +43,6 @@ struct worker {
     size_t listeners_open;
     size_t accept_turn;              /* which listener is first when accepting resumes */
     bool accept_paused;              /* by the process's limit or a lack of descriptors: every listener */
-    uint64_t lacked_ns;              /* when a session last lacked descriptors or memory for its backend; 0: never */
     struct timer accept_timer;       /* armed while anybody is paused: when to try again in any case */
     uint64_t complained_ns[COMPLAINTS]; /* when last; 0: never */
 

@@ -25,7 +25,7 @@ int listener_open_all(struct worker *worker);
 /* The sockets listen: waits for clients. Once, after listener_open_all(). */
 void listener_accept_all(struct worker *worker);
 
-/* A session lacks descriptors or memory to connect with: no client is accepted until none has for a moment. What becomes free is for those who are in. */
+/* A session lacks descriptors or memory to connect with: no worker accepts a client until none has for a moment. What becomes free is for those who are in. */
 void listener_hold(struct worker *worker);
 
 /* The worker drains: accepts what is queued, a batch each turn, and closes. A listener that cannot accept now, because of a limit, stays open until it has. */

@@ -36,6 +36,7 @@ struct control {
     struct resources resources;
     struct io_choice engine;
     struct limit connections, *listener_connections;
+    _Atomic uint64_t lacked_ns; /* workers' */
     struct epoch *epoch;
     struct counters *counters;
     struct table *table;
@@ -142,6 +143,7 @@ static int start_table(struct control *control)
         .mailboxes = control->mailboxes,
         .connections = &control->connections,
         .listener_connections = control->listener_connections,
+        .lacked_ns = &control->lacked_ns,
         .workers = config->workers,
         .sessions_max = control->resources.connections,
         .pipes_max = control->resources.pipes / config->workers, /* at least one: resources_plan() */

@@ -4,6 +4,7 @@
  * worker's sessions ends, and is tried again after a short while in any case, since what was missing may be given back by another worker or process. */
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,15 +49,18 @@ static void pause_one(struct listener *listener)
         timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + LIMIT_RETRY_MS);
 }
 
-/* Sessions that lack something try again every 20 ms: one that still does has said so since. */
+/* Sessions that lack something try again every 20 ms: one that still does has said so since. Of any worker: else those that do not lack would accept with what
+ * falls free, hand over half of it, and in the end all descriptors would be clients that wait for another one. */
 static bool held(const struct worker *worker)
 {
-    return worker->lacked_ns && worker->io->now_ns - worker->lacked_ns < (uint64_t)HOLD_MS * 1000000;
+    uint64_t lacked_ns = atomic_load_explicit(worker->shared->lacked_ns, memory_order_relaxed);
+
+    return lacked_ns && (int64_t)(worker->io->now_ns - lacked_ns) < (int64_t)HOLD_MS * 1000000; /* another worker's clock may be ahead of ours */
 }
 
 void listener_hold(struct worker *worker)
 {
-    worker->lacked_ns = worker->io->now_ns;
+    atomic_store_explicit(worker->shared->lacked_ns, worker->io->now_ns, memory_order_relaxed);
     pause_all(worker, RESOURCES_RETRY_MS);
 }
 
@@ -126,6 +130,10 @@ static enum accepting accept_some(struct listener *listener)
         struct addr client;
         int fd;
 
+        if (held(worker)) {
+            pause_all(worker, LIMIT_RETRY_MS);
+            return ACCEPT_PAUSED;
+        }
         switch (admission_take(worker, listener->index)) {
         case ADMISSION_LISTENER_FULL:
             pause_one(listener);

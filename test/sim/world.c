@@ -1,6 +1,7 @@
 /* test/sim/world.c: one run: builds a worker and its surroundings, turns it until everything is over, takes it apart. One thread; owns all of it. */
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "world.h"
 
 enum { TURNS_MAX = 400000 };
+#define HOLD_NS ((uint64_t)50000000) /* for so long nobody accepts when a session lacked a descriptor: worker/listener.c */
 
 static sigjmp_buf failing;
 static char failure[256];
@@ -175,6 +177,16 @@ static void on_stopping(struct sim_event *event)
     world->sim->interrupted = true;
 }
 
+/* A session of another worker lacks a descriptor. */
+static void on_lacking(struct sim_event *event)
+{
+    struct world *world = container_of(event, struct world, lacking);
+
+    atomic_store(&world->lacked_ns, world->sim->now_ns);
+    if (sim_chance(world->sim, 700))
+        sim_arm(world->sim, event, sim_below(world->sim, 300000000));
+}
+
 static void flip(struct world *world)
 {
     struct sim *sim = world->sim;
@@ -199,10 +211,13 @@ static void schedule(struct world *world)
     world->flipping.run = on_flipping;
     world->draining.run = on_draining;
     world->stopping.run = on_stopping;
+    world->lacking.run = on_lacking;
     if (sim_chance(sim, 400))
         sim_arm(sim, &world->flipping, sim_below(sim, 400000000));
     if (world->quick)
         return;
+    if (sim_chance(sim, 300))
+        sim_arm(sim, &world->lacking, sim_below(sim, 300000000));
     if (sim_chance(sim, 150))
         sim_arm(sim, &world->draining, sim_below(sim, 3000) * MS / 2);
     if (sim_chance(sim, 200))
@@ -229,6 +244,7 @@ static void build(struct world *world, uint64_t seed)
     world->shared.counters = world->counters;
     world->shared.connections = &world->connections;
     world->shared.listener_connections = world->listener_connections;
+    world->shared.lacked_ns = &world->lacked_ns;
     world->shared.workers = 1;
     world->shared.outgoing_port_min = 1002; /* world_config.c: backends are at 1000 and on */
     *world->worker = (struct worker){
@@ -248,9 +264,12 @@ static void build(struct world *world, uint64_t seed)
 static void turn(struct world *world)
 {
     struct worker *worker = world->worker;
+    uint64_t lacked_ns = atomic_load(&world->lacked_ns), accepted = counters_read(&world->counters->accepted);
 
     if (worker_turn(worker, timer_wheel_next(&worker->timers)) < 0)
         world_fail(world, "the engine failed");
+    if (lacked_ns && worker->io->now_ns - lacked_ns < HOLD_NS && counters_read(&world->counters->accepted) != accepted)
+        world_fail(world, "a client is accepted while a session lacks a descriptor");
     if (++world->turns > TURNS_MAX)
         world_fail(world, "the run has no end");
     if (world->flip)

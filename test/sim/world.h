@@ -92,7 +92,8 @@ struct world {
 
     bool rough;                 /* most peers reset, and one direction of a session is spliced while the other is copied */
 
-    struct sim_event flipping, draining, stopping;
+    struct sim_event flipping, draining, stopping, lacking;
+    _Atomic uint64_t lacked_ns; /* shared with workers that are not here */
     bool flip, drain, stop;     /* asked for by these; done between two turns */
     bool stopped;               /* no session may live on */
     uint64_t turns;
