@@ -85,7 +85,6 @@ struct io_pipe {
 
 /* Options of a new connection's socket; 0 leaves the system's. */
 struct io_socket_options {
-    uint32_t keepalive_ms;
     uint32_t tcp_user_timeout_ms;
     uint32_t receive_buffer_bytes;
     uint32_t send_buffer_bytes;
@@ -113,13 +112,14 @@ struct io_ops {
     int (*socket)(struct io *io, int family, const struct io_socket_options *options);
     int (*accept)(struct io *io, struct io_sock *listener, struct addr *peer);
     void (*set_congestion)(struct io *io, int fd, const char *name);
+    void (*keep_alive)(struct io *io, struct io_sock *sock, uint32_t idle_ms);
     void (*discard)(struct io *io, int fd);
     ssize_t (*splice_in)(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
     ssize_t (*splice_out)(struct io *io, struct io_sock *sock, struct io_pipe *pipe);
     int (*shutdown)(struct io *io, struct io_sock *sock);
     uint32_t (*undelivered)(struct io *io, struct io_sock *sock);
     int (*broken)(struct io *io, struct io_sock *sock);
-    bool (*met_itself)(struct io *io, struct io_sock *sock);
+    bool (*met_itself)(struct io *io, struct io_sock *sock, const struct addr *peer);
     void (*clear_event)(struct io *io, struct io_sock *sock);
     int (*pipe_open)(struct io *io, struct io_pipe *pipe, uint32_t bytes);
     void (*pipe_close)(struct io *io, struct io_pipe *pipe);
@@ -235,6 +235,12 @@ static inline void io_set_congestion(struct io *io, int fd, const char *name)
     io->ops->set_congestion(io, fd, name);
 }
 
+/* Lets TCP probe a peer that has been quiet for so long (rounded up to seconds), from now on; nothing on a UNIX socket. */
+static inline void io_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms)
+{
+    io->ops->keep_alive(io, sock, idle_ms);
+}
+
 /* Delivers bytes by `received` until `credit_bytes` have come or the stream ends, then calls `rest`. None may be in flight. */
 static inline void io_receive(struct io *io, struct io_sock *sock, uint32_t credit_bytes)
 {
@@ -295,10 +301,10 @@ static inline int io_broken(struct io *io, struct io_sock *sock)
     return io->ops->broken(io, sock);
 }
 
-/* Whether a connection leads to the very socket it came from: TCP allows that where nobody listens. */
-static inline bool io_met_itself(struct io *io, struct io_sock *sock)
+/* Whether a TCP connection leads to the very socket it came from, which is possible where nobody listens. `peer` is what was connected to. */
+static inline bool io_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer)
 {
-    return io->ops->met_itself(io, sock);
+    return io->ops->met_itself(io, sock, peer);
 }
 
 /* Makes an eventfd that was opened as a socket unreadable; then io_poll() waits for the next write to it. */

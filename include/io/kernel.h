@@ -15,13 +15,14 @@ void kernel_set_options(const struct kernel_setter *setter, int fd, int family, 
 int kernel_socket(struct io *io, int family, const struct io_socket_options *options);
 int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer);
 void kernel_set_congestion(struct io *io, int fd, const char *name);
+void kernel_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms);
 void kernel_discard(struct io *io, int fd);
 ssize_t kernel_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
 ssize_t kernel_splice_out(struct io *io, struct io_sock *sock, struct io_pipe *pipe);
 int kernel_shutdown(struct io *io, struct io_sock *sock);
 uint32_t kernel_undelivered(struct io *io, struct io_sock *sock);
 int kernel_broken(struct io *io, struct io_sock *sock);
-bool kernel_met_itself(struct io *io, struct io_sock *sock);
+bool kernel_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer);
 void kernel_clear_event(struct io *io, struct io_sock *sock);
 int kernel_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes);
 void kernel_pipe_close(struct io *io, struct io_pipe *pipe);

@@ -90,9 +90,10 @@ struct session {
     enum session_state state;
     struct end ends[2];        /* by enum side */
     struct direction directions[2]; /* by enum side of the source */
-    struct timer timer;        /* CONNECTING: connect_timeout; RELAYING: idle, and looking after ends; ABORTING: delivering the rest */
+    struct timer timer;        /* CONNECTING: connect_timeout; RELAYING: idle, keepalive, and looking after ends; ABORTING: delivering the rest */
     bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
     uint64_t active_ns;        /* when bytes last moved */
+    bool kept_alive;           /* TCP probes quiet peers */
     uint8_t last_source;       /* enum side: whose bytes came last */
     bool last_small;           /* those were a small message: pace_received() */
 

@@ -96,11 +96,6 @@ static int set_options(int fd, const struct binding *binding)
     result = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (result == 0)
         result = set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
-    if (result == 0 && listener->keepalive_ms) {
-        result = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-        if (result == 0)
-            result = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)((listener->keepalive_ms + 999) / 1000));
-    }
     if (result == 0 && listener->tcp_user_timeout_ms)
         result = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)listener->tcp_user_timeout_ms);
     if (result == 0 && listener->defer_accept)

@@ -392,6 +392,7 @@ static const struct io_ops epoll_ops = {
     .socket = kernel_socket,
     .accept = epoll_accept,
     .set_congestion = kernel_set_congestion,
+    .keep_alive = kernel_keep_alive,
     .discard = kernel_discard,
     .splice_in = epoll_splice_in,
     .splice_out = epoll_splice_out,

@@ -38,10 +38,6 @@ void kernel_set_options(const struct kernel_setter *setter, int fd, int family, 
     setter->set(setter, fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (options->congestion)
         setter->set_text(setter, fd, IPPROTO_TCP, TCP_CONGESTION, options->congestion);
-    if (options->keepalive_ms) {
-        setter->set(setter, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-        setter->set(setter, fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)((options->keepalive_ms + 999) / 1000));
-    }
     if (options->tcp_user_timeout_ms)
         setter->set(setter, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->tcp_user_timeout_ms);
 }
@@ -94,6 +90,14 @@ void kernel_set_congestion(struct io *io, int fd, const char *name)
 {
     (void)io;
     set_text(fd, IPPROTO_TCP, TCP_CONGESTION, name);
+}
+
+/* The second option sets the time anew, counted from when the peer was last heard. A UNIX socket takes the first and has no use for it. */
+void kernel_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms)
+{
+    (void)io;
+    set_int(sock->fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_int(sock->fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)((idle_ms + 999) / 1000));
 }
 
 static void set_reset_on_close(int fd)
@@ -219,13 +223,14 @@ void kernel_rest(uint32_t us)
     (void)nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
 }
 
-bool kernel_met_itself(struct io *io, struct io_sock *sock)
+bool kernel_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer)
 {
-    struct addr own = {.length = sizeof(own.un)}, peer = {.length = sizeof(peer.un)};
+    struct addr own = {.length = sizeof(own.un)}, met = {.length = sizeof(met.un)};
 
     (void)io;
-    return getsockname(sock->fd, &own.sa, &own.length) == 0 && getpeername(sock->fd, &peer.sa, &peer.length) == 0 && own.sa.sa_family != AF_UNIX &&
-           addr_equal(&own, &peer);
+    if (getsockname(sock->fd, &own.sa, &own.length) < 0 || addr_port(&own) != addr_port(peer)) /* nearly always */
+        return false;
+    return getpeername(sock->fd, &met.sa, &met.length) == 0 && addr_equal(&own, &met); /* peer may be 0.0.0.0 */
 }
 
 void kernel_clear_event(struct io *io, struct io_sock *sock)

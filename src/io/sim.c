@@ -223,6 +223,7 @@ static const struct io_ops sim_ops = {
     .socket = sim_ops_socket,
     .accept = sim_ops_accept,
     .set_congestion = sim_ops_set_congestion,
+    .keep_alive = sim_ops_keep_alive,
     .discard = sim_ops_discard,
     .splice_in = sim_ops_splice_in,
     .splice_out = sim_ops_splice_out,

@@ -142,10 +142,11 @@ int sim_ops_broken(struct io *io, struct io_sock *sock)
     return error;
 }
 
-bool sim_ops_met_itself(struct io *io, struct io_sock *sock)
+bool sim_ops_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer)
 {
     struct sim *sim = sim_of(io);
 
+    (void)peer;
     return sim_conn_of(sim, sock)->established && sim_chance(sim, sim->options.chances.met_itself);
 }
 

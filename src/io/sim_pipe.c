@@ -72,6 +72,14 @@ void sim_ops_set_congestion(struct io *io, int fd, const char *name)
         sim_fail(sim, "a congestion control for a connection that is none");
 }
 
+void sim_ops_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms)
+{
+    if (idle_ms == 0)
+        sim_fail(sim_of(io), "keepalive that is off is set");
+    if (!sim_conn_find(sim_of(io), sock->fd) || sock->closing)
+        sim_fail(sim_of(io), "keepalive for a socket that is closed");
+}
+
 static struct sim_pipe *pipe_of(struct sim *sim, const struct io_pipe *pipe)
 {
     struct sim_pipe *found;

@@ -215,6 +215,7 @@ static const struct io_ops uring_ops = {
     .socket = uring_socket,
     .accept = kernel_accept,
     .set_congestion = kernel_set_congestion,
+    .keep_alive = kernel_keep_alive,
     .discard = kernel_discard,
     .splice_in = uring_splice_in,
     .splice_out = kernel_splice_out,

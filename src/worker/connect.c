@@ -55,7 +55,6 @@ void connect_start(struct session *session)
     struct worker *worker = session->worker;
     const struct config_listener *listener = &worker->shared->config->listeners[session->listener];
     struct io_socket_options options = {
-        .keepalive_ms = listener->keepalive_ms,
         .tcp_user_timeout_ms = listener->tcp_user_timeout_ms,
         .receive_buffer_bytes = listener->receive_buffer_bytes,
         .send_buffer_bytes = listener->send_buffer_bytes,
@@ -138,7 +137,7 @@ void connect_done(struct session *session, int error)
     assert(session->state == SESSION_CONNECTING);
     /* With nobody listening on a local port of the range for outgoing connections, a connection can meet itself there. */
     if (!error && addr_port(&session->backend->addr) >= worker->shared->outgoing_port_min &&
-        io_met_itself(worker->io, &session->ends[BACKEND].sock))
+        io_met_itself(worker->io, &session->ends[BACKEND].sock, &session->backend->addr))
         error = ECONNREFUSED;
     if (error) {
         attempt_failed(session, END_CONNECT_REFUSED, error);

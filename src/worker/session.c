@@ -136,11 +136,30 @@ static uint64_t idle_limit_ms(const struct session *session)
     return half_closed && session->pool->half_close_timeout_ms < idle_ms ? session->pool->half_close_timeout_ms : idle_ms;
 }
 
+/* Most sessions end long before a peer could be quiet for that time: they are spared the calls and timers. UINT64_MAX: not, or done already. */
+static uint64_t keep_alive_ms(const struct session *session)
+{
+    uint32_t idle_ms = session->worker->shared->config->listeners[session->listener].keepalive_ms;
+
+    return idle_ms && !session->kept_alive ? session->connected_ns / 1000000 + idle_ms / 2 : UINT64_MAX;
+}
+
+static void keep_alive(struct session *session)
+{
+    struct worker *worker = session->worker;
+
+    for (int side = CLIENT; side <= BACKEND; side++)
+        io_keep_alive(worker->io, &session->ends[side].sock, worker->shared->config->listeners[session->listener].keepalive_ms);
+    session->kept_alive = true;
+}
+
 void session_arm(struct session *session)
 {
     uint64_t due_ms = session->active_ns / 1000000 + idle_limit_ms(session);
     uint64_t look_ms = worker_now_ms(session->worker) + LOOK_MS;
 
+    if (keep_alive_ms(session) < due_ms)
+        due_ms = keep_alive_ms(session);
     if (session->looked_after && look_ms < due_ms)
         due_ms = look_ms;
     timer_arm(&session->worker->timers, &session->timer, due_ms);
@@ -202,6 +221,8 @@ static void idle_timer(struct session *session)
         session_give_up(session, idle_reason(session));
         return;
     }
+    if (worker_now_ms(session->worker) >= keep_alive_ms(session))
+        keep_alive(session);
     session->looked_after = needs_looking_after(session);
     if (!session->looked_after || !look_after(session))
         session_arm(session);

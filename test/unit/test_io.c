@@ -116,6 +116,39 @@ static void connecting_to_a_closed_port_is_refused(void **state)
     fixture->listener = dup(0);
 }
 
+/* Bound to its own goal before it connects: the kernel would pick that port by chance, once in some 28,000 times. */
+static void a_connection_to_itself_is_known_by_both_names_of_the_goal(void **state)
+{
+    static const in_addr_t goals[] = {INADDR_LOOPBACK, INADDR_ANY};
+    struct fixture *fixture = fixture_of(state);
+    struct io_socket_options options = {0};
+    struct addr goal = fixture->addr;
+    bool by_itself;
+
+    connect_pair(fixture);
+    assert_false(io_met_itself(fixture->io, &fixture->ours.sock, &fixture->addr));
+    close(fixture->listener);
+    fixture->listener = dup(0);
+    for (size_t i = 0; i < 2; i++) {
+        struct peer_sock own = {0};
+        int fd = io_socket(fixture->io, AF_INET, &options);
+        struct addr loopback = {.length = sizeof(loopback.in)};
+
+        loopback.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        assert_int_equal(bind(fd, &loopback.sa, loopback.length), 0);
+        assert_int_equal(getsockname(fd, &goal.sa, &goal.length), 0);
+        goal.in.sin_addr.s_addr = htonl(goals[i]);
+        assert_int_equal(io_open(fixture->io, &own.sock, fd, &events), 0);
+        io_connect(fixture->io, &own.sock, &goal);
+        until(fixture, &own.connected);
+        assert_int_equal(own.error, 0);
+        by_itself = io_met_itself(fixture->io, &own.sock, &goal);
+        io_close(fixture->io, &own.sock, true);
+        until(fixture, &own.closed);
+        assert_true(by_itself);
+    }
+}
+
 static void close_with_everything_in_flight_says_closed_once_and_nothing_else(void **state)
 {
     struct fixture *fixture = fixture_of(state);
@@ -389,6 +422,7 @@ int main(void)
         BOTH(a_send_that_does_not_fit_stays_pending_until_all_is_out),
         BOTH(a_pending_send_fails_when_the_peer_resets),
         BOTH(connecting_to_a_closed_port_is_refused),
+        BOTH(a_connection_to_itself_is_known_by_both_names_of_the_goal),
         BOTH(close_with_everything_in_flight_says_closed_once_and_nothing_else),
         BOTH(close_without_reset_sends_the_end_of_the_stream),
         BOTH(bytes_that_were_there_before_the_poll_make_it_end),
