@@ -344,11 +344,10 @@ static void on_closed(struct io_sock *sock)
     assert(session->state == SESSION_CLOSING);
     if (session->ends[CLIENT].open || session->ends[BACKEND].open)
         return;
-    session_log(session);
-    if (session->backend) {
+    if (session->backend)
         backend_release(session->backend);
-        session->backend = NULL;
-    }
+    session_log(session); /* whoever reads that it has ended may count on the place */
+    session->backend = NULL;
     session_free(session);
 }
 
