@@ -1,5 +1,4 @@
-/* test_io_gather: sends of one turn, more than go to the kernel with one call, some of which find no room or no peer. Both engines make the same promise; the
- * gathering is io_uring's. */
+/* test_io_gather: sends of one turn, more than either engine gathers, some of which find no room or no peer; begun by an event, or between two turns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,13 +7,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "io/io.h"
 
-enum { PAIRS = 50, SMALL = 700, LARGE = BUFFER_BYTES - 1, DEADLINE_S = 10 };
+enum { PAIRS = 100, FEW = 10, SMALL = 700, LARGE = BUFFER_BYTES - 1, DEADLINE_S = 10 };
 
 struct pair {
     struct io_sock sock;
@@ -27,6 +27,9 @@ struct pair {
 
 struct stage {
     struct io *io;
+    struct io_sock bell;  /* an eventfd: `act` is called from within a dispatch when it is readable */
+    void (*act)(struct stage *stage);
+    bool bell_closed;
     struct pair pairs[PAIRS];
 };
 
@@ -48,10 +51,26 @@ static void on_closed(struct io_sock *sock)
 
 static const struct io_events events = {.sent = on_sent, .closed = on_closed};
 
+static void on_bell(struct io_sock *sock)
+{
+    struct stage *stage = container_of(sock, struct stage, bell);
+
+    io_clear_event(stage->io, sock);
+    stage->act(stage);
+    stage->act = NULL;
+}
+
+static void on_bell_closed(struct io_sock *sock)
+{
+    container_of(sock, struct stage, bell)->bell_closed = true;
+}
+
+static const struct io_events bell_events = {.readable = on_bell, .closed = on_bell_closed};
+
 static int setup(void **state, enum io_kind kind)
 {
     struct stage *stage = calloc(1, sizeof(*stage));
-    struct io_options options = {.sockets_max = PAIRS};
+    struct io_options options = {.sockets_max = PAIRS + 1};
     struct io_choice choice;
     int error, smallest = 1;
 
@@ -78,6 +97,8 @@ static int setup(void **state, enum io_kind kind)
         if (io_open(stage->io, &stage->pairs[i].sock, fds[0], &events) < 0)
             return -1;
     }
+    if (io_open(stage->io, &stage->bell, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), &bell_events) < 0)
+        return -1;
     *state = stage;
     return 0;
 }
@@ -98,6 +119,19 @@ static void turn(struct stage *stage, int64_t timeout_ms)
     io_dispatch(stage->io);
 }
 
+static void within_a_turn(struct stage *stage, void (*act)(struct stage *stage))
+{
+    uint64_t one = 1, deadline = clock_now_ns() + DEADLINE_S * (uint64_t)1000000000;
+
+    stage->act = act;
+    io_poll(stage->io, &stage->bell, IO_IN);
+    assert_int_equal(write(stage->bell.fd, &one, sizeof(one)), sizeof(one));
+    while (stage->act) {
+        assert_true(clock_now_ns() < deadline);
+        turn(stage, 1);
+    }
+}
+
 static int teardown(void **state)
 {
     struct stage *stage = *state;
@@ -116,6 +150,10 @@ static int teardown(void **state)
         if (pair->theirs >= 0)
             close(pair->theirs);
     }
+    io_close(stage->io, &stage->bell, false);
+    while (!stage->bell_closed && clock_now_ns() < deadline)
+        turn(stage, 10);
+    assert_true(stage->bell_closed);
     io_free(stage->io);
     free(stage);
     return 0;
@@ -155,13 +193,33 @@ static void drink(struct pair *pair)
     }
 }
 
+static void start_small(struct stage *stage)
+{
+    for (int i = 0; i < PAIRS; i++)
+        start(stage, i, SMALL);
+}
+
+static void start_few(struct stage *stage)
+{
+    for (int i = 0; i < FEW; i++)
+        start(stage, i, SMALL);
+}
+
+static void start_mixed(struct stage *stage)
+{
+    for (int i = 0; i < PAIRS; i++)
+        start(stage, i, tight(i) ? LARGE : SMALL);
+}
+
 static void small_sends_of_one_turn_all_arrive_and_are_told_once(void **state)
 {
     struct stage *stage = stage_of(state);
 
-    for (int round = 1; round <= 3; round++) {
-        for (int i = 0; i < PAIRS; i++)
-            start(stage, i, SMALL);
+    for (int round = 1; round <= 6; round++) {
+        if (round % 2)
+            start_small(stage);
+        else
+            within_a_turn(stage, start_small);
         for (int turns = 0; turns < 5; turns++)
             turn(stage, 0);
         for (int i = 0; i < PAIRS; i++) {
@@ -176,14 +234,27 @@ static void small_sends_of_one_turn_all_arrive_and_are_told_once(void **state)
     }
 }
 
+static void a_few_sends_of_one_turn_do_not_wait_for_more(void **state)
+{
+    struct stage *stage = stage_of(state);
+
+    within_a_turn(stage, start_few);
+    for (int turns = 0; turns < 5; turns++)
+        turn(stage, 0);
+    for (int i = 0; i < FEW; i++) {
+        drink(&stage->pairs[i]);
+        assert_int_equal(stage->pairs[i].arrived, SMALL);
+        assert_int_equal(stage->pairs[i].told, 1);
+    }
+}
+
 static void a_send_without_room_is_told_when_the_last_byte_is_out_and_not_before(void **state)
 {
     struct stage *stage = stage_of(state);
     uint64_t deadline = clock_now_ns() + DEADLINE_S * (uint64_t)1000000000;
     int done = 0;
 
-    for (int i = 0; i < PAIRS; i++)
-        start(stage, i, tight(i) ? LARGE : SMALL);
+    within_a_turn(stage, start_mixed);
     for (int turns = 0; turns < 5; turns++)
         turn(stage, 0);
     for (int i = 0; i < PAIRS; i++)
@@ -201,6 +272,17 @@ static void a_send_without_room_is_told_when_the_last_byte_is_out_and_not_before
         assert_int_equal(stage->pairs[i].told, 1);
 }
 
+static void start_some_that_fail(struct stage *stage)
+{
+    for (int i = 0; i < PAIRS; i++) {
+        int result = io_send(stage->io, &stage->pairs[i].sock, bytes, SMALL);
+
+        if (result < 0)
+            stage->pairs[i].error = -result;
+        stage->pairs[i].told += result != IO_PENDING;
+    }
+}
+
 static void a_send_to_a_peer_that_is_gone_fails_alone(void **state)
 {
     struct stage *stage = stage_of(state);
@@ -209,13 +291,7 @@ static void a_send_to_a_peer_that_is_gone_fails_alone(void **state)
         close(stage->pairs[i].theirs);
         stage->pairs[i].theirs = -1;
     }
-    for (int i = 0; i < PAIRS; i++) {
-        int result = io_send(stage->io, &stage->pairs[i].sock, bytes, SMALL);
-
-        if (result < 0)
-            stage->pairs[i].error = -result;
-        stage->pairs[i].told += result != IO_PENDING;
-    }
+    within_a_turn(stage, start_some_that_fail);
     for (int turns = 0; turns < 5; turns++)
         turn(stage, 0);
     for (int i = 0; i < PAIRS; i++) {
@@ -224,16 +300,20 @@ static void a_send_to_a_peer_that_is_gone_fails_alone(void **state)
     }
 }
 
+static void start_and_close(struct stage *stage)
+{
+    start_mixed(stage);
+    for (int i = 0; i < PAIRS; i += 2) {
+        stage->pairs[i].told = 0;
+        io_close(stage->io, &stage->pairs[i].sock, false);
+    }
+}
+
 static void closing_with_a_send_just_started_tells_only_the_close(void **state)
 {
     struct stage *stage = stage_of(state);
 
-    for (int i = 0; i < PAIRS; i++) {
-        start(stage, i, tight(i) ? LARGE : SMALL);
-        stage->pairs[i].told = 0;
-    }
-    for (int i = 0; i < PAIRS; i += 2)
-        io_close(stage->io, &stage->pairs[i].sock, false);
+    within_a_turn(stage, start_and_close);
     for (int turns = 0; turns < 10; turns++)
         turn(stage, 1);
     for (int i = 0; i < PAIRS; i += 2) {
@@ -248,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(small_sends_of_one_turn_all_arrive_and_are_told_once),
+        BOTH(a_few_sends_of_one_turn_do_not_wait_for_more),
         BOTH(a_send_without_room_is_told_when_the_last_byte_is_out_and_not_before),
         BOTH(a_send_to_a_peer_that_is_gone_fails_alone),
         BOTH(closing_with_a_send_just_started_tells_only_the_close),
