@@ -14,8 +14,8 @@ struct resources {
     uint32_t pipes;            /* of the process, for splicing */
 };
 
-/* Raises the soft descriptor limit to the hard one and shares it out: two a connection, two a pipe, and what the rest of the process needs. Returns 0, or -1
- * after one line on standard error: max_connections asks for more than there are. `sockets` is the number of listening sockets. */
+/* Raises the soft descriptor limit to the hard one and shares it out: two a connection, two a pipe, and what the rest of the process needs; makes the kernel's table
+ * of descriptors so large. Returns 0, or -1 after one line on standard error: max_connections asks for more than there are. `sockets` is the number of listening sockets. */
 int resources_plan(struct resources *resources, const struct config *config, size_t sockets);
 
 /* 0, or -1 after one line on standard error: cpu_affinity names a CPU that is not there, or that this process may not use. */

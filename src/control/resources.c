@@ -1,5 +1,6 @@
 /* control/resources.c: descriptors and privileges. Control's thread, before any other starts; owns nothing. */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sched.h>
@@ -18,6 +19,7 @@ enum {
     PIPES_MAX = 160,          /* an ordinary user's 64 MiB of pipes: worker/pipe_pool.c */
     PIPES_SHARE = 16,         /* of the descriptors: one in so many pairs */
     CONNECTIONS_MIN = 8,
+    TABLE_MAX = 65536,        /* places made at the start: half a megabyte of the kernel's memory */
 };
 
 static uint64_t descriptor_limit(void)
@@ -46,6 +48,17 @@ static uint64_t probe_descriptors(const struct config *config)
     return backends < PROBES_MAX ? backends : PROBES_MAX;
 }
 
+/* A process with threads that outgrows its table of descriptors waits for all CPUs to let go of the old one (synchronize_rcu() in the kernel's fs/file.c), each time
+ * for some milliseconds, in the middle of accepting. Failure costs no more than that. */
+static void make_room(uint64_t descriptors)
+{
+    uint64_t highest = (descriptors < TABLE_MAX ? descriptors : TABLE_MAX) - 1;
+    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)highest);
+
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 int resources_plan(struct resources *resources, const struct config *config, size_t sockets)
 {
     uint64_t limit = descriptor_limit();
@@ -70,6 +83,7 @@ int resources_plan(struct resources *resources, const struct config *config, siz
         return -1;
     }
     resources->connections = config->max_connections ? config->max_connections : (uint32_t)(possible < UINT32_MAX / 4 ? possible : UINT32_MAX / 4);
+    make_room(fixed + 2 * (uint64_t)resources->connections);
     return 0;
 }
 

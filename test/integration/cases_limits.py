@@ -1,7 +1,9 @@
 """Running out: of descriptors, of allowed connections, of pipe memory. Clients wait and are served later; nothing spins."""
 import os
+import re
 import resource
 import time
+from pathlib import Path
 
 import sandbox
 from backends import Crowd
@@ -56,6 +58,14 @@ def out_of_descriptors(rig, case):
     serve_in_turns(crowd, 2)
 
 
+def descriptor_table(rig, case):
+    """The table has room for all connections from the start: to let it grow under load stops everything for milliseconds."""
+    stage = Stage(rig, case)
+    size = int(re.search(r"^FDSize:\s+(\d+)", Path(f"/proc/{stage.penstock.pid}/status").read_text(), re.M)[1])
+    require(size >= 2 * 1500, f"room for {size} descriptors, with 1500 connections allowed")
+    require(len(os.listdir(f"/proc/{stage.penstock.pid}/fd")) < 100, "descriptors were left open")
+
+
 def many_pipes_as_user(rig, case):
     """300 sessions spliced both ways at once as an ordinary user, whom the kernel gives memory for 160 pipes: no byte is lost."""
     if os.getuid() and resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4000:
@@ -83,6 +93,7 @@ CASES = (
          listener={"max_connections": 10}),
     Case("out-of-descriptors", out_of_descriptors.__doc__, body=out_of_descriptors, backends=("echo",), ways=EACH, seconds=60,
          pool={"connect_timeout": "30s"}),
+    Case("descriptor-table", descriptor_table.__doc__, body=descriptor_table, backends=("echo",), ways=ENGINES, glob={"max_connections": 1500}),
     Case("300-spliced-sessions-as-ordinary-user", many_pipes_as_user.__doc__, body=many_pipes_as_user, backends=("echo",),
          ways=SPLICED, seconds=90),
     Case("churn-5000", churn.__doc__, body=churn, ways=ENGINES, seconds=60),
