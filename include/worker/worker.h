@@ -13,6 +13,7 @@ struct counters;
 struct epoch;
 struct limit;
 struct mailbox;
+struct shortage;
 struct table;
 struct worker;
 
@@ -33,7 +34,7 @@ struct worker_shared {
     struct mailbox *mailboxes;      /* one per worker */
     struct limit *connections;      /* of the process */
     struct limit *listener_connections; /* one per listener */
-    _Atomic uint64_t *lacked_ns;    /* when a session of any worker last lacked descriptors or memory for its backend; 0: never */
+    struct shortage *shortage;      /* of descriptors or memory for the backends of sessions */
     unsigned workers;
     uint32_t sessions_max;          /* of one worker: all of them may land on it */
     uint32_t pipes_max;             /* of one worker, for splicing */

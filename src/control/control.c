@@ -24,6 +24,7 @@
 #include "table/counters.h"
 #include "table/epoch.h"
 #include "table/limit.h"
+#include "table/shortage.h"
 #include "table/table.h"
 #include "worker/worker.h"
 
@@ -36,7 +37,7 @@ struct control {
     struct resources resources;
     struct io_choice engine;
     struct limit connections, *listener_connections;
-    _Atomic uint64_t lacked_ns; /* workers' */
+    struct shortage shortage;
     struct epoch *epoch;
     struct counters *counters;
     struct table *table;
@@ -143,7 +144,7 @@ static int start_table(struct control *control)
         .mailboxes = control->mailboxes,
         .connections = &control->connections,
         .listener_connections = control->listener_connections,
-        .lacked_ns = &control->lacked_ns,
+        .shortage = &control->shortage,
         .workers = config->workers,
         .sessions_max = control->resources.connections,
         .pipes_max = control->resources.pipes / config->workers, /* at least one: resources_plan() */

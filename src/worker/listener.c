@@ -4,13 +4,13 @@
  * worker's sessions ends, and is tried again after a short while in any case, since what was missing may be given back by another worker or process. */
 #include <assert.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "io/congestion.h"
 #include "log/log.h"
+#include "table/shortage.h"
 #include "worker/admission.h"
 #include "worker/context.h"
 #include "worker/listener.h"
@@ -53,14 +53,12 @@ static void pause_one(struct listener *listener)
  * falls free, hand over half of it, and in the end all descriptors would be clients that wait for another one. */
 static bool held(const struct worker *worker)
 {
-    uint64_t lacked_ns = atomic_load_explicit(worker->shared->lacked_ns, memory_order_relaxed);
-
-    return lacked_ns && (int64_t)(worker->io->now_ns - lacked_ns) < (int64_t)HOLD_MS * 1000000; /* another worker's clock may be ahead of ours */
+    return shortage_since(worker->shared->shortage, worker->io->now_ns, (uint64_t)HOLD_MS * 1000000);
 }
 
 void listener_hold(struct worker *worker)
 {
-    atomic_store_explicit(worker->shared->lacked_ns, worker->io->now_ns, memory_order_relaxed);
+    shortage_note(worker->shared->shortage, worker->io->now_ns);
     pause_all(worker, RESOURCES_RETRY_MS);
 }
 

@@ -1,7 +1,6 @@
 /* test/sim/world.c: one run: builds a worker and its surroundings, turns it until everything is over, takes it apart. One thread; owns all of it. */
 #include <setjmp.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,7 +181,7 @@ static void on_lacking(struct sim_event *event)
 {
     struct world *world = container_of(event, struct world, lacking);
 
-    atomic_store(&world->lacked_ns, world->sim->now_ns);
+    shortage_note(&world->shortage, world->sim->now_ns);
     if (sim_chance(world->sim, 700))
         sim_arm(world->sim, event, sim_below(world->sim, 300000000));
 }
@@ -244,7 +243,7 @@ static void build(struct world *world, uint64_t seed)
     world->shared.counters = world->counters;
     world->shared.connections = &world->connections;
     world->shared.listener_connections = world->listener_connections;
-    world->shared.lacked_ns = &world->lacked_ns;
+    world->shared.shortage = &world->shortage;
     world->shared.workers = 1;
     world->shared.outgoing_port_min = 1002; /* world_config.c: backends are at 1000 and on */
     *world->worker = (struct worker){
@@ -264,11 +263,12 @@ static void build(struct world *world, uint64_t seed)
 static void turn(struct world *world)
 {
     struct worker *worker = world->worker;
-    uint64_t lacked_ns = atomic_load(&world->lacked_ns), accepted = counters_read(&world->counters->accepted);
+    struct shortage before = world->shortage;
+    uint64_t accepted = counters_read(&world->counters->accepted);
 
     if (worker_turn(worker, timer_wheel_next(&worker->timers)) < 0)
         world_fail(world, "the engine failed");
-    if (lacked_ns && worker->io->now_ns - lacked_ns < HOLD_NS && counters_read(&world->counters->accepted) != accepted)
+    if (shortage_since(&before, worker->io->now_ns, HOLD_NS) && counters_read(&world->counters->accepted) != accepted)
         world_fail(world, "a client is accepted while a session lacks a descriptor");
     if (++world->turns > TURNS_MAX)
         world_fail(world, "the run has no end");

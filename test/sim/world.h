@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "io/sim.h"
 #include "table/limit.h"
+#include "table/shortage.h"
 #include "worker/context.h"
 #include "worker/session.h"
 
@@ -93,7 +94,7 @@ struct world {
     bool rough;                 /* most peers reset, and one direction of a session is spliced while the other is copied */
 
     struct sim_event flipping, draining, stopping, lacking;
-    _Atomic uint64_t lacked_ns; /* shared with workers that are not here */
+    struct shortage shortage;   /* shared with workers that are not here */
     bool flip, drain, stop;     /* asked for by these; done between two turns */
     bool stopped;               /* no session may live on */
     uint64_t turns;
