@@ -1,7 +1,9 @@
-/* io/congestion.h: which congestion control (TCP_CONGESTION, tcp(7)) the connections get. Constant once asked; any thread.
+/* io/congestion.h: which congestion control (TCP_CONGESTION, tcp(7)) the connections get. Any thread.
  *
- * A system whose default is BBR paces every connection, also those that never leave the machine: there the pacing has nothing to adapt to, and costs a third of
- * the throughput and a fifth of the CPU time (bench/README). So `auto` takes reno, which every kernel has and allows to everybody, for peers on the loopback. */
+ * A system whose default is BBR paces every connection, also those that never leave the machine: there the pacing has nothing to adapt to, and costs throughput
+ * and CPU time (bench/README). So `auto` takes reno, which every kernel has and usually allows to everybody, for peers on the loopback. A socket is paced for
+ * good once BBR was in charge of it as a connection (the kernel's sk_pacing_status): that is why a listener on a loopback address has reno itself. Where the
+ * client's address decides, reno comes after the handshake and has only part of the effect. */
 #ifndef IO_CONGESTION_H
 #define IO_CONGESTION_H
 

@@ -29,6 +29,7 @@ struct sim_event {
 /* Chances in a thousand. */
 struct sim_chances {
     uint32_t no_descriptor; /* accept and socket fail for want of descriptors or memory */
+    uint32_t no_family;     /* socket fails for a reason that lies in the backend's address */
     uint32_t aborted;       /* accept fails because the client has gone already */
     uint32_t no_handle;     /* io_open() fails */
     uint32_t met_itself;    /* a connection turns out to lead to itself */

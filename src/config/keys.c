@@ -75,7 +75,7 @@ const struct config_key config_keys[] = {
     {.name = "interface", LISTENER(interface), .type = CONFIG_WORD, .max = 15,
      .help = "Network interface that clients must come in by (SO_BINDTODEVICE); backends are not concerned."},
     {.name = "congestion_control", LISTENER(congestion_control), .type = CONFIG_WORD, .initial = "auto", .zero = "system", .max = 15,
-     .help = "TCP_CONGESTION: a name such as bbr or cubic is for connections to clients; auto is the system's, but reno instead of bbr within this machine, on "
+     .help = "TCP_CONGESTION: a name such as bbr or cubic is for connections to clients; auto is the system's, but reno instead of bbr on the loopback, on "
              "both sides; system leaves both alone."},
 
     {.name = "balance", POOL(balance), .type = CONFIG_CHOICE, .initial = "least_conn",

@@ -39,7 +39,7 @@ static void complain(const struct binding *binding, const char *doing, int error
     switch (doing == setting_congestion ? 0 : error) {
     case 0:
         advice = error == ENOENT  ? "; this kernel has none of that name: see sysctl net.ipv4.tcp_available_congestion_control"
-                 : error == EPERM ? "; only root may use one that is not in sysctl net.ipv4.tcp_allowed_congestion_control"
+                 : error == EPERM ? "; root or CAP_NET_ADMIN is needed for one that is not in sysctl net.ipv4.tcp_allowed_congestion_control"
                                   : "";
         break;
     case EEXIST:
@@ -115,7 +115,9 @@ static int set_congestion(int fd, const struct binding *binding)
 {
     const char *name = congestion_of(binding);
 
-    return name && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0 ? -errno : 0;
+    if (!name || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
+        return 0;
+    return strcmp(name, binding->listener->congestion_control) == 0 ? -errno : 0; /* what nobody has asked for by name is done without */
 }
 
 /* A socket bound to the address. `shared`: with SO_REUSEPORT. A descriptor or a negative errno; `*doing` says what failed. */

@@ -15,7 +15,7 @@
 
 #include "io/kernel.h"
 
-/* An option that the kernel refuses is not worth failing a connection for: the same ones were accepted on the listening sockets. */
+/* An option that the kernel refuses is not worth failing a connection for. */
 static void set_int(int fd, int level, int option, int value)
 {
     (void)setsockopt(fd, level, option, &value, sizeof(value));
@@ -230,7 +230,7 @@ bool kernel_met_itself(struct io *io, struct io_sock *sock, const struct addr *p
     (void)io;
     if (getsockname(sock->fd, &own.sa, &own.length) < 0 || addr_port(&own) != addr_port(peer)) /* nearly always */
         return false;
-    return getpeername(sock->fd, &met.sa, &met.length) == 0 && addr_equal(&own, &met); /* peer may be 0.0.0.0 */
+    return getpeername(sock->fd, &met.sa, &met.length) == 0 && addr_equal(&own, &met); /* not `peer`: who connects to 0.0.0.0 meets 127.0.0.1 */
 }
 
 void kernel_clear_event(struct io *io, struct io_sock *sock)

@@ -24,6 +24,8 @@ int sim_ops_socket(struct io *io, int family, const struct io_socket_options *op
     (void)options;
     if (sim_chance(sim, sim->options.chances.no_descriptor))
         return lack(sim);
+    if (sim_chance(sim, sim->options.chances.no_family))
+        return -EAFNOSUPPORT;
     conn = sim_conn_new(sim);
     sim->conns_open++;
     return sim_conn_fd(conn);

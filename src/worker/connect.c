@@ -18,9 +18,14 @@
 enum { RESOURCES_RETRY_MS = 20 };
 
 /* EAGAIN: a UNIX socket whose queue is full says so instead of letting the client wait. */
+static bool is_shortage(int error) /* of what every connection needs, to whatever backend */
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == ENOSPC;
+}
+
 static bool lacks_resources(int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == EADDRNOTAVAIL || error == EAGAIN;
+    return is_shortage(error) || error == EADDRNOTAVAIL || error == EAGAIN;
 }
 
 static void give_backend_back(struct session *session)
@@ -40,7 +45,7 @@ static void wait_for_resources(struct session *session, int error)
                  error == EAGAIN          ? "the queue of the backend's UNIX socket is full"
                  : error == EADDRNOTAVAIL ? "no local port is free: widen net.ipv4.ip_local_port_range"
                                           : "raise the descriptor limit or lower max_connections");
-    if (error != EAGAIN && error != EADDRNOTAVAIL) { /* else a lack of this one backend's */
+    if (is_shortage(error)) { /* else a lack of this one backend's */
         listener_hold(worker);
         pipe_pool_trim(&worker->pipes);
     }
@@ -48,47 +53,6 @@ static void wait_for_resources(struct session *session, int error)
         session_end(session, END_NO_RESOURCES, 1u << CLIENT);
     else
         timer_arm(&worker->timers, &session->timer, due_ms);
-}
-
-void connect_start(struct session *session)
-{
-    struct worker *worker = session->worker;
-    const struct config_listener *listener = &worker->shared->config->listeners[session->listener];
-    struct io_socket_options options = {
-        .tcp_user_timeout_ms = listener->tcp_user_timeout_ms,
-        .receive_buffer_bytes = listener->receive_buffer_bytes,
-        .send_buffer_bytes = listener->send_buffer_bytes,
-    };
-    struct end *end = &session->ends[BACKEND];
-    int fd, result;
-
-    assert(session->state == SESSION_CONNECTING && !end->open && !session->backend);
-    if (session->request.tried_count < SELECT_TRIES_MAX)
-        session->backend = selector_pick(worker->snapshot->pools[listener->pool], &session->request);
-    if (!session->backend && session->lacking) { /* those that did not fail by their own fault once more, in a moment */
-        int error = session->lacking;
-
-        session->lacking = 0;
-        session->request.tried_count = session->failures;
-        wait_for_resources(session, error);
-        return;
-    }
-    if (!session->backend) {
-        /* Either none was ever there, or all that were there have failed: then the last failure is the reason. */
-        session_end(session, session->failures ? session->end : END_NO_BACKEND, 1u << CLIENT);
-        return;
-    }
-    options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->backend->addr);
-    fd = io_socket(worker->io, addr_family(&session->backend->addr), &options);
-    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, session->ends[CLIENT].sock.events);
-    if (result < 0) {
-        give_backend_back(session);
-        wait_for_resources(session, -result);
-        return;
-    }
-    end->open = true;
-    io_connect(worker->io, &end->sock, &session->backend->addr);
-    timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + session->pool->connect_timeout_ms);
 }
 
 /* Those that failed by their own fault come first in the list: the others are tried again. */
@@ -124,10 +88,59 @@ static void attempt_failed(struct session *session, enum session_end reason, int
     session->last_tried = &session->pool->backends[session->backend->id];
     session->last_error = error;
     session->attempts++;
-    if (session->failures > session->pool->retries)
+    if (session->failures > session->pool->retries) {
         session_end(session, reason, 1u << CLIENT);
-    else
+    } else if (session->ends[BACKEND].open) {
         io_close(worker->io, &session->ends[BACKEND].sock, true);
+    } else { /* it had no socket */
+        give_backend_back(session);
+        connect_start(session);
+    }
+}
+
+void connect_start(struct session *session)
+{
+    struct worker *worker = session->worker;
+    const struct config_listener *listener = &worker->shared->config->listeners[session->listener];
+    struct io_socket_options options = {
+        .tcp_user_timeout_ms = listener->tcp_user_timeout_ms,
+        .receive_buffer_bytes = listener->receive_buffer_bytes,
+        .send_buffer_bytes = listener->send_buffer_bytes,
+    };
+    struct end *end = &session->ends[BACKEND];
+    int fd, result;
+
+    assert(session->state == SESSION_CONNECTING && !end->open && !session->backend);
+    if (session->request.tried_count < SELECT_TRIES_MAX)
+        session->backend = selector_pick(worker->snapshot->pools[listener->pool], &session->request);
+    if (!session->backend && session->lacking) { /* those that did not fail by their own fault once more, in a moment */
+        int error = session->lacking;
+
+        session->lacking = 0;
+        session->request.tried_count = session->failures;
+        wait_for_resources(session, error);
+        return;
+    }
+    if (!session->backend) {
+        /* Either none was ever there, or all that were there have failed: then the last failure is the reason. */
+        session_end(session, session->failures ? session->end : END_NO_BACKEND, 1u << CLIENT);
+        return;
+    }
+    options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->backend->addr);
+    fd = io_socket(worker->io, addr_family(&session->backend->addr), &options);
+    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, session->ends[CLIENT].sock.events);
+    if (result < 0 && lacks_resources(-result)) {
+        give_backend_back(session);
+        wait_for_resources(session, -result);
+        return;
+    }
+    if (result < 0) { /* no socket for this family, or none allowed: another backend's address may do */
+        attempt_failed(session, END_CONNECT_REFUSED, -result);
+        return;
+    }
+    end->open = true;
+    io_connect(worker->io, &end->sock, &session->backend->addr);
+    timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + session->pool->connect_timeout_ms);
 }
 
 void connect_done(struct session *session, int error)

@@ -1,7 +1,8 @@
 /* worker/listener.c: accepts clients. Worker thread; owns its listening sockets.
  *
  * Accepting stops at a connection limit or when the process is out of descriptors: clients then wait in the kernel's queue. It goes on as soon as one of this
- * worker's sessions ends, and is tried again after a short while in any case, since what was missing may be given back by another worker or process. */
+ * worker's sessions ends (unless a session of any worker lacks something), and is tried again after a short while in any case, since what was missing may be given
+ * back by another worker or process. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -190,6 +191,11 @@ void listener_resume(struct worker *worker)
 
     if (!worker->accept_paused && !worker->accept_timer.armed) /* nobody is paused */
         return;
+    if (!worker->accepting) { /* a session that was handed over paused what has not begun */
+        worker->accept_paused = false;
+        timer_cancel(&worker->timers, &worker->accept_timer);
+        return;
+    }
     if (held(worker)) {
         pause_all(worker, LIMIT_RETRY_MS);
         return;
@@ -260,6 +266,7 @@ void listener_accept_all(struct worker *worker)
 {
     assert(!worker->accepting);
     worker->accepting = true;
+    worker->accept_paused = false; /* if need be, the first attempt pauses again */
     for (size_t i = 0; i < worker->listener_count; i++) {
         if (worker->listeners[i].open)
             wait_for_clients(&worker->listeners[i]);

@@ -75,7 +75,7 @@ static void decide(struct pace *pace, uint32_t sessions)
     uint64_t gather_us = answer_us / ANSWER_SHARE < GATHER_US ? answer_us / ANSWER_SHARE : GATHER_US;
     uint64_t events;
 
-    pace->share = (pace->share + wanted) / 2; /* gathering makes it less busy, which would end it at once */
+    pace->share = (pace->share + wanted + (wanted > pace->share)) / 2; /* gathering makes it less busy, which would end it at once */
     gather_us = gather_us * pace->share / 100;
     events = pace->events * gather_us * 1000 / pace->passed_ns * 7 / 8;
     pace->gather_us = (uint32_t)gather_us;

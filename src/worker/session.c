@@ -346,7 +346,7 @@ static void on_closed(struct io_sock *sock)
         return;
     if (session->backend)
         backend_release(session->backend);
-    session_log(session); /* whoever reads that it has ended may count on the place */
+    session_log(session); /* whoever reads that it has ended may count on the place; a struct backend lives as long as the table */
     session->backend = NULL;
     session_free(session);
 }

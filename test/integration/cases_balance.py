@@ -1,7 +1,10 @@
 """Choosing a backend: failover, health, weights, hashing, limits, backups."""
+import platform
+import socket
 import time
 from collections import Counter
 
+import sandbox
 from backends import Backend
 from case import EACH, ENGINES, Case, Stage
 from peers import Caller, connect, listen, turned_away
@@ -274,6 +277,41 @@ def backend_limit(rig, case):
     require(max(backend.open_max for backend in stage.backends) == 3, "a backend had more than 3 at once")
 
 
+def family_missing(rig, case):
+    """Sockets of one backend's family are not to be had: that is this backend's failure and nobody else's. Its pool's other one serves, and another listener's
+    clients do not wait."""
+    if platform.machine() not in sandbox.SYS_SOCKET:
+        raise Skip("not known on this machine")
+    good, port, other = rig.keep(Backend(("127.0.0.1", rig.ports.free()))), rig.ports.free(), rig.ports.free()
+    ini = rig.write("family.ini", f"""[global]
+workers = 2
+engine = {rig.engine}
+access_log = {rig.access_path}
+[listener broken]
+bind = 127.0.0.1:{port}
+pool = broken
+[listener whole]
+bind = 127.0.0.1:{other}
+pool = whole
+[defaults]
+check = none
+connect_timeout = 30s
+[pool broken]
+balance = round_robin
+backend = six [::1]:9
+[pool whole]
+balance = round_robin
+backend = six [::1]:9
+backend = four 127.0.0.1:{good.address[1]}
+""")
+    rig.launch(ini, block_family=socket.AF_INET6)
+    for number in range(6):
+        require(turned_away(("127.0.0.1", port)) < 1, "a client had to wait although no backend can be reached")
+        Caller(("127.0.0.1", other), key=number, seconds=5).call(100)
+    ends = [row["end"] for row in rig.access(12) if row["listener"] == "broken"]
+    require(ends == ["SC"] * 6, f"the sessions without a backend ended by {ends}")
+
+
 def backup(rig, case):
     """A backup serves only while no other backend is up, and no longer."""
     stage = Stage(rig, case)
@@ -316,5 +354,6 @@ CASES = (
          pool={**BALANCED[3], "hash_key": "source_ip_port"}),
     *(Case(f"backend-limit-{pool['balance'].replace('_', '-')}", backend_limit.__doc__, body=backend_limit, pool=pool, ways=ENGINES,
            backends=(("echo", "max_connections=3"),) * 2) for pool in BALANCED),
+    Case("family-missing", family_missing.__doc__, body=family_missing, ways=ENGINES),
     Case("backup-only-when-needed", backup.__doc__, body=backup, backends=("greet", ("greet", "backup")), pool=CHECKED, ways=ENGINES),
 )

@@ -91,17 +91,17 @@ class Ports:
 
 
 class Penstock:
-    """One penstock process. `user` is an uid to run as (root only); `block_io_uring` an errno for a seccomp filter;
-    `limits` are resource limits by their RLIMIT number."""
+    """One penstock process. `user` is an uid to run as (root only); `block_io_uring` an errno and `block_family`
+    an address family for a seccomp filter; `limits` are resource limits by their RLIMIT number."""
 
-    def __init__(self, rig, arguments, log, user=None, block_io_uring=None, environment=None, limits=None):
+    def __init__(self, rig, arguments, log, user=None, block_io_uring=None, block_family=None, environment=None, limits=None):
         def prepare():
             sandbox.die_with_parent()
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), min(hard, 20000)))
             for kind, limit in (limits or {}).items():
                 resource.setrlimit(kind, (limit, limit))
-            sandbox.apply(user, block_io_uring)
+            sandbox.apply(user, block_io_uring, block_family)
 
         self.rig = rig
         self.log_path = log

@@ -2,6 +2,7 @@
 
 Everything here runs between fork and exec, so it is plain system calls through ctypes."""
 import ctypes
+import errno
 import os
 import platform
 import signal
@@ -15,8 +16,11 @@ SECCOMP_MODE_FILTER = 2
 SYS_IO_URING_SETUP = 425
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 CLONE_NEWNET = 0x40000000
-# Classic BPF (linux/filter.h, linux/seccomp.h): load the call's number; compare; answer.
-LOAD_NUMBER, JUMP_EQUAL, ANSWER = 0x20, 0x15, 0x06
+# Classic BPF (linux/filter.h, linux/seccomp.h): load; compare; answer.
+LOAD, JUMP_EQUAL, ANSWER = 0x20, 0x15, 0x06
+# Where they are in struct seccomp_data; the low half of an argument, on a little-endian machine.
+CALL_NUMBER, FIRST_ARGUMENT = 0, 16
+SYS_SOCKET = {"x86_64": 41, "aarch64": 198}
 ALLOW, ERRNO = 0x7fff0000, 0x00050000
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -28,18 +32,33 @@ def die_with_parent():
 
 def forbid_io_uring(errno_answer):
     """From here on io_uring_setup fails with that errno, as in a container with a strict profile."""
-    program = b"".join(struct.pack("HBBI", *row) for row in (
-        (LOAD_NUMBER, 0, 0, 0),
+    install((
+        (LOAD, 0, 0, CALL_NUMBER),
         (JUMP_EQUAL, 0, 1, SYS_IO_URING_SETUP),
         (ANSWER, 0, 0, ERRNO | errno_answer),
         (ANSWER, 0, 0, ALLOW)))
+
+
+def forbid_family(family):
+    """From here on socket() of that family fails with EAFNOSUPPORT, as under systemd's RestrictAddressFamilies=."""
+    install((
+        (LOAD, 0, 0, CALL_NUMBER),
+        (JUMP_EQUAL, 0, 3, SYS_SOCKET[platform.machine()]),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (JUMP_EQUAL, 0, 1, family),
+        (ANSWER, 0, 0, ERRNO | errno.EAFNOSUPPORT),
+        (ANSWER, 0, 0, ALLOW)))
+
+
+def install(rows):
+    program = b"".join(struct.pack("HBBI", *row) for row in rows)
     code = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("HP", 4, ctypes.addressof(code))
+    header = struct.pack("HP", len(rows), ctypes.addressof(code))
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0):
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def apply(user, block_io_uring):
+def apply(user, block_io_uring, block_family=None):
     if user is not None and os.getuid() == 0:
         os.setgroups([])
         os.setgid(user)
@@ -47,6 +66,8 @@ def apply(user, block_io_uring):
         die_with_parent()  # changing the user cleared it
     if block_io_uring:
         forbid_io_uring(block_io_uring)
+    if block_family:
+        forbid_family(block_family)
 
 
 def own_network():

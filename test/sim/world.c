@@ -110,10 +110,8 @@ static void on_closing(struct sim_conn *conn)
     if (session->state != SESSION_CLOSING) { /* the attempt has failed */
         if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
             world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
-        if (session->failures > peer->pair->failures) {
-            peer->pair->failures = session->failures;
+        if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */)
             peer->pair->failed |= 1u << session->backend->id;
-        }
         peer->pair->has_backend = false;
         peer_forget(peer);
     } else if (!peer->pair->ended) {

@@ -63,8 +63,7 @@ struct pair {
     bool ended;                /* the session began to close; what follows was noted then */
     uint64_t ended_ns;
     enum session_end reason;
-    uint32_t failures;         /* attempts that failed by the backend's fault, by then */
-    uint32_t failed;           /* those backends, a bit each */
+    uint32_t failed;           /* backends whose attempt failed by their own fault, by then: a bit each */
     bool relayed;              /* it had reached a backend by then */
     bool half_closed;          /* one side's FIN had been passed on by then */
     bool end_failed;           /* one of the session's ends had an error by then */
