@@ -16,6 +16,7 @@ struct sockets {
     int lock;                  /* held until they listen; -1: not */
     char **unix_paths;         /* files to remove at the end */
     size_t unix_count;
+    const char *loopback_congestion; /* as congestion_on_loopback() has said */
 };
 
 /* How many sockets these will be, at most. */

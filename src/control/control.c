@@ -18,7 +18,6 @@
 #include "control/resources.h"
 #include "control/sockets.h"
 #include "health/health.h"
-#include "io/congestion.h"
 #include "log/log.h"
 #include "select/selector.h"
 #include "table/counters.h"
@@ -148,7 +147,7 @@ static int start_table(struct control *control)
         .workers = config->workers,
         .sessions_max = control->resources.connections,
         .pipes_max = control->resources.pipes / config->workers, /* at least one: resources_plan() */
-        .loopback_congestion = congestion_on_loopback(),
+        .loopback_congestion = control->sockets.loopback_congestion,
         .outgoing_port_min = resources_outgoing_port_min(),
         .ended_fd = control->ended_fd,
     };

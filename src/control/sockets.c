@@ -22,57 +22,61 @@ enum { RETRY_MS = 50 };
 #define LOCK_PATIENCE_NS (2 * BUSY_PATIENCE_NS)
 #define LOCK_PATIENCE_MAX_NS ((uint64_t)60000000000)
 
-/* What is being bound, for error lines. */
+/* What is being bound. */
 struct binding {
     const struct config_listener *listener;
     const struct config_bind *bind;
+    const char *congestion; /* of the socket itself and so of its clients; NULL: theirs depends on where they are, or is the system's */
 };
 
 static const char setting_congestion[] = "set the congestion control of";
 
+static const char *congestion_advice(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return "; this kernel has none of that name: see sysctl net.ipv4.tcp_available_congestion_control";
+    case EPERM:
+        return "; root or CAP_NET_ADMIN is needed for one that is not in sysctl net.ipv4.tcp_allowed_congestion_control";
+    default:
+        return "";
+    }
+}
+
+static const char *address_advice(const struct binding *binding, int error)
+{
+    switch (error) {
+    case EEXIST:
+        return "; a file that is no socket is in the way: move it away, or choose another path";
+    case EBUSY:
+        return "; another listener has the same socket under another name: remove one of the two";
+    case EADDRINUSE:
+        return "; another process serves this address: stop it, or choose another one";
+    case EACCES:
+    case EPERM:
+        return addr_family(&binding->bind->addr) == AF_UNIX
+                     ? "; the directory must be writable for this user"
+                     : "; a port below 1024 needs root or CAP_NET_BIND_SERVICE, and `interface` may need CAP_NET_RAW";
+    case EADDRNOTAVAIL:
+        return "; this machine has no such address";
+    case EMFILE:
+        return "; raise the descriptor limit (ulimit -n, LimitNOFILE=) or bind fewer ports";
+    case ENOENT:
+        return "; the directory does not exist";
+    case ENODEV:
+        return "; there is no such network interface";
+    default:
+        return "";
+    }
+}
+
 static void complain(const struct binding *binding, const char *doing, int error)
 {
     char text[ADDR_TEXT_BYTES];
-    const char *advice = "";
+    const char *advice = doing == setting_congestion ? congestion_advice(error) : address_advice(binding, error);
 
-    (void)addr_format(&binding->bind->addr, text, sizeof(text));
-    switch (doing == setting_congestion ? 0 : error) {
-    case 0:
-        advice = error == ENOENT  ? "; this kernel has none of that name: see sysctl net.ipv4.tcp_available_congestion_control"
-                 : error == EPERM ? "; root or CAP_NET_ADMIN is needed for one that is not in sysctl net.ipv4.tcp_allowed_congestion_control"
-                                  : "";
-        break;
-    case EEXIST:
-        advice = "; a file that is no socket is in the way: move it away, or choose another path";
-        break;
-    case EBUSY:
-        advice = "; another listener has the same socket under another name: remove one of the two";
-        break;
-    case EADDRINUSE:
-        advice = "; another process serves this address: stop it, or choose another one";
-        break;
-    case EACCES:
-    case EPERM:
-        advice = addr_family(&binding->bind->addr) == AF_UNIX
-                     ? "; the directory must be writable for this user"
-                     : "; a port below 1024 needs root or CAP_NET_BIND_SERVICE, and `interface` may need CAP_NET_RAW";
-        break;
-    case EADDRNOTAVAIL:
-        advice = "; this machine has no such address";
-        break;
-    case EMFILE:
-        advice = "; raise the descriptor limit (ulimit -n, LimitNOFILE=) or bind fewer ports";
-        break;
-    case ENOENT:
-        advice = "; the directory does not exist";
-        break;
-    case ENODEV:
-        advice = "; there is no such network interface";
-        break;
-    default:
-        break;
-    }
-    log_error("%s:%u: listener %s: cannot %s %s: %s%s", binding->bind->file, binding->bind->line, binding->listener->name, doing, text, strerror(error), advice);
+    log_error("%s:%u: listener %s: cannot %s %s: %s%s", binding->bind->file, binding->bind->line, binding->listener->name, doing,
+              addr_format(&binding->bind->addr, text, sizeof(text)), strerror(error), advice);
 }
 
 static int set_int(int fd, int level, int option, int value)
@@ -105,15 +109,9 @@ static int set_options(int fd, const struct binding *binding)
     return result;
 }
 
-/* Of the socket itself and so of its clients; NULL: theirs depends on where they are, or is the system's. */
-static const char *congestion_of(const struct binding *binding)
-{
-    return congestion_for_client(binding->listener->congestion_control, congestion_on_loopback(), &binding->bind->addr);
-}
-
 static int set_congestion(int fd, const struct binding *binding)
 {
-    const char *name = congestion_of(binding);
+    const char *name = binding->congestion;
 
     if (!name || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
         return 0;
@@ -299,7 +297,7 @@ static int open_address(struct sockets *sockets, const struct config *config, co
         }
         if (result < 0)
             break;
-        first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = congestion_of(binding)};
+        first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = binding->congestion};
         sockets->count++;
         if (worker == 0)
             result = remember_path(sockets, &binding->bind->addr);
@@ -349,6 +347,7 @@ size_t sockets_planned(const struct config *config)
 static int open_all(struct sockets *sockets, const struct config *config, struct binding *failed, const char **doing)
 {
     *sockets = (struct sockets){.all = calloc(sockets_planned(config), sizeof(*sockets->all)), .workers = config->workers, .lock = -1};
+    sockets->loopback_congestion = congestion_on_loopback();
     if (!sockets->all)
         return -ENOMEM;
     sockets->lock = lock_binding();
@@ -357,6 +356,7 @@ static int open_all(struct sockets *sockets, const struct config *config, struct
             int result;
 
             *failed = (struct binding){.listener = &config->listeners[i], .bind = &config->listeners[i].binds[j]};
+            failed->congestion = congestion_for_client(failed->listener->congestion_control, sockets->loopback_congestion, &failed->bind->addr);
             if (failed->bind->optional && family_missing(failed->bind))
                 continue;
             result = open_address(sockets, config, failed, doing);
