@@ -104,7 +104,7 @@ struct session {
     enum session_end end;
     uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
     uint16_t attempts;         /* connects that failed, for the log */
-    const struct config_backend *last_tried; /* whose connect failed last, for the log; NULL: none */
+    const struct config_backend *last_tried; /* for the log: whose connect failed last, at the end whose session it was; NULL: none */
     int last_error;            /* errno of that */
     int lacking;               /* CONNECTING: errno of an attempt that failed through ours, such as EADDRNOTAVAIL; 0: none */
     uint32_t undelivered;      /* ABORTING: bytes that the side that is left had not acknowledged at the last look */

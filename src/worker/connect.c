@@ -1,4 +1,4 @@
-/* worker/connect.c: finds a backend that takes the session. Worker thread; owns the reserved slot until the session is freed or the attempt has failed.
+/* worker/connect.c: finds a backend that takes the session. Worker thread; owns the reserved slot until the session's sockets are closed or the attempt has failed.
  *
  * An attempt that failed keeps its slot until its socket is closed, and the next one starts then: the backend's limit holds at every moment. */
 #include <assert.h>
@@ -17,12 +17,13 @@
 /* After a lack of descriptors, memory or ports, which is ours and not the backend's fault. */
 enum { RESOURCES_RETRY_MS = 20 };
 
-/* EAGAIN: a UNIX socket whose queue is full says so instead of letting the client wait. */
-static bool is_shortage(int error) /* of what every connection needs, to whatever backend */
+/* Of what every connection needs, to whatever backend. ENOSPC: epoll_ctl(2), fs.epoll.max_user_watches. */
+static bool is_shortage(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == ENOSPC;
 }
 
+/* EAGAIN: a UNIX socket whose queue is full says so instead of letting the client wait. */
 static bool lacks_resources(int error)
 {
     return is_shortage(error) || error == EADDRNOTAVAIL || error == EAGAIN;
@@ -44,6 +45,7 @@ static void wait_for_resources(struct session *session, int error)
         log_warn("pool %s: a backend connection could not be made (%s): trying again; %s", session->pool->name, strerrorname_np(error),
                  error == EAGAIN          ? "the queue of the backend's UNIX socket is full"
                  : error == EADDRNOTAVAIL ? "no local port is free: widen net.ipv4.ip_local_port_range"
+                 : error == ENOSPC        ? "raise fs.epoll.max_user_watches or lower max_connections"
                                           : "raise the descriptor limit or lower max_connections");
     if (is_shortage(error)) { /* else a lack of this one backend's */
         listener_hold(worker);

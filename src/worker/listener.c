@@ -266,7 +266,6 @@ void listener_accept_all(struct worker *worker)
 {
     assert(!worker->accepting);
     worker->accepting = true;
-    worker->accept_paused = false; /* if need be, the first attempt pauses again */
     for (size_t i = 0; i < worker->listener_count; i++) {
         if (worker->listeners[i].open)
             wait_for_clients(&worker->listeners[i]);

@@ -137,7 +137,7 @@ static uint64_t idle_limit_ms(const struct session *session)
 }
 
 /* Most sessions end long before a peer could be quiet for that time: they are spared the calls and timers. UINT64_MAX: not, or done already. */
-static uint64_t keep_alive_ms(const struct session *session)
+static uint64_t keep_alive_due_ms(const struct session *session)
 {
     uint32_t idle_ms = session->worker->shared->config->listeners[session->listener].keepalive_ms;
 
@@ -158,8 +158,8 @@ void session_arm(struct session *session)
     uint64_t due_ms = session->active_ns / 1000000 + idle_limit_ms(session);
     uint64_t look_ms = worker_now_ms(session->worker) + LOOK_MS;
 
-    if (keep_alive_ms(session) < due_ms)
-        due_ms = keep_alive_ms(session);
+    if (keep_alive_due_ms(session) < due_ms)
+        due_ms = keep_alive_due_ms(session);
     if (session->looked_after && look_ms < due_ms)
         due_ms = look_ms;
     timer_arm(&session->worker->timers, &session->timer, due_ms);
@@ -221,7 +221,7 @@ static void idle_timer(struct session *session)
         session_give_up(session, idle_reason(session));
         return;
     }
-    if (worker_now_ms(session->worker) >= keep_alive_ms(session))
+    if (worker_now_ms(session->worker) >= keep_alive_due_ms(session))
         keep_alive(session);
     session->looked_after = needs_looking_after(session);
     if (!session->looked_after || !look_after(session))
@@ -344,10 +344,12 @@ static void on_closed(struct io_sock *sock)
     assert(session->state == SESSION_CLOSING);
     if (session->ends[CLIENT].open || session->ends[BACKEND].open)
         return;
-    if (session->backend)
+    if (session->backend) { /* before the log: whoever reads there that it has ended may count on the place */
+        session->last_tried = &session->pool->backends[session->backend->id];
         backend_release(session->backend);
-    session_log(session); /* whoever reads that it has ended may count on the place; a struct backend lives as long as the table */
-    session->backend = NULL;
+        session->backend = NULL;
+    }
+    session_log(session);
     session_free(session);
 }
 

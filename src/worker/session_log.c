@@ -28,7 +28,7 @@ static void warn_unserved(const struct session *session, const char *client)
 {
     char last[ADDR_TEXT_BYTES + 300] = "none was tried", addr[ADDR_TEXT_BYTES];
 
-    if (session->last_tried)
+    if (session->attempts)
         (void)snprintf(last, sizeof(last), "%u tried, the last %s %s: %s", session->attempts, session->last_tried->name,
                        addr_format(&session->last_tried->addr, addr, sizeof(addr)), strerrorname_np(session->last_error));
     log_warn("listener %s: client %s was not served by pool %s: %s (%s); said once a second at most",
@@ -39,7 +39,7 @@ void session_log(struct session *session)
 {
     const struct worker *worker = session->worker;
     bool unserved = !session->connected_ns && session->end != END_STOPPED;
-    const struct config_backend *backend = session->backend ? &session->pool->backends[session->backend->id] : session->last_tried;
+    const struct config_backend *backend = session->last_tried;
     char client[ADDR_TEXT_BYTES], addr[ADDR_TEXT_BYTES] = "-", connect[24] = "-";
 
     if (!unserved && !log_access_enabled())

@@ -223,6 +223,16 @@ static void schedule(struct world *world)
 
 /* ---- the run ---- */
 
+static void wait_out_a_lack(struct world *world)
+{
+    uint64_t until_ns = world->sim->now_ns + sim_below(world->sim, 300) * MS;
+
+    listener_hold(world->worker);
+    do
+        (void)worker_turn(world->worker, 10);
+    while (world->sim->now_ns < until_ns);
+}
+
 static void build(struct world *world, uint64_t seed)
 {
     world->listener_connections = aligned_alloc(_Alignof(struct limit), LISTENERS_MAX * sizeof(struct limit));
@@ -254,8 +264,9 @@ static void build(struct world *world, uint64_t seed)
     };
     if (worker_prepare(world->worker, &world->sim->io) < 0)
         world_fail(world, "the worker could not be prepared");
-    else
-        listener_accept_all(world->worker);
+    if (!world->quick && sim_chance(world->sim, 50)) /* a session that was handed over lacked something before accepting began */
+        wait_out_a_lack(world);
+    listener_accept_all(world->worker);
 }
 
 static void turn(struct world *world)
