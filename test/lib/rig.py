@@ -159,6 +159,12 @@ class Penstock:
     def rss_kb(self):
         return int(re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.M)[1])
 
+    def must_rest(self, most, why, seconds=1.0):
+        """Takes at most so many CPU seconds while nothing happens for that long: the pause is what is measured, and not waiting for something."""
+        before = self.cpu_seconds()
+        time.sleep(seconds)
+        require(self.cpu_seconds() - before < most, why)
+
     def cpu_seconds(self):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

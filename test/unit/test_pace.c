@@ -155,37 +155,33 @@ static void gathering_does_not_come_and_go_with_what_it_saves(void **state)
     assert_true(most < 75);
 }
 
-static void below_two_thirds_of_a_processor_latency_comes_first(void **state)
+/* Turns of that kind, and nothing else, never make events wait. */
+static void nothing_gathers(uint32_t sessions, uint32_t events, uint64_t waited_us, uint64_t worked_us)
 {
     struct stage stage = stage_new(0);
 
-    (void)state;
     for (int i = 0; i < 5000; i++) {
-        turn(&stage, 512, 2, 7, 13); /* 65 % */
+        turn(&stage, sessions, events, waited_us, worked_us);
         assert_int_equal(stage.io.pace.gather_events, 0);
     }
+}
+
+static void below_two_thirds_of_a_processor_latency_comes_first(void **state)
+{
+    (void)state;
+    nothing_gathers(512, 2, 7, 13); /* 65 % */
 }
 
 static void a_worker_with_time_to_spare_does_not_make_events_wait(void **state)
 {
-    struct stage stage = stage_new(0);
-
     (void)state;
-    for (int i = 0; i < 5000; i++) {
-        turn(&stage, 64, 2, 90, 10); /* 10 % */
-        assert_int_equal(stage.io.pace.gather_events, 0);
-    }
+    nothing_gathers(64, 2, 90, 10); /* 10 % */
 }
 
 static void few_sessions_are_not_made_to_wait(void **state)
 {
-    struct stage stage = stage_new(0);
-
     (void)state;
-    for (int i = 0; i < 5000; i++) {
-        turn(&stage, 3, 1, 2, 10);
-        assert_int_equal(stage.io.pace.gather_events, 0);
-    }
+    nothing_gathers(3, 1, 2, 10);
 }
 
 static void what_asks_for_a_large_transfer_is_no_chat(void **state)
