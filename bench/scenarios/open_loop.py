@@ -1,4 +1,6 @@
 """Requests that come at a fixed rate whatever the answers do: latency, counted from the moment at which each was due."""
+import contextlib
+
 from echoes import requests, standing
 from rows import Bar, Contender, Row, usual
 
@@ -13,11 +15,12 @@ def rate(rig):
     return rig.found["open-loop-rate"]
 
 
-
+@contextlib.contextmanager
 def at_that_rate(rig, contender):
-    """The connections are open when measuring begins: that 512 clients come at once is another question."""
+    """The connections are open when measuring begins: that 512 clients come at once is another question. The CPU time of their coming is in none of the figures."""
     options = ("--work", "rpc", "--size", "128", "--connections", str(CONNECTIONS), "--rate", str(int(rate(rig))), "--warmup", "300ms")
-    return standing(rig, contender, *options)
+    with standing(rig, contender, *options) as once:
+        yield lambda: {name: value for name, value in once().items() if not name.startswith("cpu_")}
 
 
 ROWS = [Row("open-512", "128 B echo at a fixed rate, 512 connections: latency", usual(), at_that_rate,
