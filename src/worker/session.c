@@ -321,6 +321,7 @@ static void session_free(struct session *session)
         counters_add(&worker->counters->bytes[source], session->directions[source].bytes);
     counters_active_add(worker->counters, -1);
     admission_give(worker, session->listener);
+    session_log(session); /* when all is given back: whoever reads that it has ended may count on its places */
     list_remove(&session->link);
     slab_give(&worker->sessions_slab, session);
     if (worker->sessions_slab.used == 0)
@@ -344,12 +345,11 @@ static void on_closed(struct io_sock *sock)
     assert(session->state == SESSION_CLOSING);
     if (session->ends[CLIENT].open || session->ends[BACKEND].open)
         return;
-    if (session->backend) { /* before the log: whoever reads there that it has ended may count on the place */
+    if (session->backend) {
         session->last_tried = &session->pool->backends[session->backend->id];
         backend_release(session->backend);
         session->backend = NULL;
     }
-    session_log(session);
     session_free(session);
 }
 
