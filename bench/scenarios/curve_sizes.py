@@ -5,5 +5,5 @@ from rows import Contender, Curve
 LINES = [Contender("copy", "penstock", pool=("splice = never",)), Contender("splice", "penstock", pool=("splice = always",)),
          Contender("auto", "penstock"), Contender("haproxy", "haproxy"), Contender("nginx", "nginx")]
 
-CURVES = [Curve("sizes", "echo, 16 connections: CPU against message size", "bytes", (128, 1024, 4096, 16384, 65536, 262144), LINES,
+CURVES = [Curve("sizes", "echo, 16 connections: CPU against message size", "bytes", (128, 1024, 4096, 16384, 20480, 65536, 262144), LINES,
                 lambda rig, line, size: requests(rig, line, size, 16), {"cpu_us": "CPU per request, us"})]

@@ -153,7 +153,7 @@ struct io {
 struct io_choice {
     enum io_kind kind;
     bool multishot;     /* io_uring: multishot receive that stops by itself after a credit; else one receive at a time */
-    bool gathers;       /* io_uring: small sends go to the kernel together, with the wait */
+    bool gathers;       /* io_uring: sends go to the kernel together, with the wait */
     unsigned setup;     /* io_uring: IORING_SETUP_* flags that this kernel takes */
     char reason[160];   /* "io_uring: multishot receive with credit, ...", "epoll: io_uring is blocked here (EPERM) ..." */
 };

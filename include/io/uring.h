@@ -36,7 +36,7 @@ struct uring {
     uint32_t option_next;
     int option_values[URING_SQ_ENTRIES];
 
-    bool gathers;               /* small sends go together with the wait */
+    bool gathers;               /* sends go together with the wait */
     bool hurried;               /* someone needs to know that one of them is done: the wait only looks */
     bool broken;                /* the kernel took one back that it had let pass for done: no byte count holds any more */
     uint32_t gathered_count;    /* those that were started and are not known to be done */
@@ -106,7 +106,7 @@ int uring_socket(struct io *io, int family, const struct io_socket_options *opti
 /* Whether this kernel sets options by requests. The ring is idle. */
 bool uring_socket_trial(struct uring *uring);
 
-/* ---- uring_gather.c: small sends, handed over together ---- */
+/* ---- uring_gather.c: sends, handed over together ---- */
 
 /* Takes a send that was just started. False: it must be made at once. */
 bool uring_gather_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes);

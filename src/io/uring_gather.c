@@ -1,4 +1,4 @@
-/* io/uring_gather.c: small sends, handed to the kernel together with the next wait. Worker thread; owns nothing.
+/* io/uring_gather.c: the sends of a turn, handed to the kernel together with the next wait. Worker thread; owns nothing.
  *
  * Entering the kernel costs a good part of what sending a small message does. So a send that is started while events are being told only becomes a request,
  * and goes with the call that waits for the next events. It posts no completion when it went out whole (IOSQE_CQE_SKIP_SUCCESS): a completion of our own
@@ -10,14 +10,11 @@
 #include "io/kernel.h"
 #include "io/uring.h"
 
-enum {
-    GATHER_BATCH = 32,            /* so many are not kept waiting for more */
-    GATHER_BYTES = BUFFER_BYTES,  /* a full buffer is not small, and more of its kind follow: it goes at once */
-};
+enum { GATHER_BATCH = 32 }; /* so many are not kept waiting for more */
 
 bool uring_gather_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes)
 {
-    if (!uring->gathers || bytes >= GATHER_BYTES || uring->gathered_count == URING_GATHERED_MAX)
+    if (!uring->gathers || uring->gathered_count == URING_GATHERED_MAX)
         return false;
     sock->send_data = data;
     sock->send_bytes = bytes;

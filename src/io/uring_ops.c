@@ -1,7 +1,8 @@
 /* io/uring_ops.c: what a worker asks of the ring. Worker thread; owns nothing.
  *
  * Receives, connects and polls are requests of the ring. A multishot receive is armed with a credit (`sqe->optlen`, Linux 6.17) after which the kernel ends it by
- * itself. A large send is a direct send(2), whose result is known at once (uring_room.c); small ones are gathered (uring_gather.c). */
+ * itself. Sends are gathered (uring_gather.c) or, where the kernel does not let them or too many are, a send(2) each, whose result is known at once
+ * (uring_room.c). */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>

@@ -1,8 +1,8 @@
 /* worker/relay.c: what a direction does next: receive or splice on, pass FIN on, or give up. Worker thread; owns nothing beyond the session.
  *
- * Small messages are copied and bulk is spliced, decided per direction while it runs: a copy of up to about 16 KiB costs less than the calls of a splice, and
- * from about 64 KiB on the splice costs less than the copy. Beside many small messages bulk is copied too: it then moves in smaller pieces, between which the
- * small ones pass, and it does not keep the ends of all of them as busy. */
+ * Small messages are copied and bulk is spliced, decided per direction while it runs: what fits into a buffer, 16 KiB, costs no more copied than the calls of a
+ * splice do, and what needs a second buffer costs half as much spliced. Beside many small messages bulk is copied too: it then moves in smaller pieces,
+ * between which the small ones pass, and it does not keep the ends of all of them as busy. */
 #include <assert.h>
 #include <errno.h>
 
@@ -10,9 +10,6 @@
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
-
-/* Full buffers received in a row that make a direction bulk: the credit of a receive, after which it is at rest and can change. */
-enum { BULK_READS = 2 };
 
 static struct direction *direction_reverse(struct direction *direction)
 {
@@ -46,7 +43,7 @@ bool relay_may_splice(struct direction *direction)
 
 void relay_resume(struct direction *direction)
 {
-    bool bulk = direction->full_reads >= BULK_READS || session_of_direction(direction)->pool->splice == CONFIG_SPLICE_ALWAYS;
+    bool bulk = direction->bulk || session_of_direction(direction)->pool->splice == CONFIG_SPLICE_ALWAYS;
 
     assert(relay_flushed(direction) && !direction->receiving && !direction->polling_in && !direction->polling_out);
     if (bulk && relay_may_splice(direction))

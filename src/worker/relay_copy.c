@@ -79,15 +79,17 @@ static bool hold(struct direction *direction, struct buffer *buffer)
     return true;
 }
 
+/* What follows a full buffer belongs to the same message, unless the other side spoke between: a message that fills one buffer exactly is not bulk. */
 static void learn_size(struct direction *direction, uint32_t bytes)
 {
     struct session *session = session_of_direction(direction);
 
-    pace_received(&session->worker->pace, bytes < SMALL_MESSAGE_BYTES && direction->full_reads == 0, &session->last_small);
-    if (bytes < BUFFER_BYTES)
-        direction->full_reads = 0;
-    else if (direction->full_reads < UINT8_MAX)
-        direction->full_reads++;
+    pace_received(&session->worker->pace, bytes < SMALL_MESSAGE_BYTES && !direction->last_full, &session->last_small);
+    if (direction->last_full && direction->streamed > BUFFER_BYTES)
+        direction->bulk = true;
+    else if (bytes < BUFFER_BYTES)
+        direction->bulk = false;
+    direction->last_full = bytes == BUFFER_BYTES;
 }
 
 bool relay_copy_received(struct direction *direction, struct buffer *buffer)

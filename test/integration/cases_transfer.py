@@ -7,11 +7,12 @@ import time
 
 from backends import Backend
 from bench import Load, Server
-from case import DIAGONAL, EACH, Case, Stage
+from case import DIAGONAL, EACH, ENGINES, Case, Stage
 from peers import Caller, Peer, connect, reset
 from rig import require, wait_for
 
 MB = 1 << 20
+BUFFER = 1 << 14  # what one receive takes
 SIZES = (1, 2, 3, 1447, 1448, 1449, 4095, 4096, 4097, 16383, 16384, 16385, 65535, 65536, 65537, MB + 1)
 
 # A reset while one side waits: (client, server), where `side` is the one that resets.
@@ -79,6 +80,19 @@ def adaptive(rig, case):
         if round_number == 3:
             time.sleep(1.2)  # longer than the second after which a direction forgets that it was bulk
     caller.close()
+
+
+def splices_what_exceeds_a_buffer(rig, case):
+    """Messages that fill a buffer exactly are copied, those a little larger are spliced: so each is served in the cheaper way."""
+    stage = Stage(rig, case)
+    caller = rig.keep(Caller(stage.target))
+    before = stage.penstock.pipe_ends()
+    for _ in range(20):
+        caller.call(BUFFER)
+    require(stage.penstock.pipe_ends() == before, "messages of one buffer were spliced")
+    for _ in range(20):
+        caller.call(BUFFER + 4096)
+    require(stage.penstock.pipe_ends() > before, "messages larger than a buffer were copied")
 
 
 def last_bytes_are_prompt(rig, case):
@@ -162,7 +176,7 @@ CASES = (
     Case("urgent-byte-before-fin", urgent_byte_before_fin.__doc__, body=urgent_byte_before_fin, ends=("--",),
          listener={"send_buffer": "16k"}),
     Case("no-leak-between-sessions", no_leak_between_sessions.__doc__, body=no_leak_between_sessions, backends=("echo",)),
-    Case("adaptive-copy-and-splice", adaptive.__doc__, body=adaptive, backends=("echo",),
-         ways=(("io_uring", "auto"), ("epoll", "auto"))),
+    Case("adaptive-copy-and-splice", adaptive.__doc__, body=adaptive, backends=("echo",), ways=ENGINES),
+    Case("larger-than-a-buffer-is-spliced", splices_what_exceeds_a_buffer.__doc__, body=splices_what_exceeds_a_buffer, backends=("echo",), ways=ENGINES),
     Case("last-bytes-are-prompt", last_bytes_are_prompt.__doc__, body=last_bytes_are_prompt, backends=("echo",)),
 )

@@ -156,6 +156,9 @@ class Penstock:
     def sockets(self):
         return sum(kind.startswith("socket:") for kind in self.descriptors())
 
+    def pipe_ends(self):
+        return sum(kind.startswith("pipe:") for kind in self.descriptors())
+
     def rss_kb(self):
         return int(re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.M)[1])
 
@@ -198,9 +201,8 @@ class Penstock:
         lines = [f"-- penstock {self.pid}, last lines of its log:", *self.log().splitlines()[-25:]]
         if self.process.poll() is not None:
             return "\n".join([*lines, f"-- it ended with status {self.process.returncode}"])
-        kinds = self.descriptors()
         lines.append(f"-- {self.sockets()} sockets ({self.sockets_at_start} when ready), "
-                     f"{sum(kind.startswith('pipe:') for kind in kinds)} pipe ends, {len(kinds)} descriptors")
+                     f"{self.pipe_ends()} pipe ends, {len(self.descriptors())} descriptors")
         for task in sorted(os.listdir(f"/proc/{self.pid}/task")):
             lines.append(self._task(f"/proc/{self.pid}/task/{task}"))
         return "\n".join(lines)
