@@ -23,7 +23,8 @@ struct pace {
     /* Gathering. */
     uint64_t ended_ns;        /* when the last wait ended; 0: none has */
     uint64_t (*thread_ns)(void); /* the clock of the next; a test has its own */
-    uint64_t worked_ns;       /* CPU time of the thread when the current measurement began */
+    uint64_t worked_ns;       /* CPU time of the thread when the current measurement began, */
+    uint64_t looked_ns;       /* and spun_ns: what it spins away is no work */
     uint64_t passed_ns;       /* time since then */
     uint32_t events;
     uint32_t small_messages;  /* that followed others */

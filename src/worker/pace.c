@@ -68,8 +68,8 @@ static void learn_spin(struct pace *pace, const struct io *io)
 /* What the last milliseconds suggest: as long as a share of what is allowed, and as many events as most often come in it. */
 static void decide(struct pace *pace, uint32_t sessions)
 {
-    uint64_t worked_ns = pace->thread_ns();
-    uint32_t busy = (uint32_t)((worked_ns - pace->worked_ns) * 100 / pace->passed_ns);
+    uint64_t worked_ns = pace->thread_ns(), ran_ns = worked_ns - pace->worked_ns, looked_ns = pace->spun_ns - pace->looked_ns;
+    uint32_t busy = ran_ns <= looked_ns ? 0 : (uint32_t)((ran_ns - looked_ns) * 100 / pace->passed_ns);
     uint32_t wanted = busy <= BUSY_FROM ? 0 : busy >= BUSY_FULL ? 100 : (busy - BUSY_FROM) * 100 / (BUSY_FULL - BUSY_FROM);
     uint64_t answer_us = pace->events ? sessions * (pace->passed_ns / 1000) / pace->events : 0;
     uint64_t gather_us = answer_us / ANSWER_SHARE < GATHER_US ? answer_us / ANSWER_SHARE : GATHER_US;
@@ -87,6 +87,7 @@ static void decide(struct pace *pace, uint32_t sessions)
     pace->small_messages = 0;
     pace->stream_turns = 0;
     pace->worked_ns = worked_ns;
+    pace->looked_ns = pace->spun_ns;
     pace->passed_ns = 0;
     pace->events = 0;
 }

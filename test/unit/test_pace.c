@@ -47,7 +47,7 @@ static void turn(struct stage *stage, uint32_t sessions, uint32_t events, uint64
         stage->looked_in_vain_ns += spin_ns;
     stage->io.events = events;
     stage->io.now_ns += (after_us + cpu_us) * US;
-    thread_time_ns += cpu_us * US;
+    thread_time_ns += cpu_us * US + stage->io.spun_ns;
     pace_learn(&stage->pace, &stage->io, sessions);
 }
 
@@ -133,6 +133,18 @@ static void a_busy_worker_with_many_sessions_lets_events_gather(void **state)
     }
     assert_true(stage.io.pace.gather_events >= 8 && stage.io.pace.gather_events <= 32);
     assert_true(stage.io.pace.gather_us >= 100 && stage.io.pace.gather_us <= 250);
+}
+
+static void looking_is_no_work_that_events_should_gather_for(void **state)
+{
+    struct stage stage = stage_new(AUTO);
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) { /* 30,000 events a second, a third of the time at work */
+        turn(&stage, 64, 1, 22, 11);
+        assert_int_equal(stage.io.pace.gather_events, 0);
+    }
+    assert_true(stage.pace.spun_ns > 1000 * 22 * US);
 }
 
 static void gathering_does_not_come_and_go_with_what_it_saves(void **state)
@@ -300,6 +312,7 @@ int main(void)
         cmocka_unit_test(auto_hardly_looks_when_traffic_is_sparse),
         cmocka_unit_test(what_auto_looks_in_vain_is_never_more_than_what_it_met),
         cmocka_unit_test(a_busy_worker_with_many_sessions_lets_events_gather),
+        cmocka_unit_test(looking_is_no_work_that_events_should_gather_for),
         cmocka_unit_test(gathering_does_not_come_and_go_with_what_it_saves),
         cmocka_unit_test(below_two_thirds_of_a_processor_latency_comes_first),
         cmocka_unit_test(a_worker_with_time_to_spare_does_not_make_events_wait),
