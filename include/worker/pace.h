@@ -1,14 +1,16 @@
 /* worker/pace.h: how a worker spends the time until its next event: asleep, looking, or letting events gather. The worker's thread.
  *
- * A wake-up costs more than a small message. When a worker has much to do, and its sessions answer slowly enough for it not to matter, it therefore sleeps until
- * several events have come, or a moment has passed. When it has little to do but the next event is always near (one client that asks and waits), sleeping is
- * what costs the most time; with `busy_poll` it looks for a while before it sleeps. When it moves streams and little else, it gives them time to fill their
- * sockets: fewer and larger pieces cost less, and nobody waits for one. */
+ * A wake-up can cost more than a small message. When a worker has much to do, its sessions answer slowly enough for it not to matter, and it has found that this
+ * saves CPU time (pace_trial.h), it therefore sleeps until several events have come, or a moment has passed. When it has little to do but the next event is
+ * always near (one client that asks and waits), sleeping is what costs the most time; with `busy_poll` it looks for a while before it sleeps. When it moves
+ * streams and little else, it gives them time to fill their sockets: fewer and larger pieces cost less, and nobody waits for one. */
 #ifndef WORKER_PACE_H
 #define WORKER_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "worker/pace_trial.h"
 
 struct io;
 
@@ -34,8 +36,7 @@ struct pace {
     bool streams;             /* most events did */
     uint32_t share;           /* of the time that events may be made to wait, in per cent */
     uint32_t gather_us, gather_events; /* what came of the last one; 0: do not */
-    uint32_t vain_turns;      /* turns without gathering after it was in vain; doubles */
-    uint32_t pause_turns;     /* of those, left */
+    struct pace_trial trial;  /* whether it saves anything */
 };
 
 /* `busy_poll_us` as configured: 0 off, UINT32_MAX auto. */

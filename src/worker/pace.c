@@ -13,7 +13,6 @@ enum {
     BUSY_FROM = 68, BUSY_FULL = 80, /* per cent of the time at work: from here on a little, from there on all of it; before that, latency is worth more */
     CHATTY_PER_S = 2000,      /* small messages */
     STREAM_US = 100,          /* 50 us bring half of the gain, 200 us no more; a stream of 1 GB/s fills 100 KB of its socket meanwhile */
-    VAIN_TURNS_MIN = 8, VAIN_TURNS_MAX = 8192,
 };
 #define PAUSE_NS ((uint64_t)20000000) /* a measurement that took so long has one in it: streams have ended, or are slow */
 #define CHATTY_NS ((uint64_t)200000000)
@@ -25,7 +24,6 @@ void pace_init(struct pace *pace, uint32_t busy_poll_us)
     *pace = (struct pace){
         .adaptive = busy_poll_us == UINT32_MAX,
         .spin_us = busy_poll_us == UINT32_MAX ? SPIN_AUTO_US : busy_poll_us,
-        .vain_turns = VAIN_TURNS_MIN,
         .thread_ns = clock_thread_ns,
     };
 }
@@ -33,7 +31,7 @@ void pace_init(struct pace *pace, uint32_t busy_poll_us)
 void pace_choose(struct pace *pace, struct io *io, uint32_t sessions)
 {
     uint64_t spin_ns = (uint64_t)pace->spin_us * 1000;
-    bool gather = pace->gather_events > 0 && pace->pause_turns == 0 && sessions >= pace->gather_events;
+    bool gather = pace->gather_events > 0 && sessions >= pace->gather_events;
 
     io->pace = (struct io_pace){0};
     if (pace->streams && (pace->adaptive || pace->spin_us == 0)) /* who has it spin in any case wants no rest */
@@ -42,8 +40,6 @@ void pace_choose(struct pace *pace, struct io *io, uint32_t sessions)
         io->pace = (struct io_pace){.gather_us = pace->gather_us, .gather_events = pace->gather_events};
     else if (!pace->adaptive || pace->credit_ns >= spin_ns)
         io->pace.spin_us = pace->spin_us;
-    if (pace->pause_turns > 0)
-        pace->pause_turns--;
 }
 
 /* An event that came soon would have been met by looking, whether or not that was done. A look in vain uses up what such events have brought in: what is lost
@@ -69,7 +65,8 @@ static void learn_spin(struct pace *pace, const struct io *io)
 static void decide(struct pace *pace, uint32_t sessions)
 {
     uint64_t worked_ns = pace->thread_ns(), ran_ns = worked_ns - pace->worked_ns, looked_ns = pace->spun_ns - pace->looked_ns;
-    uint32_t busy = ran_ns <= looked_ns ? 0 : (uint32_t)((ran_ns - looked_ns) * 100 / pace->passed_ns);
+    uint64_t work_ns = ran_ns > looked_ns ? ran_ns - looked_ns : 0;
+    uint32_t busy = (uint32_t)(work_ns * 100 / pace->passed_ns);
     uint32_t wanted = busy <= BUSY_FROM ? 0 : busy >= BUSY_FULL ? 100 : (busy - BUSY_FROM) * 100 / (BUSY_FULL - BUSY_FROM);
     uint64_t answer_us = pace->events ? sessions * (pace->passed_ns / 1000) / pace->events : 0;
     uint64_t gather_us = answer_us / ANSWER_SHARE < GATHER_US ? answer_us / ANSWER_SHARE : GATHER_US;
@@ -80,6 +77,10 @@ static void decide(struct pace *pace, uint32_t sessions)
     events = pace->events * gather_us * 1000 / pace->passed_ns * 7 / 8;
     pace->gather_us = (uint32_t)gather_us;
     pace->gather_events = events < GATHER_EVENTS_MIN ? 0 : events > GATHER_EVENTS_MAX ? GATHER_EVENTS_MAX : (uint32_t)events;
+    if (pace->gather_events == 0)
+        pace_trial_stop(&pace->trial);
+    else if (!pace_trial_next(&pace->trial, work_ns, pace->events, busy))
+        pace->gather_events = 0;
     if (pace->small_messages * (uint64_t)1000000000 / pace->passed_ns >= CHATTY_PER_S)
         pace->chatty_until_ns = pace->ended_ns + CHATTY_NS; /* they come in bursts */
     pace->chatty = pace->ended_ns < pace->chatty_until_ns;
@@ -103,16 +104,6 @@ static void learn_gather(struct pace *pace, const struct io *io, uint32_t sessio
     pace->passed_ns += pace->ended_ns ? io->now_ns - pace->ended_ns : 0;
     pace->ended_ns = io->now_ns;
     pace->events += io->events;
-    if (io->pace.gather_events > 0 && io->pace.gather_events != IO_GATHER_ALL) {
-        bool in_vain = io->events < io->pace.gather_events / 2;
-
-        if (in_vain) {
-            pace->pause_turns = pace->vain_turns;
-            pace->vain_turns = pace->vain_turns * 2 > VAIN_TURNS_MAX ? VAIN_TURNS_MAX : pace->vain_turns * 2;
-        } else if (pace->vain_turns > VAIN_TURNS_MIN) {
-            pace->vain_turns--;
-        }
-    }
     if (pace->passed_ns >= (uint64_t)MEASURE_US * 1000)
         decide(pace, sessions);
 }
