@@ -2,7 +2,8 @@
  *
  * The algorithm is Dmitry Vyukov's bounded MPMC queue (1024cores.net, "Bounded MPMC queue"): each cell has a sequence
  * number that says whose turn it is. A producer that is descheduled between claiming and publishing its cell delays
- * the consumer at that cell, no one else. Memory: allocated once. Any thread may push and pop. */
+ * the consumer at that cell, no one else. Memory: reserved once, taken from the system as cells are first used. Any
+ * thread may push and pop. */
 #ifndef BASE_RING_H
 #define BASE_RING_H
 

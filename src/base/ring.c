@@ -1,10 +1,11 @@
 /* base/ring.c: Dmitry Vyukov's bounded queue for many producers and many consumers. Any thread; owns its cells.
  *
  * Positions only grow. Position p belongs to cell p mod capacity, and the cell's sequence number says whose turn it
- * is:
- *   p                 free, the producer of position p may write
- *   p + 1             full, the consumer of position p may read
- *   p + capacity      free again, for the producer one round later
+ * is. It counts from the first position of a round, r = p - p mod capacity, so that a cell nobody has used is all zero:
+ * the kernel gives its memory when it is first written.
+ *   r                 free, the producer of position p may write
+ *   r + 1             full, the consumer of position p may read
+ *   r + capacity      free again, for the producer one round later
  * The sequence is stored with release after the record was copied and loaded with acquire before it is touched, so the
  * record itself needs no atomics; the two positions are claimed with relaxed order because nothing is published
  * through them. */
@@ -13,8 +14,8 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct cell {
     _Atomic size_t sequence;
@@ -23,6 +24,7 @@ struct cell {
 
 struct ring {
     /* Immutable. */
+    size_t bytes; /* of all this */
     size_t mask;
     size_t record_bytes;
     size_t stride_bytes; /* from one cell to the next */
@@ -47,28 +49,28 @@ struct ring *ring_new(size_t capacity, size_t record_bytes)
         return NULL;
     cell_bytes -= cell_bytes % _Alignof(struct cell);
     if (__builtin_mul_overflow(capacity, cell_bytes, &cells_bytes) ||
-        __builtin_add_overflow(cells_bytes, sizeof(struct ring) + 63, &bytes))
+        __builtin_add_overflow(cells_bytes, sizeof(struct ring), &bytes))
         return NULL;
 
-    struct ring *ring = aligned_alloc(64, bytes - bytes % 64);
-    if (!ring)
+    struct ring *ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (ring == MAP_FAILED)
         return NULL;
+    ring->bytes = bytes;
     ring->mask = capacity - 1;
     ring->record_bytes = record_bytes;
     ring->stride_bytes = cell_bytes;
     atomic_init(&ring->push_position, 0);
     atomic_init(&ring->pop_position, 0);
-    for (size_t i = 0; i < capacity; i++)
-        atomic_init(&ring_cell(ring, i)->sequence, i);
     return ring;
 }
 
 void ring_free(struct ring *ring)
 {
-    free(ring);
+    if (ring)
+        (void)munmap(ring, ring->bytes);
 }
 
-/* Claims the next position whose cell has reached `position + turn`; NULL when that cell is still a round behind.
+/* Claims the next position whose cell has reached its round and `turn`; NULL when that cell is still a round behind.
  * A failed exchange reloads `position`; a cell ahead of us means that others claimed it meanwhile. */
 static struct cell *ring_claim(struct ring *ring, _Atomic size_t *counter, size_t turn, size_t *claimed)
 {
@@ -76,7 +78,7 @@ static struct cell *ring_claim(struct ring *ring, _Atomic size_t *counter, size_
     for (;;) {
         struct cell *cell = ring_cell(ring, position);
         size_t sequence = atomic_load_explicit(&cell->sequence, memory_order_acquire);
-        ptrdiff_t ahead = (ptrdiff_t)(sequence - (position + turn));
+        ptrdiff_t ahead = (ptrdiff_t)(sequence - ((position & ~ring->mask) + turn));
         if (ahead < 0)
             return NULL;
         if (ahead > 0) {
@@ -96,7 +98,7 @@ bool ring_push(struct ring *ring, const void *record)
     if (!cell)
         return false;
     memcpy(cell->record, record, ring->record_bytes);
-    atomic_store_explicit(&cell->sequence, position + 1, memory_order_release);
+    atomic_store_explicit(&cell->sequence, (position & ~ring->mask) + 1, memory_order_release);
     return true;
 }
 
@@ -107,6 +109,6 @@ bool ring_pop(struct ring *ring, void *record)
     if (!cell)
         return false;
     memcpy(record, cell->record, ring->record_bytes);
-    atomic_store_explicit(&cell->sequence, position + ring->mask + 1, memory_order_release);
+    atomic_store_explicit(&cell->sequence, (position & ~ring->mask) + ring->mask + 1, memory_order_release);
     return true;
 }

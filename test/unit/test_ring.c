@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -78,6 +79,35 @@ static void test_records_of_odd_sizes_come_back_whole(void **state)
         }
         ring_free(ring);
     }
+}
+
+/* Pages of memory that are there, of `bytes` from a page's beginning on. */
+static size_t pages_there(void *start, size_t bytes)
+{
+    static unsigned char there[4096];
+    size_t count = 0;
+
+    assert_true(bytes / 4096 <= sizeof(there));
+    assert_int_equal(mincore(start, bytes, there), 0);
+    for (size_t i = 0; i < bytes / 4096; i++)
+        count += there[i] & 1;
+    return count;
+}
+
+static void test_memory_is_taken_as_it_is_used(void **state)
+{
+    unsigned char record[1000] = {0};
+    struct ring *ring = ring_new(1024, sizeof(record));
+
+    (void)state;
+    assert_non_null(ring);
+    assert_in_range(pages_there(ring, 1000 * 1024), 1, 2);
+    for (int i = 0; i < 16; i++) {
+        assert_true(ring_push(ring, record));
+        assert_true(ring_pop(ring, record));
+    }
+    assert_in_range(pages_there(ring, 1000 * 1024), 2, 8);
+    ring_free(ring);
 }
 
 static void test_impossible_size_is_refused(void **state)
@@ -198,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_holds_exactly_its_capacity),
         cmocka_unit_test(test_stays_in_order_over_many_rounds),
         cmocka_unit_test(test_records_of_odd_sizes_come_back_whole),
+        cmocka_unit_test(test_memory_is_taken_as_it_is_used),
         cmocka_unit_test(test_impossible_size_is_refused),
         cmocka_unit_test(test_many_threads_lose_and_double_nothing),
     };
