@@ -29,7 +29,7 @@ struct uring {
     struct list starving; /* receives that found no buffer published: armed again when the turn has given buffers back */
     struct list closed;   /* sockets whose `closed` is due */
     struct io_uring_buf_ring *buffer_ring;
-    uint32_t missing;     /* places of the ring without a buffer: there was no memory */
+    uint32_t missing;     /* places of the ring without a buffer: not needed so far, or there was no memory */
     struct buffer *published[URING_PUBLISHED];
 
     bool sets_options;          /* by requests */

@@ -147,8 +147,9 @@ static void rearm_starving(struct uring *uring)
 {
     struct list todo;
 
-    if (uring->missing)
-        uring_buffers_publish_missing(uring);
+    if (list_empty(&uring->starving))
+        return;
+    uring_buffers_publish_missing(uring);
     list_take(&todo, &uring->starving);
     while (!list_empty(&todo)) {
         struct io_sock *sock = container_of(todo.next, struct io_sock, link);

@@ -1,11 +1,14 @@
 /* io/uring_buffers.c: the ring of buffers that the kernel receives into. Worker thread; owns the published buffers.
  *
- * The kernel takes them in the order in which they were published. */
+ * The kernel takes them in the order in which they were published, so that every one is used, and its memory touched, in turn: few are published at first, and
+ * all of them from the first time on that a receive finds none. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
 
 #include "io/uring.h"
+
+enum { PUBLISHED_AT_FIRST = 64 };
 
 void uring_buffers_publish(struct uring *uring, struct buffer *buffer, unsigned short place)
 {
@@ -57,8 +60,9 @@ int uring_buffers_init(struct uring *uring)
         return result;
     }
     io_uring_buf_ring_init(uring->buffer_ring);
-    for (unsigned short place = 0; place < URING_PUBLISHED; place++)
+    for (unsigned short place = 0; place < PUBLISHED_AT_FIRST; place++)
         uring_buffers_publish_new(uring, place);
+    uring->missing += URING_PUBLISHED - PUBLISHED_AT_FIRST;
     return 0;
 }
 

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "io/io.h"
 
-enum { KEPT_MAX = 16, DEADLINE_S = 10 };
+enum { KEPT_MAX = 16, DEADLINE_S = 10, SOCKETS_MAX = 300 };
 
 struct peer_sock {
     struct io_sock sock;
@@ -130,7 +130,7 @@ static int listen_any(struct addr *addr)
 static int setup_engine(void **state, enum io_kind kind)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    struct io_options options = {.sockets_max = 4};
+    struct io_options options = {.sockets_max = SOCKETS_MAX};
     int error;
 
     if (io_choose(kind, &fixture->choice) < 0) {

@@ -29,6 +29,36 @@ static void receive_rests_at_its_credit_and_not_before(void **state)
     assert_true(fixture->ours.received <= credit + BUFFER_BYTES); /* nothing comes at rest */
 }
 
+/* More receives find something in the same turn than there are buffers for them, io_uring's 64 at first and 256 at most: the others get theirs later. */
+static void receives_that_find_no_buffer_have_their_turn(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    struct peer_sock many[SOCKETS_MAX] = {0};
+    int pairs[SOCKETS_MAX][2];
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < SOCKETS_MAX; i++) {
+            if (round == 0) {
+                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]), 0);
+                assert_int_equal(io_open(fixture->io, &many[i].sock, pairs[i][0], &events), 0);
+            }
+            many[i].rest = false;
+            assert_int_equal(write(pairs[i][1], "\0\1\2\3" + 2 * round, 2), 2);
+            io_receive(fixture->io, &many[i].sock, 2);
+        }
+        for (int i = 0; i < SOCKETS_MAX; i++) {
+            until(fixture, &many[i].rest);
+            assert_int_equal(many[i].why, IO_REST_CREDIT);
+            assert_int_equal(many[i].received, 2 * (round + 1));
+        }
+    }
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        io_close(fixture->io, &many[i].sock, false);
+        until(fixture, &many[i].closed);
+        close(pairs[i][1]);
+    }
+}
+
 static void everything_comes_before_the_end_of_the_stream(void **state)
 {
     struct fixture *fixture = fixture_of(state);
@@ -307,11 +337,11 @@ static void with_both_ends_shut_bytes_are_still_on_their_way(void **state)
 static void a_client_that_cannot_be_opened_is_reset(void **state)
 {
     struct fixture *fixture = fixture_of(state);
-    struct peer_sock fillers[4] = {0}, refused = {0};
+    struct peer_sock fillers[SOCKETS_MAX] = {0}, refused = {0};
     int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), accepted;
     char byte;
 
-    for (int i = 0; i < 4; i++) /* sockets_max */
+    for (int i = 0; i < SOCKETS_MAX; i++)
         assert_int_equal(io_open(fixture->io, &fillers[i].sock, eventfd(0, EFD_NONBLOCK), &events), 0);
     assert_int_equal(connect(client, &fixture->addr.sa, fixture->addr.length), 0);
     accepted = accept4(fixture->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -319,7 +349,7 @@ static void a_client_that_cannot_be_opened_is_reset(void **state)
     assert_int_equal(recv(client, &byte, 1, 0), -1);
     assert_int_equal(errno, ECONNRESET);
     close(client);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < SOCKETS_MAX; i++) {
         io_close(fixture->io, &fillers[i].sock, false);
         until(fixture, &fillers[i].closed);
     }
@@ -383,15 +413,15 @@ static void a_listener_gives_every_waiting_client_then_says_again(void **state)
 static void more_sockets_than_allowed_are_refused_and_closed(void **state)
 {
     struct fixture *fixture = fixture_of(state);
-    struct peer_sock many[5] = {0};
-    int fds[5];
+    struct peer_sock many[SOCKETS_MAX + 1] = {0};
+    int fds[SOCKETS_MAX + 1];
 
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i <= SOCKETS_MAX; i++) {
         fds[i] = eventfd(0, EFD_NONBLOCK);
-        assert_int_equal(io_open(fixture->io, &many[i].sock, fds[i], &events), i < 4 ? 0 : -ENFILE); /* sockets_max is 4 */
+        assert_int_equal(io_open(fixture->io, &many[i].sock, fds[i], &events), i < SOCKETS_MAX ? 0 : -ENFILE);
     }
-    assert_int_equal(fcntl(fds[4], F_GETFD), -1);
-    for (int i = 0; i < 4; i++) {
+    assert_int_equal(fcntl(fds[SOCKETS_MAX], F_GETFD), -1);
+    for (int i = 0; i < SOCKETS_MAX; i++) {
         io_close(fixture->io, &many[i].sock, false);
         until(fixture, &many[i].closed);
         assert_int_equal(fcntl(fds[i], F_GETFD), -1);
@@ -417,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(receive_rests_at_its_credit_and_not_before),
+        BOTH(receives_that_find_no_buffer_have_their_turn),
         BOTH(everything_comes_before_the_end_of_the_stream),
         BOTH(a_reset_ends_a_waiting_receive_with_its_errno),
         BOTH(a_send_that_does_not_fit_stays_pending_until_all_is_out),
