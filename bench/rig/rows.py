@@ -39,10 +39,11 @@ class Curve:
         self.name, self.title, self.x_label, self.xs, self.lines, self.measure, self.metrics = name, title, x_label, xs, lines, measure, metrics
 
 
+def quartiles(values):
+    return statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [values[0]] * 3
+
+
 def spread(values):
     """Median, and half the distance between the quartiles, in percent of it."""
-    median = statistics.median(values)
-    if len(values) < 2 or not median:
-        return median, 0.0
-    first, _, third = statistics.quantiles(values, n=4, method="inclusive")
-    return median, (third - first) / 2 / median * 100
+    first, median, third = quartiles(values)
+    return median, (third - first) / 2 / median * 100 if median else 0.0
