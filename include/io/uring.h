@@ -5,6 +5,7 @@
 #include <liburing.h>
 #include <stdbool.h>
 
+#include "io/closing.h"
 #include "io/handles.h"
 #include "io/io.h"
 
@@ -27,7 +28,7 @@ struct uring {
     bool registered;      /* the ring's descriptor: cheaper to enter */
     struct handles handles;
     struct list starving; /* receives that found no buffer published: armed again when the turn has given buffers back */
-    struct list closed;   /* sockets whose `closed` is due */
+    struct closing closing;
     struct io_uring_buf_ring *buffer_ring;
     uint32_t missing;     /* places of the ring without a buffer: not needed so far, or there was no memory */
     struct buffer *published[URING_PUBLISHED];

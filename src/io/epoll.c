@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "io/closing.h"
 #include "io/handles.h"
 #include "io/kernel.h"
 
@@ -27,7 +28,7 @@ struct epoll {
     int fd;
     struct handles handles;
     struct list busy;   /* sockets to serve in the next dispatch */
-    struct list closed; /* sockets whose `closed` is due */
+    struct closing closing;
     int event_count;
     struct epoll_event events[EVENTS_MAX];
 };
@@ -82,7 +83,7 @@ static void epoll_close(struct io *io, struct io_sock *sock)
     sock->closing = true;
     sock->in_flight = 0;
     list_remove(&sock->link);
-    list_append(&epoll_of(io)->closed, &sock->link);
+    closing_add(&epoll_of(io)->closing, sock);
 }
 
 static void epoll_connect(struct io *io, struct io_sock *sock, const struct addr *addr)
@@ -311,7 +312,7 @@ static int epoll_wait_events(struct io *io, int64_t timeout_ms)
     uint64_t began_ns = clock_now_ns();
     int count;
 
-    if (!list_empty(&epoll->busy) || !list_empty(&epoll->closed))
+    if (!list_empty(&epoll->busy) || closing_any(&epoll->closing))
         timeout = 0;
     io->spun_ns = 0;
     count = sleep_or_look(epoll, began_ns, timeout);
@@ -325,6 +326,7 @@ static int epoll_wait_events(struct io *io, int64_t timeout_ms)
 static void epoll_dispatch(struct io *io)
 {
     struct epoll *epoll = epoll_of(io);
+    bool busy = epoll->event_count > 0 || !list_empty(&epoll->busy);
     struct list todo;
 
     for (int i = 0; i < epoll->event_count; i++) {
@@ -355,15 +357,7 @@ static void epoll_dispatch(struct io *io)
         if (!sock->closing)
             mark_busy(epoll, sock);
     }
-    list_take(&todo, &epoll->closed);
-    while (!list_empty(&todo)) {
-        struct io_sock *sock = container_of(todo.next, struct io_sock, link);
-
-        list_remove(&sock->link);
-        handles_remove(&epoll->handles, sock->slot);
-        kernel_close(sock);
-        sock->events->closed(sock);
-    }
+    closing_tell(&epoll->closing, &epoll->handles, busy);
 }
 
 static void epoll_free(struct io *io)
@@ -417,7 +411,7 @@ struct io *epoll_new(const struct io_options *options, int *error)
     epoll->io.now_ns = clock_now_ns();
     handles_init(&epoll->handles, options->sockets_max);
     list_init(&epoll->busy);
-    list_init(&epoll->closed);
+    closing_init(&epoll->closing);
     epoll->fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll->fd < 0) {
         *error = -errno;

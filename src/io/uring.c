@@ -93,7 +93,7 @@ static void completed_other(struct uring *uring, struct io_sock *sock, int opera
 void uring_closing_progress(struct uring *uring, struct io_sock *sock)
 {
     if (!sock->in_flight && list_empty(&sock->link))
-        list_append(&uring->closed, &sock->link);
+        closing_add(&uring->closing, sock);
 }
 
 static void completed(struct uring *uring, const struct io_uring_cqe *cqe)
@@ -159,29 +159,15 @@ static void rearm_starving(struct uring *uring)
     }
 }
 
-static void tell_closed(struct uring *uring)
-{
-    struct list todo;
-
-    list_take(&todo, &uring->closed);
-    while (!list_empty(&todo)) {
-        struct io_sock *sock = container_of(todo.next, struct io_sock, link);
-
-        list_remove(&sock->link);
-        handles_remove(&uring->handles, sock->slot);
-        kernel_close(sock);
-        sock->events->closed(sock);
-    }
-}
-
 static void uring_dispatch(struct io *io)
 {
     struct uring *uring = uring_of(io);
+    bool busy = io->events > 0;
 
     reap(uring);
     uring_gather_settle(uring);
     rearm_starving(uring);
-    tell_closed(uring);
+    closing_tell(&uring->closing, &uring->handles, busy);
 }
 
 static void uring_hurry(struct io *io)
@@ -246,7 +232,7 @@ struct io *uring_new(const struct io_choice *choice, const struct io_options *op
         params.flags |= IORING_SETUP_TASKRUN_FLAG;
     handles_init(&uring->handles, options->sockets_max);
     list_init(&uring->starving);
-    list_init(&uring->closed);
+    closing_init(&uring->closing);
     *error = io_uring_queue_init_params(URING_SQ_ENTRIES, &uring->ring, &params);
     if (*error < 0) {
         free(uring);

@@ -92,7 +92,7 @@ void uring_close(struct io *io, struct io_sock *sock)
     sock->cancelled = 0;
     list_remove(&sock->link);
     if (!sock->in_flight)
-        list_append(&uring->closed, &sock->link);
+        closing_add(&uring->closing, sock);
     else
         uring_cancel(uring, sock);
 }

@@ -82,7 +82,7 @@ int uring_wait(struct io *io, int64_t timeout_ms)
     uint64_t began_ns = clock_now_ns();
     int result;
 
-    if (!list_empty(&uring->closed) || !list_empty(&uring->starving) || uring->hurried)
+    if (closing_any(&uring->closing) || !list_empty(&uring->starving) || uring->hurried)
         timeout_ms = 0;
     uring->hurried = false;
     io->spun_ns = 0;
