@@ -54,7 +54,7 @@ static inline struct uring *uring_of(struct io *io)
 
 /* ---- uring_buffers.c: the buffers that the kernel fills ---- */
 
-/* Registers the ring of buffers and fills it. 0 or a negative errno. */
+/* Registers the ring of buffers and publishes the first of them. 0 or a negative errno. */
 int uring_buffers_init(struct uring *uring);
 /* After the ring has ended. */
 void uring_buffers_deinit(struct uring *uring);
@@ -64,7 +64,7 @@ struct buffer *uring_buffers_take(struct uring *uring, const struct io_uring_cqe
 /* Gives the buffer to the kernel (again), or a new one in its place. */
 void uring_buffers_publish(struct uring *uring, struct buffer *buffer, unsigned short place);
 void uring_buffers_publish_new(struct uring *uring, unsigned short place);
-/* Fills the places that a lack of memory left empty. */
+/* Fills the places that are empty, as far as there is memory. */
 void uring_buffers_publish_missing(struct uring *uring);
 
 /* ---- uring_ops.c: requests ---- */

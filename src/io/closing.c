@@ -4,16 +4,20 @@
 #include "io/io.h"
 #include "io/kernel.h"
 
-enum { TURNS_MAX = 5, FEW = 4 };
+enum { FEW_SOCKETS = 4, FEW_EVENTS = 4 };
+#define PUT_OFF_NS ((uint64_t)200000)
 
 void closing_init(struct closing *closing)
 {
+    *closing = (struct closing){0};
     list_init(&closing->socks);
-    closing->turns = 0;
 }
 
-void closing_add(struct closing *closing, struct io_sock *sock)
+void closing_add(struct closing *closing, struct io_sock *sock, uint64_t now_ns)
 {
+    if (!closing_any(closing))
+        closing->since_ns = now_ns;
+    closing->at_once |= sock->close_at_once;
     list_append(&closing->socks, &sock->link);
 }
 
@@ -21,22 +25,16 @@ static bool few(const struct closing *closing)
 {
     uint32_t count = 0;
 
-    for (const struct list *at = closing->socks.next; at != &closing->socks && count <= FEW; at = at->next)
+    for (const struct list *at = closing->socks.next; at != &closing->socks && count <= FEW_SOCKETS; at = at->next)
         count++;
-    return count <= FEW;
+    return count <= FEW_SOCKETS;
 }
 
-void closing_tell(struct closing *closing, struct handles *handles, bool busy)
+static void close_all(struct closing *closing, struct handles *handles)
 {
     struct list todo;
 
-    if (!closing_any(closing))
-        return;
-    if (busy && closing->turns < TURNS_MAX && few(closing)) {
-        closing->turns++;
-        return;
-    }
-    closing->turns = 0;
+    closing->at_once = false;
     list_take(&todo, &closing->socks);
     while (!list_empty(&todo)) {
         struct io_sock *sock = container_of(todo.next, struct io_sock, link);
@@ -46,4 +44,16 @@ void closing_tell(struct closing *closing, struct handles *handles, bool busy)
         kernel_close(sock);
         sock->events->closed(sock);
     }
+}
+
+void closing_before(struct closing *closing, struct handles *handles, const struct io *io)
+{
+    if (closing_any(closing) && (io->events > FEW_EVENTS || io->now_ns - closing->since_ns > PUT_OFF_NS))
+        close_all(closing, handles);
+}
+
+void closing_after(struct closing *closing, struct handles *handles, const struct io *io)
+{
+    if (closing_any(closing) && (io->events == 0 || io->events > FEW_EVENTS || closing->at_once || !few(closing)))
+        close_all(closing, handles);
 }

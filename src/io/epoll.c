@@ -83,7 +83,7 @@ static void epoll_close(struct io *io, struct io_sock *sock)
     sock->closing = true;
     sock->in_flight = 0;
     list_remove(&sock->link);
-    closing_add(&epoll_of(io)->closing, sock);
+    closing_add(&epoll_of(io)->closing, sock, io->now_ns);
 }
 
 static void epoll_connect(struct io *io, struct io_sock *sock, const struct addr *addr)
@@ -326,9 +326,9 @@ static int epoll_wait_events(struct io *io, int64_t timeout_ms)
 static void epoll_dispatch(struct io *io)
 {
     struct epoll *epoll = epoll_of(io);
-    bool busy = epoll->event_count > 0 || !list_empty(&epoll->busy);
     struct list todo;
 
+    closing_before(&epoll->closing, &epoll->handles, io);
     for (int i = 0; i < epoll->event_count; i++) {
         const struct epoll_event *event = &epoll->events[i];
         struct io_sock *sock = handles_find(&epoll->handles, event->data.u64);
@@ -357,7 +357,7 @@ static void epoll_dispatch(struct io *io)
         if (!sock->closing)
             mark_busy(epoll, sock);
     }
-    closing_tell(&epoll->closing, &epoll->handles, busy);
+    closing_after(&epoll->closing, &epoll->handles, io);
 }
 
 static void epoll_free(struct io *io)

@@ -93,7 +93,7 @@ static void completed_other(struct uring *uring, struct io_sock *sock, int opera
 void uring_closing_progress(struct uring *uring, struct io_sock *sock)
 {
     if (!sock->in_flight && list_empty(&sock->link))
-        closing_add(&uring->closing, sock);
+        closing_add(&uring->closing, sock, uring->io.now_ns);
 }
 
 static void completed(struct uring *uring, const struct io_uring_cqe *cqe)
@@ -162,12 +162,12 @@ static void rearm_starving(struct uring *uring)
 static void uring_dispatch(struct io *io)
 {
     struct uring *uring = uring_of(io);
-    bool busy = io->events > 0;
 
+    closing_before(&uring->closing, &uring->handles, io);
     reap(uring);
     uring_gather_settle(uring);
     rearm_starving(uring);
-    closing_tell(&uring->closing, &uring->handles, busy);
+    closing_after(&uring->closing, &uring->handles, io);
 }
 
 static void uring_hurry(struct io *io)

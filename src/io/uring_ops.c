@@ -92,7 +92,7 @@ void uring_close(struct io *io, struct io_sock *sock)
     sock->cancelled = 0;
     list_remove(&sock->link);
     if (!sock->in_flight)
-        closing_add(&uring->closing, sock);
+        closing_add(&uring->closing, sock, io->now_ns);
     else
         uring_cancel(uring, sock);
 }

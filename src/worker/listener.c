@@ -66,6 +66,7 @@ void listener_hold(struct worker *worker)
 static void close_listener(struct listener *listener)
 {
     listener->open = false;
+    listener->sock.close_at_once = true; /* clients that come until then are lost */
     io_close(listener->worker->io, &listener->sock, false);
 }
 

@@ -69,7 +69,7 @@ static void pass_end(struct direction *direction)
     struct session *session = session_of_direction(direction);
     int result;
 
-    if (direction_reverse(direction)->phase == DIRECTION_ENDED) { /* closing now says it; nothing is left unread there that would make it a reset */
+    if (direction_reverse(direction)->phase == DIRECTION_ENDED) { /* closing says it, which is near; nothing is left unread there that would make it a reset */
         direction->phase = DIRECTION_ENDED;
         session_relayed(session);
         return;
