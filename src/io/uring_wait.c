@@ -37,11 +37,14 @@ static void spin(struct uring *uring, uint64_t until_ns)
 /* Hands over, then looks for a while. True: something is there, or it failed; `*result` is what the wait returns. */
 static bool look_first(struct uring *uring, uint64_t began_ns, int *result)
 {
+    uint64_t looked_from_ns;
+
     *result = io_uring_submit(&uring->ring);
     if (*result < 0)
         return true;
+    looked_from_ns = clock_now_ns(); /* what was handed over has been done by now: that was work */
     spin(uring, began_ns + (uint64_t)uring->io.pace.spin_us * 1000);
-    uring->io.spun_ns = clock_now_ns() - began_ns;
+    uring->io.spun_ns = clock_now_ns() - looked_from_ns;
     if (!anything(uring))
         return false;
     *result = io_uring_get_events(&uring->ring);

@@ -48,14 +48,14 @@ static void learn_spin(struct pace *pace, const struct io *io)
 {
     uint64_t spin_ns = (uint64_t)pace->spin_us * 1000;
 
-    if (io->pace.spin_us > 0) {
+    if (io->spun_ns > 0) { /* a turn that has something left to do does not look */
         pace->spins++;
         pace->spins_met += io->spun_ns < spin_ns;
         pace->spun_ns += io->spun_ns;
     }
     if (io->waited_ns < spin_ns && io->events > 0)
         pace->credit_ns += io->waited_ns + SPIN_BONUS_NS;
-    else if (io->pace.spin_us > 0)
+    else if (io->spun_ns > 0)
         pace->credit_ns -= pace->credit_ns < spin_ns ? pace->credit_ns : spin_ns;
     if (pace->credit_ns > SPIN_CREDIT_MAX_NS)
         pace->credit_ns = SPIN_CREDIT_MAX_NS;

@@ -115,6 +115,25 @@ static void what_auto_looks_in_vain_is_never_more_than_what_it_met(void **state)
     assert_true(stage.looked_in_vain_ns <= met_ns);
 }
 
+static void a_turn_that_only_looks_round_is_no_look_in_vain(void **state)
+{
+    struct stage stage = stage_new(AUTO);
+    uint64_t credit_ns, spins;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        turn(&stage, 1, 1, 30, 10);
+    credit_ns = stage.pace.credit_ns;
+    spins = stage.pace.spins;
+    for (int i = 0; i < 100; i++) { /* something is left to do: the engine does not wait at all */
+        pace_choose(&stage.pace, &stage.io, 1);
+        stage.io.waited_ns = stage.io.spun_ns = stage.io.events = 0;
+        pace_learn(&stage.pace, &stage.io, 1);
+    }
+    assert_int_equal(stage.pace.credit_ns, credit_ns);
+    assert_int_equal(stage.pace.spins, spins);
+}
+
 static bool next_gathers(const struct stage *stage)
 {
     return stage->pace.gather_events > 0;
@@ -329,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_fixed_time_is_looked_every_time),
         cmocka_unit_test(auto_looks_while_one_client_asks_and_waits),
         cmocka_unit_test(auto_hardly_looks_when_traffic_is_sparse),
+        cmocka_unit_test(a_turn_that_only_looks_round_is_no_look_in_vain),
         cmocka_unit_test(what_auto_looks_in_vain_is_never_more_than_what_it_met),
         cmocka_unit_test(a_busy_worker_with_many_sessions_lets_events_gather),
         cmocka_unit_test(events_that_cost_as_much_when_they_gather_are_served_at_once),
