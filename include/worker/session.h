@@ -69,7 +69,7 @@ struct direction {
     bool was_readable;         /* splice: a poll has just said that there is something */
     bool never_splice;         /* the kernel refused it for these sockets, or said that the source has ended */
     bool last_full;            /* copy: the last receive filled its buffer */
-    bool bulk;                 /* its last message was larger than a buffer: worth a splice */
+    bool bulk;                 /* copy: the last messages were larger than a buffer, worth a splice */
     uint8_t small_turns;       /* splice: turns in a row that moved little */
     struct buffer *sending;    /* being sent; the engine has it until `sent` */
     struct buffer *held_first, *held_last; /* received and not yet sent, in order */

@@ -79,7 +79,7 @@ static bool hold(struct direction *direction, struct buffer *buffer)
     return true;
 }
 
-/* What follows a full buffer belongs to the same message, unless the other side spoke between: a message that fills one buffer exactly is not bulk. */
+/* What follows a full buffer belongs to the same message, unless the other side spoke between: then that one filled a buffer exactly, and was no bulk. */
 static void learn_size(struct direction *direction, uint32_t bytes)
 {
     struct session *session = session_of_direction(direction);
@@ -87,7 +87,7 @@ static void learn_size(struct direction *direction, uint32_t bytes)
     pace_received(&session->worker->pace, bytes < SMALL_MESSAGE_BYTES && !direction->last_full, &session->last_small);
     if (direction->last_full && direction->streamed > BUFFER_BYTES)
         direction->bulk = true;
-    else if (bytes < BUFFER_BYTES)
+    else if (direction->last_full || bytes < BUFFER_BYTES)
         direction->bulk = false;
     direction->last_full = bytes == BUFFER_BYTES;
 }

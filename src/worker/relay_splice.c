@@ -11,7 +11,7 @@
 enum {
     TURN_BYTES = 1024 * 1024,      /* then the other sessions of the worker have their turn: one large pipe, */
     POLITE_TURN_BYTES = 128 * 1024, /* or less while others move many small messages */
-    SMALL_BYTES = 16 * 1024,  /* a turn that moves less would have been cheaper as a copy */
+    SMALL_BYTES = BUFFER_BYTES, /* a turn that moves no more would have been as cheap as a copy, and quicker */
     SMALL_TURNS = 3,
     STREAM_BYTES = 256 * 1024, /* one way, without a word the other way: not a message that someone waits for */
 };
@@ -62,8 +62,8 @@ static void source_empty(struct direction *direction, uint32_t moved, bool was_i
         return;
     }
     if (session->pool->splice == CONFIG_SPLICE_AUTO) {
-        direction->small_turns = moved < SMALL_BYTES ? direction->small_turns + 1 : 0;
-        if (direction->small_turns >= SMALL_TURNS || (was_idle && moved < SMALL_BYTES)) {
+        direction->small_turns = moved <= SMALL_BYTES ? direction->small_turns + 1 : 0;
+        if (direction->small_turns >= SMALL_TURNS || (was_idle && moved <= SMALL_BYTES)) {
             direction->bulk = direction->last_full = false;
             relay_copy_start(direction);
             return;
