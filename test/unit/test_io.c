@@ -34,6 +34,7 @@ static void receives_that_find_no_buffer_have_their_turn(void **state)
 {
     struct fixture *fixture = fixture_of(state);
     struct peer_sock many[SOCKETS_MAX] = {0};
+    const uint8_t bytes[] = {0, 1, 2, 3};
     int pairs[SOCKETS_MAX][2];
 
     for (int round = 0; round < 2; round++) {
@@ -43,7 +44,7 @@ static void receives_that_find_no_buffer_have_their_turn(void **state)
                 assert_int_equal(io_open(fixture->io, &many[i].sock, pairs[i][0], &events), 0);
             }
             many[i].rest = false;
-            assert_int_equal(write(pairs[i][1], "\0\1\2\3" + 2 * round, 2), 2);
+            assert_int_equal(write(pairs[i][1], &bytes[2 * round], 2), 2);
             io_receive(fixture->io, &many[i].sock, 2);
         }
         for (int i = 0; i < SOCKETS_MAX; i++) {
