@@ -196,7 +196,8 @@ static inline int io_open(struct io *io, struct io_sock *sock, int fd, const str
     return io->ops->open(io, sock);
 }
 
-/* Ends everything in flight, closes the descriptor, then calls `closed`, from a later io_dispatch(). `reset`: with RST, dropping what was not sent yet. */
+/* Ends everything in flight, closes the descriptor (when: io/closing.h), then calls `closed`, from a later io_dispatch(). `reset`: with RST, dropping what was
+ * not sent yet. */
 static inline void io_close(struct io *io, struct io_sock *sock, bool reset)
 {
     sock->reset = reset;

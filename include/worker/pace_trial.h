@@ -1,7 +1,7 @@
 /* worker/pace_trial.h: finds out whether letting events gather saves CPU time on this machine, with this traffic. The worker's thread.
  *
  * What a wake-up costs differs tenfold between machines, and where it is cheap, gathering costs latency for nothing. So now and then a busy worker gathers in
- * every second of its windows of measurement, and compares what an event costs in each with the one before it. The median of such pairs counts, since a stall
+ * every other of its windows of measurement, and compares what an event costs in each with the one before it. The median of such pairs counts, since a stall
  * of the host lands in one window and not in its neighbour. */
 #ifndef WORKER_PACE_TRIAL_H
 #define WORKER_PACE_TRIAL_H
