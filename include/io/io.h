@@ -143,7 +143,7 @@ struct io {
     struct io_pace pace; /* of the waits to come; the worker's to set */
 
     uint64_t now_ns;     /* the clock, read once after every wait */
-    uint64_t waited_ns;  /* how long the last wait took, */
+    uint64_t waited_ns;  /* how long the last wait took, with handing requests over, */
     uint64_t spun_ns;    /* how much of that it was looking, */
     uint32_t events;     /* and how many it brought */
 };

@@ -35,7 +35,7 @@ static void spin(struct uring *uring, uint64_t until_ns)
 }
 
 /* Hands over, then looks for a while. True: something is there, or it failed; `*result` is what the wait returns. */
-static bool look_first(struct uring *uring, uint64_t began_ns, int *result)
+static bool look_first(struct uring *uring, int *result)
 {
     uint64_t looked_from_ns;
 
@@ -43,7 +43,7 @@ static bool look_first(struct uring *uring, uint64_t began_ns, int *result)
     if (*result < 0)
         return true;
     looked_from_ns = clock_now_ns(); /* what was handed over has been done by now: that was work */
-    spin(uring, began_ns + (uint64_t)uring->io.pace.spin_us * 1000);
+    spin(uring, looked_from_ns + (uint64_t)uring->io.pace.spin_us * 1000);
     uring->io.spun_ns = clock_now_ns() - looked_from_ns;
     if (!anything(uring))
         return false;
@@ -68,13 +68,13 @@ static int gather(struct uring *uring, int64_t timeout_ms)
     return enter(uring, 1, 0, timeout_ms);
 }
 
-static int sleep_or_look(struct uring *uring, uint64_t began_ns, int64_t timeout_ms)
+static int sleep_or_look(struct uring *uring, int64_t timeout_ms)
 {
     int result;
 
     if (timeout_ms == 0)
         return io_uring_submit_and_get_events(&uring->ring);
-    if (uring->io.pace.spin_us > 0 && look_first(uring, began_ns, &result))
+    if (uring->io.pace.spin_us > 0 && look_first(uring, &result))
         return result;
     return uring->io.pace.gather_events > 1 ? gather(uring, timeout_ms) : enter(uring, 1, 0, timeout_ms);
 }
@@ -90,7 +90,7 @@ int uring_wait(struct io *io, int64_t timeout_ms)
     uring->hurried = false;
     io->spun_ns = 0;
     uring_gather_prepare(uring);
-    result = sleep_or_look(uring, began_ns, timeout_ms);
+    result = sleep_or_look(uring, timeout_ms);
     uring_gather_submitted(uring);
     io->now_ns = clock_now_ns();
     io->waited_ns = io->now_ns - began_ns;

@@ -47,15 +47,17 @@ void pace_choose(struct pace *pace, struct io *io, uint32_t sessions)
 static void learn_spin(struct pace *pace, const struct io *io)
 {
     uint64_t spin_ns = (uint64_t)pace->spin_us * 1000;
+    bool looked = io->spun_ns > 0; /* a turn that has something left to do does not */
+    uint64_t after_ns = looked ? io->spun_ns : io->waited_ns; /* handing over, which may take longer than there is to look, is no waiting for events */
 
-    if (io->spun_ns > 0) { /* a turn that has something left to do does not look */
+    if (looked) {
         pace->spins++;
         pace->spins_met += io->spun_ns < spin_ns;
         pace->spun_ns += io->spun_ns;
     }
-    if (io->waited_ns < spin_ns && io->events > 0)
-        pace->credit_ns += io->waited_ns + SPIN_BONUS_NS;
-    else if (io->spun_ns > 0)
+    if (after_ns < spin_ns && io->events > 0)
+        pace->credit_ns += after_ns + SPIN_BONUS_NS;
+    else if (looked)
         pace->credit_ns -= pace->credit_ns < spin_ns ? pace->credit_ns : spin_ns;
     if (pace->credit_ns > SPIN_CREDIT_MAX_NS)
         pace->credit_ns = SPIN_CREDIT_MAX_NS;

@@ -134,6 +134,25 @@ static void a_turn_that_only_looks_round_is_no_look_in_vain(void **state)
     assert_int_equal(stage.pace.spins, spins);
 }
 
+/* Handing over what a turn has to send can take longer than there is to look. */
+static void what_is_met_after_a_long_handing_over_is_met(void **state)
+{
+    struct stage stage = stage_new(AUTO);
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        turn(&stage, 1, 1, 30, 10);
+    for (int i = 0; i < 1000; i++) {
+        pace_choose(&stage.pace, &stage.io, 1);
+        assert_true(stage.io.pace.spin_us > 0);
+        stage.io.spun_ns = 10 * US;
+        stage.io.waited_ns = 300 * US;
+        stage.io.events = 1;
+        pace_learn(&stage.pace, &stage.io, 1);
+    }
+    assert_int_equal(stage.pace.spins_met, stage.pace.spins);
+}
+
 static bool next_gathers(const struct stage *stage)
 {
     return stage->pace.gather_events > 0;
@@ -349,6 +368,7 @@ int main(void)
         cmocka_unit_test(auto_looks_while_one_client_asks_and_waits),
         cmocka_unit_test(auto_hardly_looks_when_traffic_is_sparse),
         cmocka_unit_test(a_turn_that_only_looks_round_is_no_look_in_vain),
+        cmocka_unit_test(what_is_met_after_a_long_handing_over_is_met),
         cmocka_unit_test(what_auto_looks_in_vain_is_never_more_than_what_it_met),
         cmocka_unit_test(a_busy_worker_with_many_sessions_lets_events_gather),
         cmocka_unit_test(events_that_cost_as_much_when_they_gather_are_served_at_once),
