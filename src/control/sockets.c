@@ -4,7 +4,6 @@
  * first bound without that option: that fails when it is in use. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "control/binding.h"
 #include "control/sockets.h"
 #include "io/congestion.h"
 #include "log/log.h"
@@ -21,136 +21,6 @@ enum { RETRY_MS = 50 };
 #define BUSY_PATIENCE_NS ((uint64_t)2000000000)
 #define LOCK_PATIENCE_NS (2 * BUSY_PATIENCE_NS)
 #define LOCK_PATIENCE_MAX_NS ((uint64_t)60000000000)
-
-/* What is being bound. */
-struct binding {
-    const struct config_listener *listener;
-    const struct config_bind *bind;
-    const char *congestion; /* of the socket itself and so of its clients; NULL: theirs depends on where they are, or is the system's */
-};
-
-static const char setting_congestion[] = "set the congestion control of";
-
-static const char *congestion_advice(int error)
-{
-    switch (error) {
-    case ENOENT:
-        return "; this kernel has none of that name: see sysctl net.ipv4.tcp_available_congestion_control";
-    case EPERM:
-        return "; root or CAP_NET_ADMIN is needed for one that is not in sysctl net.ipv4.tcp_allowed_congestion_control";
-    default:
-        return "";
-    }
-}
-
-static const char *address_advice(const struct binding *binding, int error)
-{
-    switch (error) {
-    case EEXIST:
-        return "; a file that is no socket is in the way: move it away, or choose another path";
-    case EBUSY:
-        return "; another listener has the same socket under another name: remove one of the two";
-    case EADDRINUSE:
-        return "; another process serves this address: stop it, or choose another one";
-    case EACCES:
-    case EPERM:
-        return addr_family(&binding->bind->addr) == AF_UNIX
-                     ? "; the directory must be writable for this user"
-                     : "; a port below 1024 needs root or CAP_NET_BIND_SERVICE, and `interface` may need CAP_NET_RAW";
-    case EADDRNOTAVAIL:
-        return "; this machine has no such address";
-    case EMFILE:
-        return "; raise the descriptor limit (ulimit -n, LimitNOFILE=) or bind fewer ports";
-    case ENOENT:
-        return "; the directory does not exist";
-    case ENODEV:
-        return "; there is no such network interface";
-    default:
-        return "";
-    }
-}
-
-static void complain(const struct binding *binding, const char *doing, int error)
-{
-    char text[ADDR_TEXT_BYTES];
-    const char *advice = doing == setting_congestion ? congestion_advice(error) : address_advice(binding, error);
-
-    log_error("%s:%u: listener %s: cannot %s %s: %s%s", binding->bind->file, binding->bind->line, binding->listener->name, doing,
-              addr_format(&binding->bind->addr, text, sizeof(text)), strerror(error), advice);
-}
-
-static int set_int(int fd, int level, int option, int value)
-{
-    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
-/* Options that accepted sockets inherit, so that no call is needed for each client. */
-static int set_options(int fd, const struct binding *binding)
-{
-    const struct config_listener *listener = binding->listener;
-    bool unix_socket = addr_family(&binding->bind->addr) == AF_UNIX;
-    int result = 0;
-
-    if (listener->receive_buffer_bytes)
-        result = set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)listener->receive_buffer_bytes);
-    if (result == 0 && listener->send_buffer_bytes)
-        result = set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)listener->send_buffer_bytes);
-    if (result < 0 || unix_socket)
-        return result;
-    result = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (result == 0)
-        result = set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
-    if (result == 0 && listener->tcp_user_timeout_ms)
-        result = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)listener->tcp_user_timeout_ms);
-    if (result == 0 && listener->defer_accept)
-        result = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
-    if (result == 0 && listener->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->interface, (socklen_t)strlen(listener->interface) + 1) < 0)
-        result = -errno;
-    return result;
-}
-
-static int set_congestion(int fd, const struct binding *binding)
-{
-    const char *name = binding->congestion;
-
-    if (!name || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
-        return 0;
-    return strcmp(name, binding->listener->congestion_control) == 0 ? -errno : 0; /* what nobody has asked for by name is done without */
-}
-
-/* A socket bound to the address. `shared`: with SO_REUSEPORT. A descriptor or a negative errno; `*doing` says what failed. */
-static int make_socket(const struct binding *binding, bool shared, const char **doing)
-{
-    const struct addr *addr = &binding->bind->addr;
-    int family = addr_family(addr), fd, result = 0;
-
-    *doing = "make a socket for";
-    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (family != AF_UNIX)
-        result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (result == 0 && family == AF_INET6)
-        result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (result == 0 && shared && family != AF_UNIX)
-        result = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (result == 0) {
-        *doing = "set the options of";
-        result = set_options(fd, binding);
-    }
-    if (result == 0) {
-        *doing = setting_congestion;
-        result = set_congestion(fd, binding);
-    }
-    if (result == 0) {
-        *doing = "bind";
-        result = bind(fd, &addr->sa, addr->length) < 0 ? -errno : 0;
-    }
-    if (result == 0)
-        return fd;
-    (void)close(fd);
-    return result;
-}
 
 /* A UNIX socket that is not abstract. */
 static bool has_file(const struct addr *addr)
@@ -198,14 +68,14 @@ static int probe_address(const struct sockets *sockets, const struct binding *bi
 {
     const struct addr *addr = &binding->bind->addr;
     bool file = has_file(addr);
-    int fd = make_socket(binding, false, doing);
+    int fd = binding_socket(binding, false, doing);
 
     if (fd == -EADDRINUSE && file) {
         int result = remove_stale(sockets, addr);
 
         if (result < 0)
             return result;
-        fd = make_socket(binding, false, doing);
+        fd = binding_socket(binding, false, doing);
     }
     if (fd < 0)
         return fd;
@@ -293,7 +163,7 @@ static int open_address(struct sockets *sockets, const struct config *config, co
             result = fcntl(first->fd, F_DUPFD_CLOEXEC, 0);
             result = result < 0 ? -errno : result;
         } else {
-            result = make_socket(binding, true, doing);
+            result = binding_socket(binding, true, doing);
         }
         if (result < 0)
             break;
@@ -385,7 +255,7 @@ int sockets_open(struct sockets *sockets, const struct config *config)
             deadline = clock_now_ns() + BUSY_PATIENCE_NS;
         /* The file of a UNIX socket does not go away by waiting. */
         if (result != -EADDRINUSE || has_file(&failed.bind->addr) || clock_now_ns() > deadline) {
-            complain(&failed, doing, -result);
+            binding_complain(&failed, doing, -result);
             return -1;
         }
         (void)nanosleep(&pause, NULL);

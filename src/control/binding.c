@@ -1,0 +1,130 @@
+/* control/binding.c: makes one socket of a listener. Control's thread; owns nothing. */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/binding.h"
+#include "log/log.h"
+
+static const char setting_congestion[] = "set the congestion control of";
+
+static const char *congestion_advice(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return "; this kernel has none of that name: see sysctl net.ipv4.tcp_available_congestion_control";
+    case EPERM:
+        return "; root or CAP_NET_ADMIN is needed for one that is not in sysctl net.ipv4.tcp_allowed_congestion_control";
+    default:
+        return "";
+    }
+}
+
+static const char *address_advice(const struct binding *binding, int error)
+{
+    switch (error) {
+    case EEXIST:
+        return "; a file that is no socket is in the way: move it away, or choose another path";
+    case EBUSY:
+        return "; another listener has the same socket under another name: remove one of the two";
+    case EADDRINUSE:
+        return "; another process serves this address: stop it, or choose another one";
+    case EACCES:
+    case EPERM:
+        return addr_family(&binding->bind->addr) == AF_UNIX
+                     ? "; the directory must be writable for this user"
+                     : "; a port below 1024 needs root or CAP_NET_BIND_SERVICE, and `interface` may need CAP_NET_RAW";
+    case EADDRNOTAVAIL:
+        return "; this machine has no such address";
+    case EMFILE:
+        return "; raise the descriptor limit (ulimit -n, LimitNOFILE=) or bind fewer ports";
+    case ENOENT:
+        return "; the directory does not exist";
+    case ENODEV:
+        return "; there is no such network interface";
+    default:
+        return "";
+    }
+}
+
+void binding_complain(const struct binding *binding, const char *doing, int error)
+{
+    char text[ADDR_TEXT_BYTES];
+    const char *advice = doing == setting_congestion ? congestion_advice(error) : address_advice(binding, error);
+
+    log_error("%s:%u: listener %s: cannot %s %s: %s%s", binding->bind->file, binding->bind->line, binding->listener->name, doing,
+              addr_format(&binding->bind->addr, text, sizeof(text)), strerror(error), advice);
+}
+
+static int set_int(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Options that accepted sockets inherit, so that no call is needed for each client. */
+static int set_options(int fd, const struct binding *binding)
+{
+    const struct config_listener *listener = binding->listener;
+    bool unix_socket = addr_family(&binding->bind->addr) == AF_UNIX;
+    int result = 0;
+
+    if (listener->receive_buffer_bytes)
+        result = set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)listener->receive_buffer_bytes);
+    if (result == 0 && listener->send_buffer_bytes)
+        result = set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)listener->send_buffer_bytes);
+    if (result < 0 || unix_socket)
+        return result;
+    result = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (result == 0)
+        result = set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
+    if (result == 0 && listener->tcp_user_timeout_ms)
+        result = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)listener->tcp_user_timeout_ms);
+    if (result == 0 && listener->defer_accept)
+        result = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+    if (result == 0 && listener->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->interface, (socklen_t)strlen(listener->interface) + 1) < 0)
+        result = -errno;
+    return result;
+}
+
+static int set_congestion(int fd, const struct binding *binding)
+{
+    const char *name = binding->congestion;
+
+    if (!name || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
+        return 0;
+    return strcmp(name, binding->listener->congestion_control) == 0 ? -errno : 0; /* what nobody has asked for by name is done without */
+}
+
+int binding_socket(const struct binding *binding, bool shared, const char **doing)
+{
+    const struct addr *addr = &binding->bind->addr;
+    int family = addr_family(addr), fd, result = 0;
+
+    *doing = "make a socket for";
+    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (family != AF_UNIX)
+        result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0 && family == AF_INET6)
+        result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (result == 0 && shared && family != AF_UNIX)
+        result = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (result == 0) {
+        *doing = "set the options of";
+        result = set_options(fd, binding);
+    }
+    if (result == 0) {
+        *doing = setting_congestion;
+        result = set_congestion(fd, binding);
+    }
+    if (result == 0) {
+        *doing = "bind";
+        result = bind(fd, &addr->sa, addr->length) < 0 ? -errno : 0;
+    }
+    if (result == 0)
+        return fd;
+    (void)close(fd);
+    return result;
+}
