@@ -46,6 +46,9 @@ void addr_set_port(struct addr *addr, uint16_t port);
 /* Whether it never leaves the machine: 127.0.0.0/8 (also as ::ffff:127.0.0.0/104) or ::1. */
 bool addr_is_loopback(const struct addr *addr);
 
+/* 0.0.0.0 or ::, whatever the port. */
+bool addr_is_wildcard(const struct addr *addr);
+
 /* Same family, address, scope and port (UNIX: same path). */
 bool addr_equal(const struct addr *a, const struct addr *b);
 

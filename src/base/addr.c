@@ -230,6 +230,18 @@ bool addr_is_loopback(const struct addr *addr)
     }
 }
 
+bool addr_is_wildcard(const struct addr *addr)
+{
+    switch (addr_family(addr)) {
+    case AF_INET:
+        return addr->in.sin_addr.s_addr == htonl(INADDR_ANY);
+    case AF_INET6:
+        return IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+    default:
+        return false;
+    }
+}
+
 bool addr_equal(const struct addr *a, const struct addr *b)
 {
     if (addr_family(a) != addr_family(b))

@@ -79,13 +79,7 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
     }
 }
 
-static bool is_wildcard(const struct addr *addr)
-{
-    if (addr_family(addr) == AF_INET)
-        return addr->in.sin_addr.s_addr == htonl(INADDR_ANY);
-    return addr_family(addr) == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
-}
-
+/* Not ::ffff:127.0.0.1, which [::] does not cover here: it takes IPv6 only. */
 static bool is_loopback(const struct addr *addr)
 {
     if (addr_family(addr) == AF_INET)
@@ -165,7 +159,7 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
         return false;
     }
     problem = addr_parse(&backend->addr, address);
-    if (!problem && is_wildcard(&backend->addr))
+    if (!problem && addr_is_wildcard(&backend->addr))
         problem = "not an address to connect to";
     if (problem)
         config_errors_add(build->errors, &key->place, "backend %s: address %s: %s", backend->name, address, problem);
@@ -342,7 +336,7 @@ static const struct bound *earlier_bound(const struct bound_index *bounds, const
 static const struct bound *find_collision(struct bound_index *bounds, const struct bound *bound)
 {
     char own[ADDR_TEXT_BYTES], interface[32] = "-";
-    bool wild = is_wildcard(&bound->bind->addr), everywhere;
+    bool wild = addr_is_wildcard(&bound->bind->addr), everywhere;
     const char *addresses[2] = {own, "*"}, *interfaces[2] = {interface, "-"};
     const struct bound *first = NULL;
 
@@ -407,7 +401,7 @@ static void check_loops(struct config_build *build, const struct bound *bound, c
     const struct addr *own = &bound->bind->addr;
     for (size_t i = 0; i < pool->backend_count; i++) {
         const struct addr *addr = &pool->backends[i].addr;
-        bool through_wildcard = is_wildcard(own) && is_loopback(addr) && addr_family(own) == addr_family(addr) &&
+        bool through_wildcard = addr_is_wildcard(own) && is_loopback(addr) && addr_family(own) == addr_family(addr) &&
                                 addr_port(own) == addr_port(addr);
         if (!through_wildcard && !same_address(own, addr))
             continue;

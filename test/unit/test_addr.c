@@ -145,6 +145,14 @@ static void what_stays_on_this_machine_is_known(void **state)
     assert_false(addr_is_loopback(&mapped));
 }
 
+static void wildcards_are_known(void **state)
+{
+    struct addr none = {0}, any = parsed("0.0.0.0:80"), any6 = parsed("[::]:80"), one = parsed("0.0.0.1:80"), one6 = parsed("[::1]:80"), local = parsed("unix:/a");
+    (void)state;
+    assert_true(addr_is_wildcard(&any) && addr_is_wildcard(&any6));
+    assert_false(addr_is_wildcard(&one) || addr_is_wildcard(&one6) || addr_is_wildcard(&local) || addr_is_wildcard(&none));
+}
+
 static void ports_are_set_where_there_are_ports(void **state)
 {
     struct addr v4 = parsed("1.2.3.4:80"), v6 = parsed("[::1]:80"), local = parsed("unix:/a"), same = local, none = {0};
@@ -182,6 +190,7 @@ int main(void)
         cmocka_unit_test(equal_means_family_address_scope_and_port),
         cmocka_unit_test(a_path_counted_without_its_zero_is_the_same_path),
         cmocka_unit_test(what_stays_on_this_machine_is_known),
+        cmocka_unit_test(wildcards_are_known),
         cmocka_unit_test(ports_are_set_where_there_are_ports),
         cmocka_unit_test(odd_addresses_are_still_one_line_of_text),
     };
