@@ -9,9 +9,17 @@
 /* What is being bound. Everything is the configuration's, or of static storage. */
 struct binding {
     const struct config_listener *listener;
-    const struct config_bind *bind;
-    const char *congestion; /* of the socket itself and so of its clients; NULL: theirs depends on where they are, or is the system's */
+    const struct config_bind *bind; /* where it was written */
+    struct addr addr;               /* what was written, or the loopback address beside it */
+    const char *congestion;         /* of the socket itself and so of its clients; NULL: theirs depends on where they are, or is the system's */
 };
+
+/* What is written there. `on_loopback` is what congestion_on_loopback() has said. */
+struct binding binding_make(const struct config_listener *listener, const struct config_bind *bind, const char *on_loopback);
+
+/* The loopback address of the same port that is bound beside a wildcard address, so that connections within the machine never begin with a congestion control
+ * that paces: only the socket that they come to can see to that (io/congestion.h). The configuration allows no other listener there. False: there is none. */
+bool binding_beside(const char *on_loopback, const struct binding *wildcard, struct binding *beside);
 
 /* A socket bound to the address, with all options that accepted sockets inherit. `shared`: with SO_REUSEPORT. A descriptor, the caller's, or a negative errno;
  * `*doing` says what failed, in words for binding_complain(). */

@@ -11,6 +11,7 @@
 struct sockets {
     struct worker_socket *all; /* for each address one per worker */
     size_t count;
+    size_t beside;             /* addresses bound beside those that are configured (control/binding.h) */
     unsigned workers;
     unsigned taken;            /* so many workers have theirs */
     int lock;                  /* held until they listen; -1: not */

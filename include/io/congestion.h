@@ -2,8 +2,9 @@
  *
  * A system whose default is BBR paces every connection, also those that never leave the machine: there the pacing has nothing to adapt to, and costs throughput
  * and CPU time (bench/README). So `auto` takes reno, which every kernel has and usually allows to everybody, for peers on the loopback. A socket is paced for
- * good once BBR was in charge of it as a connection (the kernel's sk_pacing_status): that is why a listener on a loopback address has reno itself. Where the
- * client's address decides, reno comes after the handshake and has only part of the effect. */
+ * good once BBR was in charge of it as a connection (the kernel's sk_pacing_status): that is why a listener on a loopback address has reno itself, and why
+ * one on a wildcard address has a loopback address beside it (control/binding.h). Who comes from the machine by another way has reno after the handshake, with
+ * only part of the effect. */
 #ifndef IO_CONGESTION_H
 #define IO_CONGESTION_H
 

@@ -5,7 +5,27 @@
 #include <unistd.h>
 
 #include "control/binding.h"
+#include "io/congestion.h"
 #include "log/log.h"
+
+struct binding binding_make(const struct config_listener *listener, const struct config_bind *bind, const char *on_loopback)
+{
+    return (struct binding){
+        .listener = listener, .bind = bind, .addr = bind->addr, .congestion = congestion_for_client(listener->congestion_control, on_loopback, &bind->addr)};
+}
+
+bool binding_beside(const char *on_loopback, const struct binding *wildcard, struct binding *beside)
+{
+    if (!addr_is_wildcard(&wildcard->addr) || wildcard->listener->interface)
+        return false;
+    *beside = *wildcard;
+    if (addr_family(&wildcard->addr) == AF_INET)
+        beside->addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else
+        beside->addr.in6.sin6_addr = in6addr_loopback;
+    beside->congestion = congestion_for_client(wildcard->listener->congestion_control, on_loopback, &beside->addr);
+    return beside->congestion && !wildcard->congestion;
+}
 
 static const char setting_congestion[] = "set the congestion control of";
 
@@ -32,7 +52,7 @@ static const char *address_advice(const struct binding *binding, int error)
         return "; another process serves this address: stop it, or choose another one";
     case EACCES:
     case EPERM:
-        return addr_family(&binding->bind->addr) == AF_UNIX
+        return addr_family(&binding->addr) == AF_UNIX
                      ? "; the directory must be writable for this user"
                      : "; a port below 1024 needs root or CAP_NET_BIND_SERVICE, and `interface` may need CAP_NET_RAW";
     case EADDRNOTAVAIL:
@@ -54,7 +74,7 @@ void binding_complain(const struct binding *binding, const char *doing, int erro
     const char *advice = doing == setting_congestion ? congestion_advice(error) : address_advice(binding, error);
 
     log_error("%s:%u: listener %s: cannot %s %s: %s%s", binding->bind->file, binding->bind->line, binding->listener->name, doing,
-              addr_format(&binding->bind->addr, text, sizeof(text)), strerror(error), advice);
+              addr_format(&binding->addr, text, sizeof(text)), strerror(error), advice);
 }
 
 static int set_int(int fd, int level, int option, int value)
@@ -66,7 +86,7 @@ static int set_int(int fd, int level, int option, int value)
 static int set_options(int fd, const struct binding *binding)
 {
     const struct config_listener *listener = binding->listener;
-    bool unix_socket = addr_family(&binding->bind->addr) == AF_UNIX;
+    bool unix_socket = addr_family(&binding->addr) == AF_UNIX;
     int result = 0;
 
     if (listener->receive_buffer_bytes)
@@ -98,7 +118,7 @@ static int set_congestion(int fd, const struct binding *binding)
 
 int binding_socket(const struct binding *binding, bool shared, const char **doing)
 {
-    const struct addr *addr = &binding->bind->addr;
+    const struct addr *addr = &binding->addr;
     int family = addr_family(addr), fd, result = 0;
 
     *doing = "make a socket for";

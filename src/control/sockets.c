@@ -17,7 +17,10 @@
 #include "io/congestion.h"
 #include "log/log.h"
 
-enum { RETRY_MS = 50 };
+enum {
+    RETRY_MS = 50,
+    BESIDE_MAX = 64, /* loopback addresses beside wildcard ones: a range of ports would take descriptors that clients need */
+};
 #define BUSY_PATIENCE_NS ((uint64_t)2000000000)
 #define LOCK_PATIENCE_NS (2 * BUSY_PATIENCE_NS)
 #define LOCK_PATIENCE_MAX_NS ((uint64_t)60000000000)
@@ -66,7 +69,7 @@ static int remove_stale(const struct sockets *sockets, const struct addr *addr)
 /* Whether the address is free: 0 or a negative errno. */
 static int probe_address(const struct sockets *sockets, const struct binding *binding, const char **doing)
 {
-    const struct addr *addr = &binding->bind->addr;
+    const struct addr *addr = &binding->addr;
     bool file = has_file(addr);
     int fd = binding_socket(binding, false, doing);
 
@@ -158,7 +161,7 @@ static int open_address(struct sockets *sockets, const struct config *config, co
     int result = probe_address(sockets, binding, doing);
 
     for (unsigned worker = 0; worker < sockets->workers && result >= 0; worker++) {
-        if (addr_family(&binding->bind->addr) == AF_UNIX && worker > 0) { /* one socket, from which all workers accept */
+        if (addr_family(&binding->addr) == AF_UNIX && worker > 0) { /* one socket, from which all workers accept */
             *doing = "share";
             result = fcntl(first->fd, F_DUPFD_CLOEXEC, 0);
             result = result < 0 ? -errno : result;
@@ -170,7 +173,7 @@ static int open_address(struct sockets *sockets, const struct config *config, co
         first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = binding->congestion};
         sockets->count++;
         if (worker == 0)
-            result = remember_path(sockets, &binding->bind->addr);
+            result = remember_path(sockets, &binding->addr);
     }
     return result;
 }
@@ -210,7 +213,26 @@ size_t sockets_planned(const struct config *config)
 
     for (size_t i = 0; i < config->listener_count; i++)
         binds += config->listeners[i].bind_count;
+    if (congestion_on_loopback())
+        binds += binds < BESIDE_MAX ? binds : BESIDE_MAX;
     return binds * config->workers;
+}
+
+/* Nobody has asked for it: done without where it cannot be had. */
+static void open_beside(struct sockets *sockets, const struct config *config, const struct binding *wildcard)
+{
+    size_t count = sockets->count;
+    struct binding beside;
+    const char *doing;
+
+    if (sockets->beside == BESIDE_MAX || !binding_beside(sockets->loopback_congestion, wildcard, &beside))
+        return;
+    if (open_address(sockets, config, &beside, &doing) >= 0) {
+        sockets->beside++;
+        return;
+    }
+    while (sockets->count > count)
+        (void)close(sockets->all[--sockets->count].fd);
 }
 
 /* One attempt. 0, or a negative errno: `failed` and `doing` say what with, and what is open stays so. */
@@ -225,13 +247,13 @@ static int open_all(struct sockets *sockets, const struct config *config, struct
         for (size_t j = 0; j < config->listeners[i].bind_count; j++) {
             int result;
 
-            *failed = (struct binding){.listener = &config->listeners[i], .bind = &config->listeners[i].binds[j]};
-            failed->congestion = congestion_for_client(failed->listener->congestion_control, sockets->loopback_congestion, &failed->bind->addr);
+            *failed = binding_make(&config->listeners[i], &config->listeners[i].binds[j], sockets->loopback_congestion);
             if (failed->bind->optional && family_missing(failed->bind))
                 continue;
             result = open_address(sockets, config, failed, doing);
             if (result < 0)
                 return result;
+            open_beside(sockets, config, failed);
         }
     }
     return 0;
@@ -241,7 +263,7 @@ static int open_all(struct sockets *sockets, const struct config *config, struct
 int sockets_open(struct sockets *sockets, const struct config *config)
 {
     struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
-    struct binding failed = {.listener = &config->listeners[0], .bind = &config->listeners[0].binds[0]};
+    struct binding failed = binding_make(&config->listeners[0], &config->listeners[0].binds[0], NULL);
     const char *doing = "bind";
     uint64_t deadline = 0;
 
@@ -254,7 +276,7 @@ int sockets_open(struct sockets *sockets, const struct config *config)
         if (deadline == 0)
             deadline = clock_now_ns() + BUSY_PATIENCE_NS;
         /* The file of a UNIX socket does not go away by waiting. */
-        if (result != -EADDRINUSE || has_file(&failed.bind->addr) || clock_now_ns() > deadline) {
+        if (result != -EADDRINUSE || has_file(&failed.addr) || clock_now_ns() > deadline) {
             binding_complain(&failed, doing, -result);
             return -1;
         }

@@ -59,6 +59,55 @@ def by_address(rig, case):
         penstock.stop()
 
 
+def listening(penstock):
+    """Address and algorithm of each socket that listens."""
+    found = []
+    for sock in inet_sockets(penstock.pid):
+        with sock:
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.append((sock.getsockname()[0], sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()))
+    return sorted(found)
+
+
+def beside_wildcards(rig, case):
+    """Who comes to a wildcard address from the machine itself finds a socket that never knew bbr, on the loopback address; unless the listener is for an
+    interface, or nobody paces."""
+    network_with_bbr()
+    for default, listener, binds, due in (
+            ("bbr", {}, ["0.0.0.0"], [("0.0.0.0", "bbr"), ("127.0.0.1", "reno")]),
+            ("bbr", {}, ["*"], [("0.0.0.0", "bbr"), ("127.0.0.1", "reno"), ("::", "bbr"), ("::1", "reno")]),
+            ("bbr", {}, [FAR], [(FAR, "bbr")]),
+            ("bbr", {"interface": "lo"}, ["0.0.0.0"], [("0.0.0.0", "bbr")]),
+            ("bbr", {"congestion_control": "system"}, ["0.0.0.0"], [("0.0.0.0", "bbr")]),
+            ("bbr", {"congestion_control": "reno"}, ["0.0.0.0"], [("0.0.0.0", "reno")]),
+            ("reno", {}, ["0.0.0.0"], [("0.0.0.0", "reno")])):
+        DEFAULT.write_text(default)
+        port = rig.ports.free()
+        server = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+        penstock = rig.launch(rig.ini([f"127.0.0.1:{server.address[1]}"], [f"{bind}:{port}" for bind in binds], listener=listener))
+        found = listening(penstock)
+        require(found == sorted(2 * due), f"{default}, {listener} {binds}: {found}")  # two workers
+        for host in (FAR,) if binds == [FAR] else (FAR, "127.0.0.1"):
+            session = Caller((host, port))
+            session.call(1000)
+            session.close()
+        penstock.stop()
+
+
+def beside_where_it_can_be_had(rig, case):
+    """A loopback address that is not there is done without; and a range of ports has 64 of them."""
+    network_with_bbr()
+    Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6").write_text("1")  # takes ::1 away
+    require(subprocess.run(["ip", "-6", "address", "show", "to", "::1"], capture_output=True).stdout == b"", "::1 is still there")
+    port, first = rig.ports.free(), rig.ports.free(70)
+    server = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+    penstock = rig.launch(rig.ini([f"127.0.0.1:{server.address[1]}"], [f"[::]:{port}", f"0.0.0.0:{first}-{first + 69}"], glob={"workers": 1}))
+    found = listening(penstock)
+    require(found == 70 * [("0.0.0.0", "bbr")] + 64 * [("127.0.0.1", "reno")] + [("::", "bbr")], f"{len(found)}: {found}")
+    for port in (first, first + 69):
+        Caller(("127.0.0.1", port)).call(1000)
+
+
 def unknown(rig, case):
     """An algorithm that the kernel does not have is refused at the start, with the place in the file."""
     ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"], listener={"congestion_control": "nosuch"})
@@ -68,5 +117,7 @@ def unknown(rig, case):
 
 CASES = (
     Case("congestion-control", by_address.__doc__, body=by_address, ways=ENGINES),
+    Case("congestion-control-beside-wildcards", beside_wildcards.__doc__, body=beside_wildcards, ways=ENGINES),
+    Case("congestion-control-beside-where-it-can-be-had", beside_where_it_can_be_had.__doc__, body=beside_where_it_can_be_had, ways=ONCE),
     Case("congestion-control-unknown", unknown.__doc__, body=unknown, ways=ONCE),
 )
