@@ -12,7 +12,7 @@ enum {
     ANSWER_SHARE = 3,         /* it may take this part of the time in which a session gets from one event to its next */
     BUSY_FROM = 68, BUSY_FULL = 80, /* per cent of the time at work: from here on a little, from there on all of it; before that, latency is worth more */
     CHATTY_PER_S = 2000,      /* small messages */
-    STREAM_US = 100,          /* 50 us bring half of the gain, 200 us no more; a stream of 1 GB/s fills 100 KB of its socket meanwhile */
+    STREAM_US = 200,          /* 300 us cost throughput up; a stream of 1 GB/s fills 200 KB of its socket meanwhile */
 };
 #define PAUSE_NS ((uint64_t)20000000) /* a measurement that took so long has one in it: streams have ended, or are slow */
 #define CHATTY_NS ((uint64_t)200000000)
