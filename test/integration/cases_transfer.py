@@ -1,15 +1,19 @@
 """Bytes: every one arrives once, in order, whatever the sizes, the pauses and the way a stream ends."""
 import fcntl
+import os
+import signal
 import socket
 import struct
+import subprocess
 import termios
 import time
+from pathlib import Path
 
 from backends import Backend
 from bench import Load, Server
 from case import DIAGONAL, EACH, ENGINES, Case, Stage
 from peers import Caller, Peer, connect, reset
-from rig import require, wait_for
+from rig import Skip, require, wait_for
 
 MB = 1 << 20
 BUFFER = 1 << 14  # what one receive takes
@@ -95,6 +99,46 @@ def splices_what_exceeds_a_buffer(rig, case):
     require(stage.penstock.pipe_ends() > before, "messages larger than a buffer were copied")
 
 
+class Splices:
+    """Counts a process's calls of splice(2), with strace."""
+
+    def __init__(self, rig, pid):
+        self.path = rig.path("splices")
+        try:
+            self.process = subprocess.Popen(["strace", "-f", "-e", "trace=splice", "-o", self.path, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+        except FileNotFoundError:
+            raise Skip("needs strace") from None
+        threads = len(os.listdir(f"/proc/{pid}/task"))
+        for line in self.process.stderr:  # one line for the process and all of its threads
+            if f"{pid} attached" in line:
+                break
+        else:
+            raise Skip("strace cannot attach")
+        wait_for(lambda: sum("TracerPid:\t0" not in Path(f"/proc/{pid}/task/{task}/status").read_text() for task in os.listdir(f"/proc/{pid}/task")) == threads,
+                 "every thread is traced")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate()
+        return Path(self.path).read_text().count("splice(")
+
+
+def copies_again_what_fits_a_buffer(rig, case):
+    """After larger messages, which are spliced, those that fill a buffer exactly are copied again."""
+    stage = Stage(rig, case)
+    caller = rig.keep(Caller(stage.target))
+    counts = {}
+    for name, size, before in (("larger", BUFFER + 4096, 5), ("exact", BUFFER, 10)):
+        for _ in range(before):
+            caller.call(size)
+        splices = Splices(rig, stage.penstock.pid)
+        for _ in range(10):
+            caller.call(size)
+        counts[name] = splices.stop()
+    require(counts["larger"] >= 40, f"ten messages larger than a buffer and their answers took {counts['larger']} splices, not two each")
+    require(counts["exact"] == 0, f"{counts['exact']} splices for messages of one buffer")
+
+
 def last_bytes_are_prompt(rig, case):
     """Messages over a pipe's and a buffer's size, one at a time: nothing may sit in the kernel waiting for more."""
     stage = Stage(rig, case)
@@ -177,6 +221,7 @@ CASES = (
          listener={"send_buffer": "16k"}),
     Case("no-leak-between-sessions", no_leak_between_sessions.__doc__, body=no_leak_between_sessions, backends=("echo",)),
     Case("adaptive-copy-and-splice", adaptive.__doc__, body=adaptive, backends=("echo",), ways=ENGINES),
+    Case("one-buffer-is-copied-again", copies_again_what_fits_a_buffer.__doc__, body=copies_again_what_fits_a_buffer, backends=("echo",), ways=ENGINES),
     Case("larger-than-a-buffer-is-spliced", splices_what_exceeds_a_buffer.__doc__, body=splices_what_exceeds_a_buffer, backends=("echo",), ways=ENGINES),
     Case("last-bytes-are-prompt", last_bytes_are_prompt.__doc__, body=last_bytes_are_prompt, backends=("echo",)),
 )
