@@ -30,6 +30,9 @@ void kernel_pipe_close(struct io *io, struct io_pipe *pipe);
 /* send(2) that does not block and raises no signal: the number of bytes (may be short, 0 for "none now") or a negative errno. */
 ssize_t kernel_send(int fd, const uint8_t *data, uint32_t bytes);
 
+/* Bytes that a receive should find, without those of an end. */
+uint32_t kernel_unread(const struct io_sock *sock);
+
 /* Whether both directions of the connection are at an end; while we have not sent FIN that means: it was reset, or closed by a UNIX peer. */
 bool kernel_hung_up(const struct io_sock *sock);
 

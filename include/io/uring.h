@@ -17,8 +17,8 @@ enum { URING_SQ_ENTRIES = 1024 };
 /* Most sends that one turn gathers. */
 enum { URING_GATHERED_MAX = 512 };
 
-/* Operations; the bit of one in io_sock.in_flight is 1 << it. OP_OPTION is no socket's. */
-enum { OP_RECEIVE, OP_CONNECT, OP_IN, OP_OUT, OP_ROOM, OP_CANCEL, OP_GATHERED, OP_OPTION };
+/* Operations; the bit of one in io_sock.in_flight is 1 << it. Of what has OP_UNHEARD nobody wants to know. */
+enum { OP_RECEIVE, OP_CONNECT, OP_IN, OP_OUT, OP_ROOM, OP_CANCEL, OP_GATHERED, OP_UNHEARD };
 
 struct uring {
     struct io io; /* first */
@@ -88,6 +88,11 @@ void uring_prepare_gathered(struct uring *uring, struct io_sock *sock);
 void uring_cancel(struct uring *uring, struct io_sock *sock);
 /* A cancellation has ended: goes on with what is still in flight. */
 void uring_cancel_ended(struct uring *uring, struct io_sock *sock, int result);
+
+/* To be called when a signal has interrupted a wait. At TCP's urgent mark a receive finds nothing while one is pending (tcp_recvmsg), as when the process is
+ * stopped, frozen or traced; it then waits for what comes next, which may be nothing. So those that have something to read begin anew. Not noticed where
+ * the wait brought events all the same: such a receive waits for the next byte. */
+void uring_look_again(struct uring *uring);
 
 /* ---- uring_room.c: room in a socket that was full ---- */
 

@@ -19,8 +19,8 @@ enum { EVENTS_MAX = 256 };
 /* Bits of io_sock.in_flight: what the caller waits for. */
 enum { WANT_CONNECT = 1, WANT_SEND = 2, WANT_OUT = 4, WANT_RECEIVE = 8, WANT_IN = 16 };
 /* Bits of io_sock.ready. MORE: a short read does not mean "empty", because FIN, an error or TCP's urgent mark is on its way, or because this is a UNIX socket
- * (its reads also end at a message that carried descriptors). TCP: it is known to be none. MARK: an urgent byte was announced, and no receive has found the
- * socket empty since. */
+ * (its reads also end at a message that carried descriptors). TCP: it is known to be none. MARK: an urgent byte was announced, and the socket has not
+ * been found empty since. */
 enum { READY_IN = 1, READY_OUT = 2, READY_MORE = 4, READY_TCP = 8, READY_MARK = 16 };
 
 struct epoll {
@@ -234,7 +234,9 @@ static void serve_receive(struct epoll *epoll, struct io_sock *sock)
             int error = got < 0 ? errno : 0;
 
             buffer_free(&epoll->io.buffers, buffer);
-            if (error == EAGAIN)
+            if (error == EAGAIN && sock->ready & READY_MARK && kernel_unread(sock) > 0) /* a pending signal keeps it from the mark: again, after that */
+                mark_busy(epoll, sock);
+            else if (error == EAGAIN)
                 sock->ready &= (uint8_t)~(READY_IN | READY_MARK);
             else
                 receive_rest(sock, got == 0 ? IO_REST_EOF : IO_REST_ERROR, error);

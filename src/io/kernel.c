@@ -199,6 +199,13 @@ uint32_t kernel_undelivered(struct io *io, struct io_sock *sock)
     return (uint32_t)left;
 }
 
+uint32_t kernel_unread(const struct io_sock *sock)
+{
+    int bytes = 0;
+
+    return ioctl(sock->fd, SIOCINQ, &bytes) < 0 || bytes < 0 ? 0 : (uint32_t)bytes;
+}
+
 int kernel_broken(struct io *io, struct io_sock *sock)
 {
     struct pollfd pollfd = {.fd = sock->fd};

@@ -27,6 +27,7 @@ static void receive_ended(struct uring *uring, struct io_sock *sock, int result)
         break;
     case -EINTR:
     case -EAGAIN:
+    case -ECANCELED: /* uring_look_again() */
         uring_receive(&uring->io, sock);
         break;
     default:
@@ -101,7 +102,7 @@ static void completed(struct uring *uring, const struct io_uring_cqe *cqe)
     int operation = (int)(cqe->user_data >> 56);
     struct io_sock *sock = handles_find(&uring->handles, cqe->user_data);
 
-    if (operation == OP_OPTION)
+    if (operation == OP_UNHEARD)
         return;
     if (operation == OP_GATHERED && !(sock && sock->in_flight & 1u << OP_GATHERED)) { /* done, the kernel had said by its silence */
         uring->broken = true;

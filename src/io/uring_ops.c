@@ -137,6 +137,20 @@ void uring_receive(struct io *io, struct io_sock *sock)
     uring_sqe_name(uring, sqe, sock, OP_RECEIVE);
 }
 
+void uring_look_again(struct uring *uring)
+{
+    for (uint32_t slot = 0; slot < uring->handles.count; slot++) {
+        const struct io_sock *sock = uring->handles.entries[slot].sock;
+        struct io_uring_sqe *sqe;
+
+        if (!sock || sock->closing || !(sock->in_flight & 1u << OP_RECEIVE) || kernel_unread(sock) == 0)
+            continue;
+        sqe = uring_next_sqe(uring);
+        io_uring_prep_cancel64(sqe, handles_key(&uring->handles, slot, OP_RECEIVE), 0);
+        sqe->user_data = (uint64_t)OP_UNHEARD << 56;
+    }
+}
+
 void uring_prepare_gathered(struct uring *uring, struct io_sock *sock)
 {
     struct io_uring_sqe *sqe = uring_next_sqe(uring);

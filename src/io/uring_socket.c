@@ -34,7 +34,7 @@ static void queue_set(struct uring *uring, int fd, int level, int option, const 
 
     prepare_set(sqe, fd, level, option, value, bytes);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    sqe->user_data = (uint64_t)OP_OPTION << 56; /* one that is refused is not worth failing a connection for */
+    sqe->user_data = (uint64_t)OP_UNHEARD << 56; /* one that is refused is not worth failing a connection for */
 }
 
 static void set_by_ring(const struct kernel_setter *setter, int fd, int level, int option, int value)
@@ -79,7 +79,7 @@ bool uring_socket_trial(struct uring *uring)
         return false;
     sqe = uring_next_sqe(uring);
     prepare_set(sqe, fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    sqe->user_data = (uint64_t)OP_OPTION << 56; /* should it come late, it is nobody's */
+    sqe->user_data = (uint64_t)OP_UNHEARD << 56; /* should it come late, it is nobody's */
     if (io_uring_submit_and_wait(&uring->ring, 1) == 1 && io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
         works = cqe->res == 0 && getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &length) == 0 && value != 0;
         io_uring_cqe_seen(&uring->ring, cqe);

@@ -13,7 +13,7 @@ from backends import Backend
 from bench import Load, Server
 from case import DIAGONAL, EACH, ENGINES, Case, Stage
 from peers import Caller, Peer, connect, reset
-from rig import Skip, require, wait_for
+from rig import Failure, Skip, require, wait_for
 
 MB = 1 << 20
 BUFFER = 1 << 14  # what one receive takes
@@ -171,6 +171,47 @@ def urgent_byte_before_fin(rig, case):
     stage.expect_ends(2)
 
 
+def state_of(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def urgent_byte_while_stopped(rig, case):
+    """A process that is about to be stopped reads nothing at an urgent byte, though one is there (tcp_recvmsg looks for pending signals): it must not wait for
+    the next byte then. The worker gets to run only when the signal is there too: its CPU is ours, at a higher priority, until the main thread has stopped."""
+    stage = Stage(rig, case)
+    pid = stage.penstock.pid
+    workers = [task for task in os.listdir(f"/proc/{pid}/task") if Path(f"/proc/{pid}/task/{task}/comm").read_text().startswith("worker")]
+    client = rig.keep(connect(stage.target))
+    server = rig.keep(stage.scripted.accept()[0])
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    server.settimeout(5)
+    client.sendall(b"hello")
+    require(server.recv(100) == b"hello", "no hello")
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        raise Skip("needs two CPUs")
+    for task in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(task), {cpus[0 if task in workers else 1]})
+    os.sched_setaffinity(0, {cpus[0]})
+    for number in range(20):
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            raise Skip("needs CAP_SYS_NICE") from None
+        try:
+            client.send(b"!", socket.MSG_OOB)
+            os.kill(pid, signal.SIGSTOP)
+            wait_for(lambda: state_of(pid) == "T", "the main thread has stopped", pause=0)
+        finally:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        wait_for(lambda: all(state_of(f"{pid}/task/{task}") == "T" for task in workers), "the workers have stopped")
+        os.kill(pid, signal.SIGCONT)
+        try:
+            require(server.recv(100) == b"!", "another byte")
+        except TimeoutError:
+            raise Failure(f"urgent byte {number} did not arrive") from None
+
+
 CASES = (
     Case("transfer-sizes", "1 byte to 1 MiB + 1, there and back, each on a connection that both ends close",
          dialogues=tuple(((("send", n), ("fin",), ("recv", n), ("expect_fin",)),
@@ -219,6 +260,7 @@ CASES = (
                     ((("expect_reset",),), (("send", 5 * MB), ("reset",))))),
     Case("urgent-byte-before-fin", urgent_byte_before_fin.__doc__, body=urgent_byte_before_fin, ends=("--",),
          listener={"send_buffer": "16k"}),
+    Case("urgent-byte-while-stopped", urgent_byte_while_stopped.__doc__, body=urgent_byte_while_stopped, ways=ENGINES),
     Case("no-leak-between-sessions", no_leak_between_sessions.__doc__, body=no_leak_between_sessions, backends=("echo",)),
     Case("adaptive-copy-and-splice", adaptive.__doc__, body=adaptive, backends=("echo",), ways=ENGINES),
     Case("one-buffer-is-copied-again", copies_again_what_fits_a_buffer.__doc__, body=copies_again_what_fits_a_buffer, backends=("echo",), ways=ENGINES),

@@ -32,7 +32,7 @@ def require(condition, text):
         raise Failure(text)
 
 
-def wait_for(condition, what, seconds=10.0):
+def wait_for(condition, what, seconds=10.0, pause=0.01):
     """Polls until `condition()` is true and returns its value; never a blind sleep."""
     end = time.monotonic() + seconds
     while True:
@@ -41,7 +41,8 @@ def wait_for(condition, what, seconds=10.0):
             return value
         if time.monotonic() > end:
             raise Failure(f"waited {seconds:g} s in vain until {what}")
-        time.sleep(0.01)
+        if pause:
+            time.sleep(pause)
 
 
 def holds_for(condition, what, seconds):
