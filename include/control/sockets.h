@@ -11,22 +11,29 @@
 struct sockets {
     struct worker_socket *all; /* for each address one per worker */
     size_t count;
-    size_t beside;             /* addresses bound beside those that are configured (control/binding.h) */
+    size_t beside_left;        /* addresses that may yet be bound beside those that are configured (control/binding.h) */
     unsigned workers;
     unsigned taken;            /* so many workers have theirs */
     int lock;                  /* held until they listen; -1: not */
     char **unix_paths;         /* files to remove at the end */
     size_t unix_count;
-    const char *loopback_congestion; /* as congestion_on_loopback() has said */
+    const char *loopback_congestion; /* of the plan */
 };
 
-/* How many sockets these will be, at most. */
-size_t sockets_planned(const struct config *config);
+/* What is going to be opened. */
+struct sockets_plan {
+    const char *loopback_congestion; /* as congestion_on_loopback() has said */
+    size_t configured;               /* sockets, at most */
+    size_t beside;                   /* more, on loopback addresses beside wildcard ones; whoever has no descriptors for them sets 0 */
+};
+
+/* Asks the kernel what its congestion control is. */
+struct sockets_plan sockets_plan(const struct config *config);
 
 /* Binds every listener once per worker (SO_REUSEPORT; a UNIX socket is bound once and shared). Returns 0, or -1 after one line on standard error that names
  * the place in the configuration; everything is closed then. An address that is still held is tried for two seconds: the ring of a Penstock that has
  * just ended can hold it for a moment. */
-int sockets_open(struct sockets *sockets, const struct config *config);
+int sockets_open(struct sockets *sockets, const struct config *config, const struct sockets_plan *plan);
 
 /* Gives the files of UNIX sockets to the user that the process is about to become. That user can remove them only if it may also write to their folder (in a
  * sticky one such as /tmp it must own them besides). 0, or -1 after one line on standard error. */

@@ -215,12 +215,15 @@ static int start_workers(struct control *control)
 static int start(struct control *control)
 {
     const struct config *config = control->config;
+    struct sockets_plan plan = sockets_plan(config);
     struct identity identity;
 
-    if (resources_plan(&control->resources, config, sockets_planned(config)) < 0 || start_signals(control) < 0 || resources_cpus(config) < 0 ||
+    if (resources_plan(&control->resources, config, plan.configured, plan.beside) < 0 || start_signals(control) < 0 || resources_cpus(config) < 0 ||
         resources_identity(&identity, config) < 0)
         return -1;
-    if (sockets_open(&control->sockets, config) < 0)
+    if (!control->resources.spare)
+        plan.beside = 0;
+    if (sockets_open(&control->sockets, config, &plan) < 0)
         return -1;
     /* Only when one is configured: a folder with the set-group-ID bit has chosen the group otherwise. */
     if ((config->user || config->group) && sockets_give(&control->sockets, identity.user, identity.group) < 0)

@@ -59,7 +59,7 @@ static void make_room(uint64_t descriptors)
         (void)close(fd);
 }
 
-int resources_plan(struct resources *resources, const struct config *config, size_t sockets)
+int resources_plan(struct resources *resources, const struct config *config, size_t sockets, size_t spare)
 {
     uint64_t limit = descriptor_limit();
     uint64_t fixed = OTHER_DESCRIPTORS + (uint64_t)PER_WORKER * config->workers + probe_descriptors(config) + sockets;
@@ -69,8 +69,10 @@ int resources_plan(struct resources *resources, const struct config *config, siz
     if (pipes < config->workers)
         pipes = config->workers;
     fixed += 2 * pipes;
-    possible = limit > fixed ? (limit - fixed) / 2 : 0;
     *resources = (struct resources){.pipes = (uint32_t)pipes};
+    resources->spare = fixed + spare + 2 * (uint64_t)(config->max_connections ? config->max_connections : CONNECTIONS_MIN) <= limit;
+    fixed += resources->spare ? spare : 0;
+    possible = limit > fixed ? (limit - fixed) / 2 : 0;
     if (possible < CONNECTIONS_MIN) {
         log_error("the limit of %llu open descriptors is too low: raise it (ulimit -n, LimitNOFILE=) to at least %llu",
                   (unsigned long long)limit, (unsigned long long)(fixed + 2 * CONNECTIONS_MIN));

@@ -207,15 +207,21 @@ int sockets_listen(struct sockets *sockets, const struct config *config)
     return 0;
 }
 
-size_t sockets_planned(const struct config *config)
+struct sockets_plan sockets_plan(const struct config *config)
 {
-    size_t binds = 0;
+    struct sockets_plan plan = {.loopback_congestion = congestion_on_loopback()};
+    size_t beside = 0;
 
-    for (size_t i = 0; i < config->listener_count; i++)
-        binds += config->listeners[i].bind_count;
-    if (congestion_on_loopback())
-        binds += binds < BESIDE_MAX ? binds : BESIDE_MAX;
-    return binds * config->workers;
+    for (size_t i = 0; i < config->listener_count; i++) {
+        for (size_t j = 0; j < config->listeners[i].bind_count; j++) {
+            struct binding binding = binding_make(&config->listeners[i], &config->listeners[i].binds[j], plan.loopback_congestion), unused;
+
+            plan.configured += config->workers;
+            beside += binding_beside(plan.loopback_congestion, &binding, &unused);
+        }
+    }
+    plan.beside = (beside < BESIDE_MAX ? beside : BESIDE_MAX) * config->workers;
+    return plan;
 }
 
 /* Nobody has asked for it: done without where it cannot be had. */
@@ -225,10 +231,10 @@ static void open_beside(struct sockets *sockets, const struct config *config, co
     struct binding beside;
     const char *doing;
 
-    if (sockets->beside == BESIDE_MAX || !binding_beside(sockets->loopback_congestion, wildcard, &beside))
+    if (sockets->beside_left == 0 || !binding_beside(sockets->loopback_congestion, wildcard, &beside))
         return;
     if (open_address(sockets, config, &beside, &doing) >= 0) {
-        sockets->beside++;
+        sockets->beside_left--;
         return;
     }
     while (sockets->count > count)
@@ -236,10 +242,15 @@ static void open_beside(struct sockets *sockets, const struct config *config, co
 }
 
 /* One attempt. 0, or a negative errno: `failed` and `doing` say what with, and what is open stays so. */
-static int open_all(struct sockets *sockets, const struct config *config, struct binding *failed, const char **doing)
+static int open_all(struct sockets *sockets, const struct config *config, const struct sockets_plan *plan, struct binding *failed, const char **doing)
 {
-    *sockets = (struct sockets){.all = calloc(sockets_planned(config), sizeof(*sockets->all)), .workers = config->workers, .lock = -1};
-    sockets->loopback_congestion = congestion_on_loopback();
+    *sockets = (struct sockets){
+        .all = calloc(plan->configured + plan->beside, sizeof(*sockets->all)),
+        .workers = config->workers,
+        .lock = -1,
+        .beside_left = plan->beside / config->workers,
+        .loopback_congestion = plan->loopback_congestion,
+    };
     if (!sockets->all)
         return -ENOMEM;
     sockets->lock = lock_binding();
@@ -260,7 +271,7 @@ static int open_all(struct sockets *sockets, const struct config *config, struct
 }
 
 /* An address in use is waited for without the lock, so that others can start meanwhile. */
-int sockets_open(struct sockets *sockets, const struct config *config)
+int sockets_open(struct sockets *sockets, const struct config *config, const struct sockets_plan *plan)
 {
     struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
     struct binding failed = binding_make(&config->listeners[0], &config->listeners[0].binds[0], NULL);
@@ -268,7 +279,7 @@ int sockets_open(struct sockets *sockets, const struct config *config)
     uint64_t deadline = 0;
 
     for (;;) {
-        int result = open_all(sockets, config, &failed, &doing);
+        int result = open_all(sockets, config, plan, &failed, &doing);
 
         if (result == 0)
             return 0;

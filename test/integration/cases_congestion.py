@@ -1,7 +1,9 @@
 """congestion_control: which algorithm the sockets of both sides of a session have, in a network whose default is bbr."""
 import re
+import resource
 import socket
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import needs
@@ -95,15 +97,19 @@ def beside_wildcards(rig, case):
 
 
 def beside_where_it_can_be_had(rig, case):
-    """A loopback address that is not there is done without; and a range of ports has 64 of them."""
+    """A loopback address that is not there is done without; a range of ports has 64 of them; and none is had where descriptors are short."""
     network_with_bbr()
     Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6").write_text("1")  # takes ::1 away
     require(subprocess.run(["ip", "-6", "address", "show", "to", "::1"], capture_output=True).stdout == b"", "::1 is still there")
     port, first = rig.ports.free(), rig.ports.free(70)
     server = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
-    penstock = rig.launch(rig.ini([f"127.0.0.1:{server.address[1]}"], [f"[::]:{port}", f"0.0.0.0:{first}-{first + 69}"], glob={"workers": 1}))
+    ini = rig.ini([f"127.0.0.1:{server.address[1]}"], [f"[::]:{port}", f"0.0.0.0:{first}-{first + 69}"], glob={"workers": 1, "max_connections": 300})
+    short = rig.launch(ini, limits={resource.RLIMIT_NOFILE: 820})
+    require(listening(short) == 70 * [("0.0.0.0", "bbr")] + [("::", "bbr")], f"with 820 descriptors: {Counter(listening(short))}")
+    short.stop()
+    penstock = rig.launch(ini)
     found = listening(penstock)
-    require(found == 70 * [("0.0.0.0", "bbr")] + 64 * [("127.0.0.1", "reno")] + [("::", "bbr")], f"{len(found)}: {found}")
+    require(found == 70 * [("0.0.0.0", "bbr")] + 64 * [("127.0.0.1", "reno")] + [("::", "bbr")], f"{Counter(found)}")
     for port in (first, first + 69):
         Caller(("127.0.0.1", port)).call(1000)
 
