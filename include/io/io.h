@@ -121,6 +121,7 @@ struct io_ops {
     uint32_t (*undelivered)(struct io *io, struct io_sock *sock);
     int (*broken)(struct io *io, struct io_sock *sock);
     bool (*met_itself)(struct io *io, struct io_sock *sock, const struct addr *peer);
+    void (*look_again)(struct io *io);
     void (*clear_event)(struct io *io, struct io_sock *sock);
     int (*pipe_open)(struct io *io, struct io_pipe *pipe, uint32_t bytes);
     void (*pipe_close)(struct io *io, struct io_pipe *pipe);
@@ -294,6 +295,13 @@ static inline int io_shutdown(struct io *io, struct io_sock *sock)
 static inline uint32_t io_undelivered(struct io *io, struct io_sock *sock)
 {
     return io->ops->undelivered(io, sock);
+}
+
+/* After the process was stopped: receives that missed what is there begin anew. At TCP's urgent mark the kernel reads nothing while a signal is pending
+ * (tcp_recvmsg), and would then wait for what comes next, which may be nothing. */
+static inline void io_look_again(struct io *io)
+{
+    io->ops->look_again(io);
 }
 
 /* Asks whether the connection is gone, without reading from it: the errno (ECONNRESET, or EPIPE after FIN; ETIMEDOUT, ...), or 0. A receive or a poll tells by itself; this is for

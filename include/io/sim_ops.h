@@ -38,6 +38,7 @@ int sim_ops_shutdown(struct io *io, struct io_sock *sock);
 uint32_t sim_ops_undelivered(struct io *io, struct io_sock *sock);
 int sim_ops_broken(struct io *io, struct io_sock *sock);
 bool sim_ops_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer);
+void sim_ops_look_again(struct io *io);
 void sim_ops_clear_event(struct io *io, struct io_sock *sock);
 int sim_ops_socket(struct io *io, int family, const struct io_socket_options *options);
 int sim_ops_accept(struct io *io, struct io_sock *listener, struct addr *peer);

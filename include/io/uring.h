@@ -76,6 +76,7 @@ void uring_connect(struct io *io, struct io_sock *sock, const struct addr *addr)
 void uring_receive(struct io *io, struct io_sock *sock);
 void uring_poll(struct io *io, struct io_sock *sock, enum io_side side);
 ssize_t uring_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
+void uring_look_again(struct io *io);
 
 /* The next free request; never NULL. */
 struct io_uring_sqe *uring_next_sqe(struct uring *uring);
@@ -88,11 +89,6 @@ void uring_prepare_gathered(struct uring *uring, struct io_sock *sock);
 void uring_cancel(struct uring *uring, struct io_sock *sock);
 /* A cancellation has ended: goes on with what is still in flight. */
 void uring_cancel_ended(struct uring *uring, struct io_sock *sock, int result);
-
-/* To be called when a signal has interrupted a wait. At TCP's urgent mark a receive finds nothing while one is pending (tcp_recvmsg), as when the process is
- * stopped, frozen or traced; it then waits for what comes next, which may be nothing. So those that have something to read begin anew. Not noticed where
- * the wait brought events all the same: such a receive waits for the next byte. */
-void uring_look_again(struct uring *uring);
 
 /* ---- uring_room.c: room in a socket that was full ---- */
 

@@ -14,6 +14,7 @@ struct ring;
 enum mail_kind {
     MAIL_CONNECTION, /* an accepted client, handed over by another worker, with what it took of the connection limits */
     MAIL_ACCEPT,     /* the listening sockets listen now */
+    MAIL_CONTINUED,  /* the process was stopped and goes on */
     MAIL_DRAIN,      /* stop accepting; end when the last session has */
     MAIL_STOP,       /* close what is left and end */
 };

@@ -62,6 +62,9 @@ struct worker *worker_start(const struct worker_options *options, int *error);
 /* Lets a worker accept: its sockets listen. Until then it does not touch them. Once. Control only. */
 void worker_accept(struct worker *worker);
 
+/* Tells a worker that the process was stopped and goes on. Control only. */
+void worker_continued(struct worker *worker);
+
 /* Asks a worker to stop accepting, once what is in its listeners' queues is accepted, and to end when its last session has; `now` closes the sessions that are
  * left. Control only; both may be repeated, and do nothing to a worker that has ended. They wait for a place in the worker's mailbox,
  * for a tenth of a second at most: repeat them. */

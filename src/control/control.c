@@ -60,6 +60,7 @@ static int start_signals(struct control *control)
     (void)sigaddset(&set, SIGUSR1);
     (void)sigaddset(&set, SIGHUP);
     (void)sigaddset(&set, SIGUSR2);
+    (void)sigaddset(&set, SIGCONT);
     (void)sigaddset(&set, SIGPIPE);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* to the end of the process: a late one must not change its exit status */
     (void)sigdelset(&set, SIGPIPE);
@@ -311,11 +312,20 @@ static int take_signal(const struct control *control)
     return read(control->signal_fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
+static void tell_continued(const struct control *control)
+{
+    log_info("CONT: going on after a stop");
+    for (unsigned i = 0; i < control->started; i++)
+        worker_continued(control->workers[i]);
+}
+
 /* Signals that do not stop. */
-static void heed(int signal)
+static void heed(const struct control *control, int signal)
 {
     if (signal == SIGUSR1)
         log_reopen();
+    else if (signal == SIGCONT)
+        tell_continued(control);
     else if (signal == SIGHUP || signal == SIGUSR2)
         log_warn("%s: this version cannot %s while it runs: nothing was done; restart it", sigabbrev_np(signal),
                  signal == SIGHUP ? "read its configuration anew" : "be replaced");
@@ -352,7 +362,7 @@ static void drain(struct control *control, int signal)
         wait_for_news(control, deadline);
         count_ended(control);
         signal = take_signal(control);
-        heed(signal);
+        heed(control, signal);
         second = signal == SIGTERM || signal == SIGINT;
         if (control->ended < control->started && (second || clock_now_ns() >= deadline)) {
             log_warn("%s: closing %" PRIu32 " connections that have not ended", second ? "second signal" : "drain_timeout is over", active_sessions(control));
@@ -378,7 +388,7 @@ int control_run(const struct config *config)
     while (signal != SIGTERM && signal != SIGINT) {
         wait_for_news(&control, 0);
         signal = take_signal(&control);
-        heed(signal);
+        heed(&control, signal);
     }
     drain(&control, signal);
     stop(&control);

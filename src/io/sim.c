@@ -231,6 +231,7 @@ static const struct io_ops sim_ops = {
     .undelivered = sim_ops_undelivered,
     .met_itself = sim_ops_met_itself,
     .broken = sim_ops_broken,
+    .look_again = sim_ops_look_again,
     .clear_event = sim_ops_clear_event,
     .pipe_open = sim_ops_pipe_open,
     .pipe_close = sim_ops_pipe_close,

@@ -150,6 +150,12 @@ bool sim_ops_met_itself(struct io *io, struct io_sock *sock, const struct addr *
     return sim_conn_of(sim, sock)->established && sim_chance(sim, sim->options.chances.met_itself);
 }
 
+/* Nobody stops this world. */
+void sim_ops_look_again(struct io *io)
+{
+    (void)io;
+}
+
 void sim_ops_clear_event(struct io *io, struct io_sock *sock)
 {
     (void)sock;

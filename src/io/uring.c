@@ -211,6 +211,7 @@ static const struct io_ops uring_ops = {
     .undelivered = kernel_undelivered,
     .broken = kernel_broken,
     .met_itself = kernel_met_itself,
+    .look_again = uring_look_again,
     .clear_event = kernel_clear_event,
     .pipe_open = kernel_pipe_open,
     .pipe_close = kernel_pipe_close,

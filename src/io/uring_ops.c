@@ -137,8 +137,10 @@ void uring_receive(struct io *io, struct io_sock *sock)
     uring_sqe_name(uring, sqe, sock, OP_RECEIVE);
 }
 
-void uring_look_again(struct uring *uring)
+void uring_look_again(struct io *io)
 {
+    struct uring *uring = uring_of(io);
+
     for (uint32_t slot = 0; slot < uring->handles.count; slot++) {
         const struct io_sock *sock = uring->handles.entries[slot].sock;
         struct io_uring_sqe *sqe;

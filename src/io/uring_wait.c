@@ -79,14 +79,6 @@ static int sleep_or_look(struct uring *uring, int64_t timeout_ms)
     return uring->io.pace.gather_events > 1 ? gather(uring, timeout_ms) : enter(uring, 1, 0, timeout_ms);
 }
 
-/* Whether a signal has ended the wait: the call says so only when it has handed nothing over. */
-static bool interrupted(const struct io *io, int result, int64_t timeout_ms)
-{
-    bool early = timeout_ms < 0 || (timeout_ms > 0 && io->waited_ns < (uint64_t)timeout_ms * 1000000);
-
-    return result == -EINTR || (result >= 0 && io->events == 0 && early);
-}
-
 int uring_wait(struct io *io, int64_t timeout_ms)
 {
     struct uring *uring = uring_of(io);
@@ -105,8 +97,8 @@ int uring_wait(struct io *io, int64_t timeout_ms)
     io->events = io_uring_cq_ready(&uring->ring);
     if (uring->broken)
         return -EPROTO;
-    if (interrupted(io, result, timeout_ms))
-        uring_look_again(uring);
+    if (result == -EINTR) /* frozen or traced: of that nobody else tells */
+        uring_look_again(io);
     switch (result) {
     case -ETIME:
     case -EINTR:

@@ -84,6 +84,9 @@ static void on_mail(struct io_sock *sock)
         case MAIL_ACCEPT:
             listener_accept_all(worker);
             break;
+        case MAIL_CONTINUED:
+            io_look_again(worker->io);
+            break;
         case MAIL_DRAIN:
             worker_begin_drain(worker);
             break;
@@ -317,6 +320,11 @@ static void post(struct worker *worker, enum mail_kind kind)
 void worker_accept(struct worker *worker)
 {
     post(worker, MAIL_ACCEPT);
+}
+
+void worker_continued(struct worker *worker)
+{
+    post(worker, MAIL_CONTINUED);
 }
 
 void worker_drain(struct worker *worker)

@@ -12,7 +12,7 @@ from pathlib import Path
 from backends import Backend
 from bench import Load, Server
 from case import DIAGONAL, EACH, ENGINES, Case, Stage
-from peers import Caller, Peer, connect, reset
+from peers import Caller, Peer, connect, listen, reset
 from rig import Failure, Skip, require, wait_for
 
 MB = 1 << 20
@@ -175,41 +175,70 @@ def state_of(pid):
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
-def urgent_byte_while_stopped(rig, case):
-    """A process that is about to be stopped reads nothing at an urgent byte, though one is there (tcp_recvmsg looks for pending signals): it must not wait for
-    the next byte then. The worker gets to run only when the signal is there too: its CPU is ours, at a higher priority, until the main thread has stopped."""
-    stage = Stage(rig, case)
-    pid = stage.penstock.pid
-    workers = [task for task in os.listdir(f"/proc/{pid}/task") if Path(f"/proc/{pid}/task/{task}/comm").read_text().startswith("worker")]
-    client = rig.keep(connect(stage.target))
-    server = rig.keep(stage.scripted.accept()[0])
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-    server.settimeout(5)
-    client.sendall(b"hello")
-    require(server.recv(100) == b"hello", "no hello")
-    cpus = sorted(os.sched_getaffinity(0))
-    if len(cpus) < 2:
-        raise Skip("needs two CPUs")
-    for task in os.listdir(f"/proc/{pid}/task"):
-        os.sched_setaffinity(int(task), {cpus[0 if task in workers else 1]})
-    os.sched_setaffinity(0, {cpus[0]})
-    for number in range(20):
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-        except PermissionError:
-            raise Skip("needs CAP_SYS_NICE") from None
-        try:
-            client.send(b"!", socket.MSG_OOB)
-            os.kill(pid, signal.SIGSTOP)
-            wait_for(lambda: state_of(pid) == "T", "the main thread has stopped", pause=0)
-        finally:
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        wait_for(lambda: all(state_of(f"{pid}/task/{task}") == "T" for task in workers), "the workers have stopped")
-        os.kill(pid, signal.SIGCONT)
-        try:
-            require(server.recv(100) == b"!", "another byte")
-        except TimeoutError:
-            raise Failure(f"urgent byte {number} did not arrive") from None
+def keep_from_running(pid, action):
+    """The worker, on a CPU of its own, gets to run only when `action` is done and the main thread has stopped: we have that CPU at a higher priority."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        raise Skip("needs CAP_SYS_NICE") from None
+    try:
+        action()
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: state_of(pid) == "T", "the main thread has stopped", pause=0)
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def urgent_byte_while_stopped(traffic):
+    def body(rig, case):
+        # A process that is about to be stopped reads nothing at an urgent byte, though one is there (tcp_recvmsg looks for pending signals).
+        cpus = sorted(os.sched_getaffinity(0))
+        if len(cpus) < 2:
+            raise Skip("needs two CPUs")
+        scripted = ("127.0.0.1", rig.ports.free())
+        backend, port, calls = rig.keep(listen(scripted)), rig.ports.free(), rig.ports.free()
+        server = rig.keep(Server(rig, "rpc", rig.ports.free()))
+        penstock = rig.launch(rig.write("urgent.ini", f"""[global]
+workers = 1
+engine = {rig.engine}
+access_log = {rig.access_path}
+[defaults]
+check = none
+[listener urgent]
+bind = 127.0.0.1:{port}
+pool = urgent
+[pool urgent]
+backend = b0 {scripted[0]}:{scripted[1]}
+[listener calls]
+bind = 127.0.0.1:{calls}
+pool = calls
+[pool calls]
+backend = b0 127.0.0.1:{server.port}
+"""))
+        client = rig.keep(connect(("127.0.0.1", port)))
+        reader = rig.keep(backend.accept()[0])
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        reader.settimeout(5)
+        client.sendall(b"hello")
+        require(reader.recv(100) == b"hello", "no hello")
+        worker = next(task for task in os.listdir(f"/proc/{penstock.pid}/task")
+                      if Path(f"/proc/{penstock.pid}/task/{task}/comm").read_text().startswith("worker"))
+        for task in os.listdir(f"/proc/{penstock.pid}/task"):
+            os.sched_setaffinity(int(task), {cpus[0 if task == worker else 1]})
+        load = rig.keep(Load(rig, calls, "rpc", "--connections", "8", "--rate", "3000", "--duration", "2s", "--timeout", "10s")) if traffic else None
+        os.sched_setaffinity(0, {cpus[0]})
+        for number in range(20):
+            keep_from_running(penstock.pid, lambda: client.send(b"!", socket.MSG_OOB))
+            wait_for(lambda: state_of(f"{penstock.pid}/task/{worker}") == "T", "the worker has stopped")
+            os.kill(penstock.pid, signal.SIGCONT)
+            try:
+                require(reader.recv(100) == b"!", "another byte")
+            except TimeoutError:
+                raise Failure(f"urgent byte {number} did not arrive") from None
+        if load:
+            load.finish(15)
+        penstock.wait_log("CONT: going on after a stop")
+    return body
 
 
 CASES = (
@@ -260,7 +289,9 @@ CASES = (
                     ((("expect_reset",),), (("send", 5 * MB), ("reset",))))),
     Case("urgent-byte-before-fin", urgent_byte_before_fin.__doc__, body=urgent_byte_before_fin, ends=("--",),
          listener={"send_buffer": "16k"}),
-    Case("urgent-byte-while-stopped", urgent_byte_while_stopped.__doc__, body=urgent_byte_while_stopped, ways=ENGINES),
+    *(Case(f"urgent-byte-while-stopped{name}", "an urgent byte that comes while the process is being stopped is not left lying" + what,
+           body=urgent_byte_while_stopped(traffic), ways=(("io_uring", "auto"),))
+      for name, what, traffic in (("", "", False), ("-busy", ", beside other traffic", True))),
     Case("no-leak-between-sessions", no_leak_between_sessions.__doc__, body=no_leak_between_sessions, backends=("echo",)),
     Case("adaptive-copy-and-splice", adaptive.__doc__, body=adaptive, backends=("echo",), ways=ENGINES),
     Case("one-buffer-is-copied-again", copies_again_what_fits_a_buffer.__doc__, body=copies_again_what_fits_a_buffer, backends=("echo",), ways=ENGINES),
