@@ -48,7 +48,7 @@ static void learn_spin(struct pace *pace, const struct io *io)
 {
     uint64_t spin_ns = (uint64_t)pace->spin_us * 1000;
     bool looked = io->spun_ns > 0; /* a turn that has something left to do does not */
-    uint64_t after_ns = looked ? io->spun_ns : io->waited_ns; /* handing over, which may take longer than there is to look, is no waiting for events */
+    uint64_t after_ns = looked ? io->spun_ns : io->waited_ns; /* the latter with handing over, which may take longer than there is to look */
 
     if (looked) {
         pace->spins++;
