@@ -1,5 +1,6 @@
 """Requests through a proxy: what each costs it, and how long each takes."""
 import contextlib
+import time
 
 import load
 from proxies import Proxy, Settings
@@ -38,17 +39,31 @@ def milliseconds(seconds):
     return f"{int(seconds * 1000)}ms"
 
 
-def metrics(result, cpu_s):
-    latency = result["latency_ns"]
-    return {"cpu_us": cpu_s / result["requests"] * 1e6, "rate": result["rate"], "cpu_share": cpu_s / result["elapsed_s"],
+def metrics(result, cpu_s, before=0):
+    """`before`: requests that the proxy served in this time although they had begun earlier."""
+    latency, served = result["latency_ns"], result["requests"] + before
+    return {"cpu_us": cpu_s / served * 1e6, "rate": served / result["elapsed_s"], "cpu_share": cpu_s / result["elapsed_s"],
             **{f"{name}_us": latency[name] / 1e3 for name in ("p50", "p99", "p999")}}
 
 
-def once(rig, proxy, seconds, *options):
-    """One run, with the CPU time that the proxy took for it."""
+def once(rig, proxy, seconds, *options, opening=0, in_flight=0):
+    """One run, with the CPU time that the proxy took for it. `opening`: seconds in which all connections are opened, which is not measured; so many requests are
+    in flight when they are over."""
+    target = (proxy.settings.host, proxy.settings.port)
     before = proxy.cpu_s()
-    result = load.run(rig.programs, (proxy.settings.host, proxy.settings.port), *options, "--duration", milliseconds(seconds))
-    return metrics(result, proxy.cpu_s() - before)
+    if not opening:
+        result = load.run(rig.programs, target, *options, "--duration", milliseconds(seconds))
+        return metrics(result, proxy.cpu_s() - before)
+    running = load.Load(rig.programs, target, *options, "--warmup", milliseconds(opening), "--duration", milliseconds(seconds))
+    time.sleep(opening)
+    before = proxy.cpu_s()
+    result = running.result()
+    return metrics(result, proxy.cpu_s() - before, in_flight)
+
+
+def opening(connections):
+    """Seconds in which the slowest has opened so many."""
+    return 0.05 + connections / 5000
 
 
 def measured_at(rig, proxy, seconds, *options):
@@ -58,11 +73,17 @@ def measured_at(rig, proxy, seconds, *options):
 
 
 @contextlib.contextmanager
-def standing(rig, contender, *options, mode="echo", **settings):
-    """For a row that is `standing`: requests with these options, a first run to warm up."""
+def standing(rig, contender, *options, mode="echo", opening=0, in_flight=0, **settings):
+    """For what is `standing`: requests with these options, a first run to warm up."""
     with Setup(rig, contender, mode, **settings) as setup:
         setup.run(*options, "--duration", "300ms")
-        yield lambda: once(setup.rig, setup.proxy, rig.seconds, *options)
+        yield lambda: once(setup.rig, setup.proxy, rig.seconds, *options, opening=opening, in_flight=in_flight)
+
+
+def closed_loop(rig, contender, size, connections, **settings):
+    """The same for requests of one size, each connection with one in flight, measured from when all are open."""
+    options = ("--work", "rpc", "--size", str(size), "--connections", str(connections))
+    return standing(rig, contender, *options, opening=opening(connections), in_flight=connections, **settings)
 
 
 def measured(setup, seconds, *options):

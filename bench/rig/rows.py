@@ -33,10 +33,12 @@ class Row:
 
 
 class Curve:
-    """`measure(rig, line, x)` returns {metric: value}; one picture and one table for each metric of `metrics` ({metric: label of the axis})."""
+    """`measure(rig, line, x)` returns {metric: value}, or is `standing` as with a row; one picture and one table for each metric of `metrics`
+    ({metric: label of the axis}). A point is the median of so many `turns`."""
 
-    def __init__(self, name, title, x_label, xs, lines, measure, metrics):
+    def __init__(self, name, title, x_label, xs, lines, measure, metrics, seconds=None, standing=False, turns=1):
         self.name, self.title, self.x_label, self.xs, self.lines, self.measure, self.metrics = name, title, x_label, xs, lines, measure, metrics
+        self.seconds, self.standing, self.turns = seconds, standing, turns
 
 
 def quartiles(values):
