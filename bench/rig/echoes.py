@@ -61,7 +61,7 @@ def once(rig, proxy, seconds, *options, opening=0, in_flight=0):
     return metrics(result, proxy.cpu_s() - before, in_flight)
 
 
-def opening(connections):
+def opening_time(connections):
     """Seconds in which the slowest has opened so many."""
     return 0.05 + connections / 5000
 
@@ -83,16 +83,14 @@ def standing(rig, contender, *options, mode="echo", opening=0, in_flight=0, **se
 def closed_loop(rig, contender, size, connections, **settings):
     """The same for requests of one size, each connection with one in flight, measured from when all are open."""
     options = ("--work", "rpc", "--size", str(size), "--connections", str(connections))
-    return standing(rig, contender, *options, opening=opening(connections), in_flight=connections, **settings)
+    return standing(rig, contender, *options, opening=opening_time(connections), in_flight=connections, **settings)
 
 
 def measured(setup, seconds, *options):
     return measured_at(setup.rig, setup.proxy, seconds, *options)
 
 
-def requests(rig, contender, size, connections, rate=None, mode="echo", work="rpc", **settings):
-    options = ["--work", work, "--size", str(size), "--connections", str(connections)]
-    if rate:
-        options += ["--rate", str(int(rate))]
-    with Setup(rig, contender, mode, **settings) as setup:
+def requests(rig, contender, size, connections):
+    options = ("--work", "rpc", "--size", str(size), "--connections", str(connections))
+    with Setup(rig, contender) as setup:
         return measured(setup, rig.seconds, *options)
