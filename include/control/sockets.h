@@ -30,9 +30,9 @@ struct sockets_plan {
 /* Asks the kernel what its congestion control is. */
 struct sockets_plan sockets_plan(const struct config *config);
 
-/* Binds every listener once per worker (SO_REUSEPORT; a UNIX socket is bound once and shared). Returns 0, or -1 after one line on standard error that names
- * the place in the configuration; everything is closed then. An address that is still held is tried for two seconds: the ring of a Penstock that has
- * just ended can hold it for a moment. */
+/* Binds every listener once per worker (SO_REUSEPORT; a UNIX socket is bound once and shared), and what the plan has beside as far as it can be had. Returns
+ * 0, or -1 after one line on standard error that names the place in the configuration; everything is closed then. An address that is still held is tried for
+ * two seconds: the ring of a Penstock that has just ended can hold it for a moment. */
 int sockets_open(struct sockets *sockets, const struct config *config, const struct sockets_plan *plan);
 
 /* Gives the files of UNIX sockets to the user that the process is about to become. That user can remove them only if it may also write to their folder (in a

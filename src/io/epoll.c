@@ -240,9 +240,9 @@ static void serve_receive(struct epoll *epoll, struct io_sock *sock)
             int error = got < 0 ? errno : 0;
 
             buffer_free(&epoll->io.buffers, buffer);
-            if (error == EAGAIN && sock->ready & READY_MARK && kernel_unread(sock) > 0) /* a pending signal keeps it from the mark: again, after that */
-                mark_busy(epoll, sock);
-            else if (error == EAGAIN)
+            if (error == EAGAIN && sock->ready & READY_MARK && kernel_unread(sock) > 0)
+                return; /* a pending signal keeps it from the mark: it stays ready, and has its turn after that */
+            if (error == EAGAIN)
                 sock->ready &= (uint8_t)~(READY_IN | READY_MARK);
             else
                 receive_rest(sock, got == 0 ? IO_REST_EOF : IO_REST_ERROR, error);
