@@ -17,7 +17,7 @@ struct resources {
 
 /* Raises the soft descriptor limit to the hard one and shares it out: two a connection, two a pipe, and what the rest of the process needs; makes the kernel's table
  * of descriptors so large. Returns 0, or -1 after one line on standard error: max_connections asks for more than there are. `sockets` is the number of listening sockets;
- * `spare` are more that are done without where they would keep it from starting. */
+ * `spare` are more that are done without where they would keep it from starting or be more than a sixteenth of the limit. */
 int resources_plan(struct resources *resources, const struct config *config, size_t sockets, size_t spare);
 
 /* 0, or -1 after one line on standard error: cpu_affinity names a CPU that is not there, or that this process may not use. */

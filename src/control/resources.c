@@ -18,6 +18,7 @@ enum {
     PROBES_MAX = 256,         /* health's bound on probes in flight; a probe is one socket */
     PIPES_MAX = 160,          /* an ordinary user's 64 MiB of pipes: worker/pipe_pool.c */
     PIPES_SHARE = 16,         /* of the descriptors: one in so many pairs */
+    SPARE_SHARE = 16,         /* and one in so many for what could be done without */
     CONNECTIONS_MIN = 8,
     TABLE_MAX = 65536,        /* places made at the start: half a megabyte of the kernel's memory */
 };
@@ -70,7 +71,7 @@ int resources_plan(struct resources *resources, const struct config *config, siz
         pipes = config->workers;
     fixed += 2 * pipes;
     *resources = (struct resources){.pipes = (uint32_t)pipes};
-    resources->spare = fixed + spare + 2 * (uint64_t)(config->max_connections ? config->max_connections : CONNECTIONS_MIN) <= limit;
+    resources->spare = spare <= limit / SPARE_SHARE && fixed + spare + 2 * (uint64_t)(config->max_connections ? config->max_connections : CONNECTIONS_MIN) <= limit;
     fixed += resources->spare ? spare : 0;
     possible = limit > fixed ? (limit - fixed) / 2 : 0;
     if (possible < CONNECTIONS_MIN) {

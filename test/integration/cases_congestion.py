@@ -103,11 +103,14 @@ def beside_where_it_can_be_had(rig, case):
     require(subprocess.run(["ip", "-6", "address", "show", "to", "::1"], capture_output=True).stdout == b"", "::1 is still there")
     port, first = rig.ports.free(), rig.ports.free(70)
     server = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
-    ini = rig.ini([f"127.0.0.1:{server.address[1]}"], [f"[::]:{port}", f"0.0.0.0:{first}-{first + 69}"], glob={"workers": 1, "max_connections": 300})
-    short = rig.launch(ini, limits={resource.RLIMIT_NOFILE: 820})
-    require(listening(short) == 70 * [("0.0.0.0", "bbr")] + [("::", "bbr")], f"with 820 descriptors: {Counter(listening(short))}")
-    short.stop()
-    penstock = rig.launch(ini)
+    def ini(connections):
+        return rig.ini([f"127.0.0.1:{server.address[1]}"], [f"[::]:{port}", f"0.0.0.0:{first}-{first + 69}"],
+                       glob={"workers": 1, "max_connections": connections})
+    for connections, descriptors in ((440, 1100), ("auto", 900)):  # the first leaves no room for them, in the second they would be more than a sixteenth
+        short = rig.launch(ini(connections), limits={resource.RLIMIT_NOFILE: descriptors})
+        require(listening(short) == 70 * [("0.0.0.0", "bbr")] + [("::", "bbr")], f"with {descriptors} descriptors: {Counter(listening(short))}")
+        short.stop()
+    penstock = rig.launch(ini("auto"))
     found = listening(penstock)
     require(found == 70 * [("0.0.0.0", "bbr")] + 64 * [("127.0.0.1", "reno")] + [("::", "bbr")], f"{Counter(found)}")
     for port in (first, first + 69):
