@@ -42,7 +42,9 @@ void relay_drained(struct direction *direction);
 
 /* The source sent FIN. */
 void relay_source_ended(struct direction *direction);
-/* The source failed: reset, or a timeout. */
+/* The source failed, and what it had sent is still to be received: RELAYING becomes ABORTING, the direction goes on to its end. */
+void relay_source_broke(struct direction *direction, int error);
+/* The source failed: reset, or a timeout. Nothing more can be received from it. */
 void relay_source_failed(struct direction *direction, int error);
 /* The destination takes no more. */
 void relay_destination_failed(struct direction *direction, int error);

@@ -136,9 +136,6 @@ void session_abort(struct session *session, enum side gone);
 /* ABORTING: looks whether the other side has everything by now. */
 void session_abort_progress(struct session *session);
 
-/* Both directions have ended or broken: closes. RELAYING. */
-void session_relayed(struct session *session);
-
 /* Notes that bytes moved. */
 void session_touch(struct session *session);
 

@@ -16,11 +16,6 @@ static struct direction *direction_reverse(struct direction *direction)
     return &session_of_direction(direction)->directions[!direction->source];
 }
 
-static bool direction_over(const struct direction *direction)
-{
-    return direction->phase == DIRECTION_ENDED || direction->phase == DIRECTION_BROKEN;
-}
-
 bool relay_flushed(const struct direction *direction)
 {
     return !direction->sending && !direction->held_first && direction->pipe.bytes == 0;
@@ -28,8 +23,10 @@ bool relay_flushed(const struct direction *direction)
 
 void relay_start(struct session *session)
 {
-    for (int source = CLIENT; source <= BACKEND && session->state == SESSION_RELAYING; source++)
-        relay_resume(&session->directions[source]);
+    for (int source = CLIENT; source <= BACKEND && session->state != SESSION_CLOSING; source++) {
+        if (session->directions[source].phase != DIRECTION_BROKEN) /* the first one may find that the other's source is gone already */
+            relay_resume(&session->directions[source]);
+    }
 }
 
 bool relay_may_splice(struct direction *direction)
@@ -71,7 +68,7 @@ static void pass_end(struct direction *direction)
 
     if (direction_reverse(direction)->phase == DIRECTION_ENDED) { /* closing says it, which is near; nothing is left unread there that would make it a reset */
         direction->phase = DIRECTION_ENDED;
-        session_relayed(session);
+        session_end(session, END_NORMAL, 0);
         return;
     }
     result = io_shutdown(session->worker->io, &direction_destination(direction)->sock);
@@ -80,10 +77,6 @@ static void pass_end(struct direction *direction)
         return;
     }
     direction->phase = DIRECTION_ENDED;
-    if (direction_over(direction_reverse(direction))) {
-        session_relayed(session);
-        return;
-    }
     session_touch(session); /* half_close_timeout counts from now on */
     session->looked_after = true;
     session_arm(session);
@@ -102,8 +95,6 @@ void relay_drained(struct direction *direction)
     case DIRECTION_ENDING:
         if (session->state == SESSION_ABORTING)
             session_abort_progress(session);
-        else if (direction_source(direction)->error)
-            session_abort(session, direction->source);
         else
             pass_end(direction);
         break;
@@ -125,6 +116,17 @@ void relay_source_ended(struct direction *direction)
         session_look_after(session_of_direction(direction));
 }
 
+void relay_source_broke(struct direction *direction, int error)
+{
+    struct session *session = session_of_direction(direction);
+    struct end *source = direction_source(direction);
+
+    if (!source->error)
+        source->error = error;
+    if (session->state == SESSION_RELAYING)
+        session_abort(session, direction->source);
+}
+
 void relay_source_failed(struct direction *direction, int error)
 {
     struct session *session = session_of_direction(direction);
@@ -133,8 +135,6 @@ void relay_source_failed(struct direction *direction, int error)
     if (!source->error)
         source->error = error;
     if (direction->phase == DIRECTION_BROKEN) { /* both ends are gone */
-        if (session->state == SESSION_RELAYING)
-            session->end = direction->source == CLIENT ? END_CLIENT_GONE : END_BACKEND_GONE;
         session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
         return;
     }
@@ -182,34 +182,31 @@ static bool only_stopped_reading(struct direction *direction, int error)
 }
 
 /* What the destination had sent before it went away may still be unread: a server that answers early and closes makes our next send fail, and its answer
- * must not be lost. So the other direction runs on to its end, which is near. */
+ * must not be lost. So the session is ABORTING from now on: the other direction goes on to its end, as long as its own destination takes something. */
 void relay_destination_failed(struct direction *direction, int error)
 {
     struct session *session = session_of_direction(direction);
     struct end *destination = direction_destination(direction);
-    const struct direction *reverse = direction_reverse(direction);
 
     if (direction->phase == DIRECTION_BROKEN) /* known already */
         return;
-    if (session->state == SESSION_RELAYING && reverse->phase != DIRECTION_BROKEN && only_stopped_reading(direction, error)) {
+    if (session->state == SESSION_RELAYING && only_stopped_reading(direction, error)) {
         release(direction);
-        if (direction->phase == DIRECTION_ENDING)
+        if (direction->phase == DIRECTION_ENDING) {
             relay_drained(direction);
-        else
+        } else {
             relay_copy_drop(direction);
+            session_arm(session); /* half_close_timeout holds from now on */
+        }
         return;
     }
     if (!destination->error)
         destination->error = error;
     relay_break(direction);
-    if (session->state == SESSION_ABORTING) { /* the other one was gone already */
+    if (session->state == SESSION_RELAYING)
+        session_abort(session, !direction->source);
+    else if (session->state == SESSION_ABORTING) /* the other one was gone already */
         session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
-        return;
-    }
-    if (session->state != SESSION_RELAYING)
-        return;
-    if (direction_over(reverse)) /* if both ends are gone, the source was the first */
-        session_abort(session, reverse->phase == DIRECTION_BROKEN ? direction->source : !direction->source);
 }
 
 void relay_release_sent(struct direction *direction)

@@ -121,9 +121,9 @@ static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
      * meets the end itself. What is left is short: no more splicing, or it would stop at the mark again. */
     give_pipe(direction);
     direction->never_splice = true;
-    if (got < 0 && got != -EINVAL && !direction_source(direction)->error)
-        direction_source(direction)->error = (int)-got; /* it is told once, and the receive will find an end of file */
     relay_copy_start(direction);
+    if (got < 0 && got != -EINVAL) /* told once: the receive will find an end of file */
+        relay_source_broke(direction, (int)-got);
     return false;
 }
 

@@ -85,14 +85,6 @@ void session_give_up(struct session *session, enum session_end reason)
     session_end(session, reason, resets);
 }
 
-void session_relayed(struct session *session)
-{
-    if (session->ends[CLIENT].error || session->ends[BACKEND].error)
-        session_abort(session, session->ends[CLIENT].error ? CLIENT : BACKEND);
-    else
-        session_end(session, END_NORMAL, 0);
-}
-
 void session_abort(struct session *session, enum side gone)
 {
     struct direction *to_gone = &session->directions[!gone];
@@ -128,12 +120,21 @@ void session_touch(struct session *session)
     session->active_ns = session->worker->io->now_ns;
 }
 
+/* One side has sent FIN, or reads no more. */
+static bool half_closed(const struct session *session)
+{
+    for (int source = CLIENT; source <= BACKEND; source++) {
+        if (session->directions[source].phase == DIRECTION_ENDED || session->directions[source].phase == DIRECTION_DROP)
+            return true;
+    }
+    return false;
+}
+
 static uint64_t idle_limit_ms(const struct session *session)
 {
-    bool half_closed = session->directions[CLIENT].phase == DIRECTION_ENDED || session->directions[BACKEND].phase == DIRECTION_ENDED;
     uint64_t idle_ms = session->pool->idle_timeout_ms;
 
-    return half_closed && session->pool->half_close_timeout_ms < idle_ms ? session->pool->half_close_timeout_ms : idle_ms;
+    return half_closed(session) && session->pool->half_close_timeout_ms < idle_ms ? session->pool->half_close_timeout_ms : idle_ms;
 }
 
 /* Most sessions end long before a peer could be quiet for that time: they are spared the calls and timers. UINT64_MAX: not, or done already. */

@@ -60,9 +60,11 @@ static uint64_t last_activity_ns(struct world *world, const struct session *sess
 /* What may pass without a byte. */
 static uint64_t patience_ms(const struct session *session)
 {
-    bool half = session->directions[CLIENT].phase == DIRECTION_ENDED || session->directions[BACKEND].phase == DIRECTION_ENDED;
+    bool half = false;
     uint64_t idle = session->pool->idle_timeout_ms, half_idle = session->pool->half_close_timeout_ms;
 
+    for (int source = CLIENT; source <= BACKEND; source++)
+        half |= session->directions[source].phase == DIRECTION_ENDED || session->directions[source].phase == DIRECTION_DROP;
     return half && half_idle < idle ? half_idle : idle;
 }
 
@@ -98,8 +100,9 @@ static void check_noticed(struct world *world, const struct session *session)
 
         if (session->directions[!side].phase == DIRECTION_DROP) /* noticed by a send: a UNIX peer that is gone looks like one that only stopped reading */
             continue;
-        if (conn->failed && !session->ends[CLIENT].error && !session->ends[BACKEND].error && world->sim->io.now_ns > conn->failed_ns + NOTICE_MS * MS &&
-            world->sim->io.now_ns > session->connected_ns + NOTICE_MS * MS)
+        if (session->ends[side].error)
+            world_fail(world, "pair %u: the %s is known to be gone, and the session goes on", pair_of(world, session)->index, side == CLIENT ? "client" : "backend");
+        if (conn->failed && world->sim->io.now_ns > conn->failed_ns + NOTICE_MS * MS && world->sim->io.now_ns > session->connected_ns + NOTICE_MS * MS)
             world_fail(world, "pair %u: the end of the %s was not noticed", pair_of(world, session)->index, side == CLIENT ? "client" : "backend");
     }
 }

@@ -1,0 +1,73 @@
+"""Clients and servers that go away in the middle: the session ends soon, whatever else is in flight, and the log names who was gone."""
+import signal
+import time
+
+from case import EACH, Case
+from peers import Peer, connect, listen
+from rig import require
+
+
+def address(rig, kind, name):
+    """Where to connect or listen, and how a configuration says so."""
+    if kind == "unix":
+        path = rig.path(name + ".sock")
+        return path, "unix:" + path
+    port = rig.ports.free()
+    return ("127.0.0.1", port), f"127.0.0.1:{port}"
+
+
+def pair(rig, client_kind, backend_kind, pool=None):
+    """A client and a backend that talk through a penstock."""
+    front, bind = address(rig, client_kind, "front")
+    back, backend = address(rig, backend_kind, "back")
+    listener = rig.keep(listen(back))
+    penstock = rig.launch(rig.ini([backend], [bind], pool=pool))
+    client = Peer(rig.keep(connect(front)), "c", "s", {}, 10)
+    client.send(1)
+    server = Peer(rig.keep(listener.accept()[0]), "s", "c", {}, 10)
+    server.recv(1)
+    return penstock, client, server
+
+
+def gone_with_both_full(client_kind, backend_kind, gone, draining=False):
+    def body(rig, case):
+        penstock, client, server = pair(rig, client_kind, backend_kind)
+        client.fill()
+        server.fill()
+        if draining:
+            penstock.signal(signal.SIGTERM)
+            penstock.wait_log("accepting stops")
+        began = time.monotonic()
+        (client if gone == "client" else server).reset()  # a UNIX socket resets when it is closed with unread bytes
+        row = rig.access(1, seconds=4)[0]
+        require(time.monotonic() - began < 4, "the session did not end soon")
+        require(row["end"] == ("CD" if gone == "client" else "SD"), f"the log says end={row['end']} {row['reason']}")
+        if draining:
+            require(penstock.wait_exit(5) == 0, "status is not 0")
+    return body
+
+
+def unix_client_closes_unread(rig, case):
+    """A UNIX client closes while the backend does not read what it sent. It looks like one that only stopped reading, so half_close_timeout ends the session."""
+    _, client, server = pair(rig, "unix", "tcp", pool={"half_close_timeout": "1s"})
+    client.fill()
+    client.close()
+    server.send(1000)  # nobody is there to take it
+    row = rig.access(1, seconds=5)[0]
+    require(row["end"] == "sD", f"the log says end={row['end']} {row['reason']}")
+
+
+def when_both_are_full(gone, client_kind, backend_kind):
+    return f"the {gone} resets while both directions are full ({client_kind} client, {backend_kind} backend)"
+
+
+CASES = tuple(
+    Case(f"{gone}-resets-both-full-{client_kind}-{backend_kind}", when_both_are_full(gone, client_kind, backend_kind),
+         body=gone_with_both_full(client_kind, backend_kind, gone), ways=EACH)
+    for gone in ("client", "backend") for client_kind, backend_kind in (("tcp", "tcp"), ("unix", "tcp"), ("tcp", "unix"), ("unix", "unix"))) + (
+    Case("client-resets-both-full-draining", "the client resets while both directions are full and the process drains",
+         body=gone_with_both_full("tcp", "tcp", "client", draining=True), ways=EACH),
+    Case("backend-resets-both-full-draining", "the backend resets while both directions are full and the process drains",
+         body=gone_with_both_full("tcp", "tcp", "backend", draining=True), ways=EACH),
+    Case("unix-client-closes-while-the-backend-does-not-read", unix_client_closes_unread.__doc__, body=unix_client_closes_unread, ways=EACH),
+)
