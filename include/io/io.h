@@ -147,6 +147,7 @@ struct io {
     uint64_t waited_ns;  /* how long the last wait took, with handing requests over, */
     uint64_t spun_ns;    /* how much of that it was looking, */
     uint32_t events;     /* and how many it brought */
+    uint64_t sent_ns;    /* in `sent`: when the kernel took the last of those bytes, which may have been before the last wait */
 };
 
 /* ---- choosing (control's thread, before workers start) ---- */

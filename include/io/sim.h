@@ -82,6 +82,7 @@ struct sim_done {
     bool last;             /* the operation is no longer in flight once this was told */
     int result;
     struct buffer *buffer; /* bytes received */
+    uint64_t at_ns;        /* a gathered send: when it was made */
 };
 
 enum { SIM_DONE_MAX = 16 };

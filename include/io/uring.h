@@ -44,6 +44,7 @@ struct uring {
     uint32_t gathered_prepared; /* the first of them: requests were made for these */
     bool gathered_taken;        /* by the kernel: it takes none for lack of memory */
     uint32_t gathered_tail;     /* end of the completion queue when they had been handed over */
+    uint64_t gathered_ns;       /* when the last of them were */
     struct io_sock *gathered[URING_GATHERED_MAX]; /* NULL: failed, and told */
 };
 
@@ -112,9 +113,9 @@ bool uring_socket_trial(struct uring *uring);
 
 /* Takes a send that was just started. False: it must be made at once. */
 bool uring_gather_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
-/* Makes requests of those that are none yet; and notes that the kernel was given them. */
+/* Makes requests of those that are none yet; and notes that the kernel was given them, at that time. */
 void uring_gather_prepare(struct uring *uring);
-void uring_gather_submitted(struct uring *uring);
+void uring_gather_submitted(struct uring *uring, uint64_t at_ns);
 /* Hands them over when they are many; from dispatch. */
 void uring_gather_full(struct uring *uring);
 /* A completion: one that did not go out whole. */

@@ -136,8 +136,9 @@ void session_abort(struct session *session, enum side gone);
 /* ABORTING: looks whether the other side has everything by now. */
 void session_abort_progress(struct session *session);
 
-/* Notes that bytes moved. */
+/* Notes that bytes moved: now, or at a time of the clock of io->now_ns. */
 void session_touch(struct session *session);
+void session_touch_at(struct session *session, uint64_t at_ns);
 
 /* RELAYING: a direction does not read from its source just now, because its destination is full or the source has sent FIN. Nothing would tell if the
  * source were reset then: so it is looked at twice a second until the session reads again. */

@@ -326,6 +326,7 @@ static int epoll_wait_events(struct io *io, int64_t timeout_ms)
     count = sleep_or_look(epoll, began_ns, timeout);
     epoll->event_count = count > 0 ? count : 0;
     io->now_ns = clock_now_ns();
+    io->sent_ns = io->now_ns;
     io->waited_ns = io->now_ns - began_ns;
     io->events = (uint32_t)epoll->event_count;
     return count < 0 && errno != EINTR ? -errno : 0;

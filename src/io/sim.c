@@ -50,7 +50,7 @@ static void kernel_work(struct sim_conn *conn)
     int first = (int)sim_below(sim, SIM_OPS);
 
     if (conn->gathered && sim_ops_try_gathered(conn)) {
-        conn->done[(conn->done_first + conn->done_count++) % SIM_DONE_MAX] = (struct sim_done){.operation = SIM_OP_SEND, .last = true};
+        conn->done[(conn->done_first + conn->done_count++) % SIM_DONE_MAX] = (struct sim_done){.operation = SIM_OP_SEND, .last = true, .at_ns = sim->now_ns};
         conn->armed &= (uint8_t) ~(1u << SIM_OP_SEND);
         conn->quiet = true;
     }

@@ -291,7 +291,10 @@ void sim_ops_tell(struct sim_conn *conn, const struct sim_done *done)
             buffer_free(&conn->sim->io.buffers, done->buffer);
         return;
     }
-    if (done->buffer || (done->operation == SIM_OP_SEND && done->result == 0))
+    conn->sim->io.sent_ns = done->at_ns ? done->at_ns : conn->sim->io.now_ns;
+    if (done->operation == SIM_OP_SEND && done->result == 0 && conn->sim->io.sent_ns > conn->active_ns)
+        conn->active_ns = conn->sim->io.sent_ns;
+    else if (done->buffer)
         conn->active_ns = conn->sim->io.now_ns;
     switch (done->operation) {
     case SIM_OP_CONNECT:

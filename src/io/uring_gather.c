@@ -56,8 +56,9 @@ void uring_gather_prepare(struct uring *uring)
         uring_prepare_gathered(uring, uring->gathered[uring->gathered_prepared]);
 }
 
-void uring_gather_submitted(struct uring *uring)
+void uring_gather_submitted(struct uring *uring, uint64_t at_ns)
 {
+    uring->gathered_ns = at_ns;
     uring->gathered_taken = io_uring_sq_ready(&uring->ring) == 0;
     uring->gathered_tail = *uring->ring.cq.ktail;
 }
@@ -68,7 +69,7 @@ void uring_gather_full(struct uring *uring)
         return;
     uring_gather_prepare(uring);
     (void)io_uring_submit(&uring->ring); /* what it does not take now goes with the wait */
-    uring_gather_submitted(uring);
+    uring_gather_submitted(uring, uring->io.now_ns);
 }
 
 /* Whether the kernel has taken all requests, and all that it said of them is read. */
@@ -88,10 +89,12 @@ void uring_gather_settle(struct uring *uring)
         uring->hurried = true; /* whoever hurried has not been told */
         return;
     }
+    uring->io.sent_ns = uring->gathered_ns;
     for (uint32_t i = 0; i < count; i++) {
         if (uring->gathered[i]) /* else it has failed */
             told(uring, uring->gathered[i], 0);
     }
+    uring->io.sent_ns = uring->io.now_ns;
     uring->gathered_count -= count; /* what is left was started meanwhile */
     for (uint32_t i = 0; i < uring->gathered_count; i++)
         uring->gathered[i] = uring->gathered[count + i];

@@ -91,8 +91,9 @@ int uring_wait(struct io *io, int64_t timeout_ms)
     io->spun_ns = 0;
     uring_gather_prepare(uring);
     result = sleep_or_look(uring, timeout_ms);
-    uring_gather_submitted(uring);
+    uring_gather_submitted(uring, began_ns);
     io->now_ns = clock_now_ns();
+    io->sent_ns = io->now_ns;
     io->waited_ns = io->now_ns - began_ns;
     io->events = io_uring_cq_ready(&uring->ring);
     if (uring->broken)

@@ -142,7 +142,7 @@ void relay_copy_sent(struct direction *direction, int error)
         relay_destination_failed(direction, error);
         return;
     }
-    session_touch(session_of_direction(direction));
+    session_touch_at(session_of_direction(direction), io->sent_ns);
     while (direction->held_first && direction->phase != DIRECTION_BROKEN) {
         struct buffer *buffer = direction->held_first;
 

@@ -120,6 +120,12 @@ void session_touch(struct session *session)
     session->active_ns = session->worker->io->now_ns;
 }
 
+void session_touch_at(struct session *session, uint64_t at_ns)
+{
+    if (at_ns > session->active_ns)
+        session->active_ns = at_ns;
+}
+
 /* One side has sent FIN, or reads no more. */
 static bool half_closed(const struct session *session)
 {

@@ -107,6 +107,20 @@ def idle_timeout(rig, case):
     require(rows[0].get("end") in ("cD", "sD"), f"the access log calls it {rows[0].get('end')}")
 
 
+def idle_on_a_quiet_worker(rig, case):
+    """Idle time counts from the last byte, also where nothing happens between it and the timer: each session alone on its worker, three times."""
+    stage = Stage(rig, case)
+    for key in range(3):
+        caller = rig.keep(Caller(stage.target, key=key))
+        caller.call(10)
+        began = time.monotonic()
+        caller.ended()
+        took = time.monotonic() - began
+        require(1.9 <= took < 2.7, f"closed after {took:.2f} s instead of 2 s")
+        caller.close()
+        stage.penstock.sessions_gone()
+
+
 def never_sends(rig, case):
     """A client that connects and never says a word."""
     stage = Stage(rig, case)
@@ -255,6 +269,8 @@ CASES = (
     Case("slow-readers-half-closed", "As slow-readers-200, and they have said that they send no more.", body=many_slow_readers(30, True), backends=("source",),
          seconds=60),
     Case("idle-timeout", idle_timeout.__doc__, body=idle_timeout, backends=("echo",), pool={"idle_timeout": "1s"}),
+    Case("idle-timeout-quiet-worker", idle_on_a_quiet_worker.__doc__, body=idle_on_a_quiet_worker, backends=("echo",), glob={"workers": 1},
+         pool={"idle_timeout": "2s"}, ways=ENGINES),
     Case("client-never-sends", never_sends.__doc__, body=never_sends, backends=("echo",), pool={"idle_timeout": "1s"},
          ends=("cD", "sD"), ways=ENGINES),
     Case("half-close-timeout", half_close_timeout.__doc__, body=half_close_timeout, pool={"half_close_timeout": "1s"}),

@@ -4,7 +4,7 @@
 #include "worker/relay.h"
 #include "world.h"
 
-enum { RECEIVE_CREDIT_BYTES = 2 * BUFFER_BYTES, SLACK_MS = 1200, NOTICE_MS = 1000, RESOURCES_RETRY_MS = 22 };
+enum { RECEIVE_CREDIT_BYTES = 2 * BUFFER_BYTES, SLACK_MS = 1200, IDLE_SLACK_MS = 100, NOTICE_MS = 1000, RESOURCES_RETRY_MS = 22 };
 
 /* ---- after every turn ---- */
 
@@ -86,7 +86,7 @@ static void check_time(struct world *world, const struct session *session)
     default:
         due = pair ? pair->ended_ns : now;
     }
-    if (now > due + SLACK_MS * MS)
+    if (now > due + (session->state == SESSION_RELAYING ? IDLE_SLACK_MS : SLACK_MS) * MS)
         world_fail(world, "a session is overdue in state %d", (int)session->state);
     if (session->state < SESSION_CLOSING && !session->timer.armed && !session->ends[BACKEND].sock.closing)
         world_fail(world, "a session has no timer in state %d", (int)session->state);
