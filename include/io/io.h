@@ -73,6 +73,7 @@ struct io_sock {
     bool wants_room, had_room, peer_ended; /* io_uring: see uring_wait_for_room() */
     const uint8_t *send_data; /* what is left of a pending send; borrowed from the caller until `sent` */
     uint32_t send_bytes;
+    int connect_error;   /* errno of a connect(2) that failed at once, until `connected` tells it */
     struct list link;    /* in the engine's list of sockets that have something to do */
 };
 
@@ -105,12 +106,12 @@ struct io_ops {
     void (*dispatch)(struct io *io);
     int (*open)(struct io *io, struct io_sock *sock);
     void (*close)(struct io *io, struct io_sock *sock);
-    void (*connect)(struct io *io, struct io_sock *sock, const struct addr *addr);
+    void (*connect)(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options);
     void (*receive)(struct io *io, struct io_sock *sock);
     int (*send)(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
     void (*hurry)(struct io *io);
     void (*poll)(struct io *io, struct io_sock *sock, enum io_side side);
-    int (*socket)(struct io *io, int family, const struct io_socket_options *options);
+    int (*socket)(struct io *io, int family);
     int (*accept)(struct io *io, struct io_sock *listener, struct addr *peer);
     void (*set_congestion)(struct io *io, int fd, const char *name);
     void (*keep_alive)(struct io *io, struct io_sock *sock, uint32_t idle_ms);
@@ -208,10 +209,10 @@ static inline void io_close(struct io *io, struct io_sock *sock, bool reset)
 
 /* ---- sockets (worker) ---- */
 
-/* A new non-blocking socket to connect with, options set. A descriptor, to be given to io_open(), or a negative errno. */
-static inline int io_socket(struct io *io, int family, const struct io_socket_options *options)
+/* A new non-blocking socket to connect with. A descriptor, to be given to io_open(), or a negative errno. */
+static inline int io_socket(struct io *io, int family)
 {
-    return io->ops->socket(io, family, options);
+    return io->ops->socket(io, family);
 }
 
 /* Closes a descriptor that never came under an engine's care, with RST. */
@@ -220,10 +221,10 @@ static inline void io_discard(struct io *io, int fd)
     io->ops->discard(io, fd);
 }
 
-/* Ends in `connected`. `addr` must stay until then. */
-static inline void io_connect(struct io *io, struct io_sock *sock, const struct addr *addr)
+/* Sets the options and connects. Ends in `connected`. `addr` must stay until then; `options` is read during the call. */
+static inline void io_connect(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options)
 {
-    io->ops->connect(io, sock, addr);
+    io->ops->connect(io, sock, addr, options);
 }
 
 /* A connection from a listener: a non-blocking descriptor with the peer's address in `peer`, or a negative errno (-EAGAIN: none is waiting). Poll with

@@ -12,7 +12,9 @@ struct kernel_setter {
 /* Sets all that a new connection's socket needs. */
 void kernel_set_options(const struct kernel_setter *setter, int fd, int family, const struct io_socket_options *options);
 
-int kernel_socket(struct io *io, int family, const struct io_socket_options *options);
+int kernel_socket(struct io *io, int family);
+/* Sets the options by system calls. */
+void kernel_set_options_now(int fd, int family, const struct io_socket_options *options);
 int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer);
 void kernel_set_congestion(struct io *io, int fd, const char *name);
 void kernel_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms);

@@ -29,7 +29,7 @@ void sim_ops_check_lent(const struct sim_conn *conn);
 /* Of struct io_ops: sim_ops.c, then sim_pipe.c. */
 int sim_ops_open(struct io *io, struct io_sock *sock);
 void sim_ops_close(struct io *io, struct io_sock *sock);
-void sim_ops_connect(struct io *io, struct io_sock *sock, const struct addr *addr);
+void sim_ops_connect(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options);
 void sim_ops_receive(struct io *io, struct io_sock *sock);
 int sim_ops_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
 void sim_ops_hurry(struct io *io);
@@ -40,7 +40,7 @@ int sim_ops_broken(struct io *io, struct io_sock *sock);
 bool sim_ops_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer);
 void sim_ops_look_again(struct io *io);
 void sim_ops_clear_event(struct io *io, struct io_sock *sock);
-int sim_ops_socket(struct io *io, int family, const struct io_socket_options *options);
+int sim_ops_socket(struct io *io, int family);
 int sim_ops_accept(struct io *io, struct io_sock *listener, struct addr *peer);
 void sim_ops_set_congestion(struct io *io, int fd, const char *name);
 void sim_ops_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms);

@@ -73,7 +73,7 @@ void uring_buffers_publish_missing(struct uring *uring);
 /* Of struct io_ops. */
 int uring_open(struct io *io, struct io_sock *sock);
 void uring_close(struct io *io, struct io_sock *sock);
-void uring_connect(struct io *io, struct io_sock *sock, const struct addr *addr);
+void uring_connect(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options);
 void uring_receive(struct io *io, struct io_sock *sock);
 void uring_poll(struct io *io, struct io_sock *sock, enum io_side side);
 ssize_t uring_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
@@ -103,11 +103,12 @@ void uring_room(struct uring *uring, struct io_sock *sock, int result);
 /* Goes on with what is left of a pending send, now and whenever there is room. */
 void uring_send_on(struct uring *uring, struct io_sock *sock);
 
-/* ---- uring_socket.c ---- */
+/* ---- uring_options.c ---- */
 
-int uring_socket(struct io *io, int family, const struct io_socket_options *options);
+/* Sets a socket's options before any request that follows. It must have one in flight soon, which keeps the descriptor from being closed before. */
+void uring_set_options(struct uring *uring, int fd, int family, const struct io_socket_options *options);
 /* Whether this kernel sets options by requests. The ring is idle. */
-bool uring_socket_trial(struct uring *uring);
+bool uring_options_trial(struct uring *uring);
 
 /* ---- uring_gather.c: sends, handed over together ---- */
 

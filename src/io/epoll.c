@@ -86,16 +86,17 @@ static void epoll_close(struct io *io, struct io_sock *sock)
     closing_add(&epoll_of(io)->closing, sock, io->now_ns);
 }
 
-static void epoll_connect(struct io *io, struct io_sock *sock, const struct addr *addr)
+static void epoll_connect(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options)
 {
     struct epoll *epoll = epoll_of(io);
 
+    kernel_set_options_now(sock->fd, addr_family(addr), options);
     /* The events of an unconnected socket (HUP) do not count. Whatever connect() says, `connected` finds in SO_ERROR or here. */
     sock->ready = 0;
     if (connect(sock->fd, &addr->sa, addr->length) == 0) {
         sock->ready = READY_OUT;
     } else if (errno != EINPROGRESS) {
-        sock->credit = (uint32_t)errno; /* not yet in use for receiving */
+        sock->connect_error = errno;
         sock->ready = READY_OUT;
     }
     want(epoll, sock, WANT_CONNECT);
@@ -177,11 +178,10 @@ static void epoll_clear_event(struct io *io, struct io_sock *sock)
 
 static void serve_connect(struct io_sock *sock)
 {
-    int error = (int)sock->credit;
+    int error = sock->connect_error;
     socklen_t length = sizeof(error);
 
     sock->in_flight &= (uint8_t)~WANT_CONNECT;
-    sock->credit = 0;
     if (!error && getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         error = errno;
     if (error)

@@ -54,16 +54,19 @@ static void set_text_at_once(const struct kernel_setter *setter, int fd, int lev
     set_text(fd, level, option, text);
 }
 
-int kernel_socket(struct io *io, int family, const struct io_socket_options *options)
+void kernel_set_options_now(int fd, int family, const struct io_socket_options *options)
 {
     static const struct kernel_setter at_once = {.set = set_at_once, .set_text = set_text_at_once};
+
+    kernel_set_options(&at_once, fd, family, options);
+}
+
+int kernel_socket(struct io *io, int family)
+{
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     (void)io;
-    if (fd < 0)
-        return -errno;
-    kernel_set_options(&at_once, fd, family, options);
-    return fd;
+    return fd < 0 ? -errno : fd;
 }
 
 int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)

@@ -59,10 +59,11 @@ void sim_ops_close(struct io *io, struct io_sock *sock)
         sim->options.hooks->closing(conn);
 }
 
-void sim_ops_connect(struct io *io, struct io_sock *sock, const struct addr *addr)
+void sim_ops_connect(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options)
 {
     struct sim *sim = sim_of(io);
 
+    (void)options;
     start(io, sock, SIM_OP_CONNECT);
     sim_conn_of(sim, sock)->local = addr_family(addr) == AF_UNIX;
     sim->options.hooks->connecting(sim_conn_of(sim, sock), addr);

@@ -15,13 +15,12 @@ static int lack(struct sim *sim)
     return -errors[sim_below(sim, 4)];
 }
 
-int sim_ops_socket(struct io *io, int family, const struct io_socket_options *options)
+int sim_ops_socket(struct io *io, int family)
 {
     struct sim *sim = sim_of(io);
     struct sim_conn *conn;
 
     (void)family;
-    (void)options;
     if (sim_chance(sim, sim->options.chances.no_descriptor))
         return lack(sim);
     if (sim_chance(sim, sim->options.chances.no_family))

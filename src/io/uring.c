@@ -75,7 +75,7 @@ static void completed_other(struct uring *uring, struct io_sock *sock, int opera
 {
     switch (operation) {
     case OP_CONNECT:
-        sock->events->connected(sock, result < 0 ? -result : (int)sock->credit);
+        sock->events->connected(sock, result < 0 ? -result : sock->connect_error);
         break;
     case OP_IN:
         sock->events->readable(sock);
@@ -200,7 +200,7 @@ static const struct io_ops uring_ops = {
     .send = uring_send,
     .hurry = uring_hurry,
     .poll = uring_poll,
-    .socket = uring_socket,
+    .socket = kernel_socket,
     .accept = kernel_accept,
     .set_congestion = kernel_set_congestion,
     .keep_alive = kernel_keep_alive,
@@ -243,7 +243,7 @@ struct io *uring_new(const struct io_choice *choice, const struct io_options *op
     uring->min_wait = params.features & FEAT_MIN_TIMEOUT;
     (void)io_uring_ring_dontfork(&uring->ring);
     uring->registered = io_uring_register_ring_fd(&uring->ring) == 1; /* an optimisation; old kernels refuse */
-    uring->sets_options = uring_socket_trial(uring);
+    uring->sets_options = uring_options_trial(uring);
     *error = uring_buffers_init(uring);
     if (*error < 0) {
         uring_free(&uring->io);

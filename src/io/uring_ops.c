@@ -102,21 +102,21 @@ static void connect_unix(struct uring *uring, struct io_sock *sock, const struct
 {
     struct io_uring_sqe *sqe = uring_sqe_for(uring, sock, OP_CONNECT);
 
-    sock->credit = connect(sock->fd, &addr->sa, addr->length) < 0 ? (uint32_t)errno : 0; /* until it is told: nothing is received before */
+    sock->connect_error = connect(sock->fd, &addr->sa, addr->length) < 0 ? errno : 0;
     io_uring_prep_nop(sqe);
     uring_sqe_name(uring, sqe, sock, OP_CONNECT);
 }
 
-void uring_connect(struct io *io, struct io_sock *sock, const struct addr *addr)
+void uring_connect(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options)
 {
     struct uring *uring = uring_of(io);
     struct io_uring_sqe *sqe;
 
+    uring_set_options(uring, sock->fd, addr_family(addr), options);
     if (addr_family(addr) == AF_UNIX) {
         connect_unix(uring, sock, addr);
         return;
     }
-    sock->credit = 0;
     sqe = uring_sqe_for(uring, sock, OP_CONNECT);
     io_uring_prep_connect(sqe, sock->fd, &addr->sa, addr->length);
     uring_sqe_name(uring, sqe, sock, OP_CONNECT);

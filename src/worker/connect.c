@@ -129,7 +129,7 @@ void connect_start(struct session *session)
         return;
     }
     options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->backend->addr);
-    fd = io_socket(worker->io, addr_family(&session->backend->addr), &options);
+    fd = io_socket(worker->io, addr_family(&session->backend->addr));
     result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, session->ends[CLIENT].sock.events);
     if (result < 0 && lacks_resources(-result)) {
         give_backend_back(session);
@@ -141,7 +141,7 @@ void connect_start(struct session *session)
         return;
     }
     end->open = true;
-    io_connect(worker->io, &end->sock, &session->backend->addr);
+    io_connect(worker->io, &end->sock, &session->backend->addr, &options);
     timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + session->pool->connect_timeout_ms);
 }
 

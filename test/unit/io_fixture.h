@@ -186,13 +186,13 @@ static struct fixture *fixture_of(void **state)
 static void connect_pair(struct fixture *fixture)
 {
     struct io_socket_options options = {0};
-    int fd = io_socket(fixture->io, AF_INET, &options);
+    int fd = io_socket(fixture->io, AF_INET);
 
     assert_true(fd >= 0);
     /* no pacing, so that bytes leave at once or wait for the peer alone */
     assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", sizeof("reno")), 0);
     assert_int_equal(io_open(fixture->io, &fixture->ours.sock, fd, &events), 0);
-    io_connect(fixture->io, &fixture->ours.sock, &fixture->addr);
+    io_connect(fixture->io, &fixture->ours.sock, &fixture->addr, &options);
     until(fixture, &fixture->ours.connected);
     assert_int_equal(fixture->ours.error, 0);
     fixture->theirs = accept4(fixture->listener, NULL, NULL, SOCK_CLOEXEC);

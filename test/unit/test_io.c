@@ -140,8 +140,8 @@ static void connecting_to_a_closed_port_is_refused(void **state)
     struct io_socket_options options = {0};
 
     close(fixture->listener);
-    assert_int_equal(io_open(fixture->io, &fixture->ours.sock, io_socket(fixture->io, AF_INET, &options), &events), 0);
-    io_connect(fixture->io, &fixture->ours.sock, &fixture->addr);
+    assert_int_equal(io_open(fixture->io, &fixture->ours.sock, io_socket(fixture->io, AF_INET), &events), 0);
+    io_connect(fixture->io, &fixture->ours.sock, &fixture->addr, &options);
     until(fixture, &fixture->ours.connected);
     assert_int_equal(fixture->ours.error, ECONNREFUSED);
     fixture->listener = dup(0);
@@ -162,7 +162,7 @@ static void a_connection_to_itself_is_known_by_both_names_of_the_goal(void **sta
     fixture->listener = dup(0);
     for (size_t i = 0; i < 2; i++) {
         struct peer_sock own = {0};
-        int fd = io_socket(fixture->io, AF_INET, &options);
+        int fd = io_socket(fixture->io, AF_INET);
         struct addr loopback = {.length = sizeof(loopback.in)};
 
         loopback.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -170,7 +170,7 @@ static void a_connection_to_itself_is_known_by_both_names_of_the_goal(void **sta
         assert_int_equal(getsockname(fd, &goal.sa, &goal.length), 0);
         goal.in.sin_addr.s_addr = htonl(goals[i]);
         assert_int_equal(io_open(fixture->io, &own.sock, fd, &events), 0);
-        io_connect(fixture->io, &own.sock, &goal);
+        io_connect(fixture->io, &own.sock, &goal, &options);
         until(fixture, &own.connected);
         assert_int_equal(own.error, 0);
         by_itself = io_met_itself(fixture->io, &own.sock, &goal);

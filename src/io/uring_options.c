@@ -1,7 +1,7 @@
-/* io/uring_socket.c: sockets to connect with. Worker thread; owns nothing.
+/* io/uring_options.c: options of sockets that are about to connect. Worker thread; owns nothing.
  *
- * Their options are set by requests of the ring (Linux 6.7), which are carried out before the connect that follows them: four system calls less for each
- * connection. */
+ * They are set by requests of the ring (Linux 6.7), which are carried out before the connect that follows them: four system calls less for each connection.
+ * The connect is in flight from then on, so that the descriptor cannot be closed, and reused, before these requests are carried out. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -52,21 +52,17 @@ static void set_text_by_ring(const struct kernel_setter *setter, int fd, int lev
     queue_set(((const struct ring_setter *)setter)->uring, fd, level, option, text, strlen(text));
 }
 
-int uring_socket(struct io *io, int family, const struct io_socket_options *options)
+void uring_set_options(struct uring *uring, int fd, int family, const struct io_socket_options *options)
 {
-    struct ring_setter by_ring = {.setter = {.set = set_by_ring, .set_text = set_text_by_ring}, .uring = uring_of(io)};
-    int fd;
+    struct ring_setter by_ring = {.setter = {.set = set_by_ring, .set_text = set_text_by_ring}, .uring = uring};
 
-    if (!by_ring.uring->sets_options || family == AF_UNIX)
-        return kernel_socket(io, family, options);
-    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    kernel_set_options(&by_ring.setter, fd, family, options);
-    return fd;
+    if (uring->sets_options && family != AF_UNIX) /* a UNIX socket is connected by a call, which a request would come after */
+        kernel_set_options(&by_ring.setter, fd, family, options);
+    else
+        kernel_set_options_now(fd, family, options);
 }
 
-bool uring_socket_trial(struct uring *uring)
+bool uring_options_trial(struct uring *uring)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), value = 0;
     static const int one = 1;

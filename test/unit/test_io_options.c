@@ -1,0 +1,65 @@
+/* test_io_options: which socket gets the options that a connection asks for; on both engines. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "io_fixture.h"
+
+static int option_of(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t length = sizeof(value);
+
+    assert_int_equal(getsockopt(fd, level, option, &value, &length), 0);
+    return value;
+}
+
+static void options_are_set_on_the_socket_that_connects(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    struct io_socket_options options = {.receive_buffer_bytes = 100000, .tcp_user_timeout_ms = 12345};
+    int fd = io_socket(fixture->io, AF_INET);
+
+    assert_int_equal(io_open(fixture->io, &fixture->ours.sock, fd, &events), 0);
+    io_connect(fixture->io, &fixture->ours.sock, &fixture->addr, &options);
+    until(fixture, &fixture->ours.connected);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_RCVBUF), 200000); /* socket(7): the kernel doubles it */
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 12345);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+}
+
+/* A socket that could not be opened is closed at once, and the next one gets its number. */
+static void options_do_not_reach_a_socket_with_a_reused_number(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    static struct peer_sock others[SOCKETS_MAX];
+    int refused, reused;
+
+    memset(others, 0, sizeof(others));
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        assert_int_equal(io_open(fixture->io, &others[i].sock, io_socket(fixture->io, AF_INET), &events), 0);
+    idle_turns(fixture);
+    refused = io_socket(fixture->io, AF_INET);
+    assert_int_equal(io_open(fixture->io, &fixture->ours.sock, refused, &events), -ENFILE);
+    reused = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(reused, refused);
+    idle_turns(fixture);
+    assert_int_equal(option_of(reused, IPPROTO_TCP, TCP_NODELAY), 0);
+    (void)close(reused);
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        io_close(fixture->io, &others[i].sock, true);
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        until(fixture, &others[i].closed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(options_are_set_on_the_socket_that_connects),
+        BOTH(options_do_not_reach_a_socket_with_a_reused_number),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
