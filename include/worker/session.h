@@ -40,6 +40,7 @@ enum side { CLIENT = 0, BACKEND = 1 };
 enum session_end {
     END_NORMAL,
     END_CLIENT_GONE,      /* the client reset the connection, or stopped answering */
+    END_CLIENT_LEFT,      /* the same before a backend was connected */
     END_BACKEND_GONE,
     END_CLIENT_IDLE,      /* idle_timeout, half_close_timeout: it was the client's turn */
     END_BACKEND_IDLE,
@@ -91,9 +92,9 @@ struct session {
     enum session_state state;
     struct end ends[2];        /* by enum side */
     struct direction directions[2]; /* by enum side of the source */
-    struct timer timer;        /* CONNECTING: connect_timeout; RELAYING: idle, keepalive, and looking after ends; ABORTING: delivering the rest */
+    struct timer timer;        /* CONNECTING: connect_timeout, and looking after the client; RELAYING: idle, keepalive, and looking after ends; ABORTING: delivering the rest */
     bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
-    uint64_t active_ns;        /* when bytes last moved */
+    uint64_t active_ns;        /* when bytes last moved; CONNECTING: when the attempt began */
     bool kept_alive;           /* TCP probes quiet peers */
     uint8_t last_source;       /* enum side: whose bytes came last */
     bool last_small;           /* those were a small message: pace_received() */

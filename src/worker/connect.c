@@ -14,8 +14,10 @@
 #include "worker/relay.h"
 #include "worker/session.h"
 
-/* After a lack of descriptors, memory or ports, which is ours and not the backend's fault. */
-enum { RESOURCES_RETRY_MS = 20 };
+enum {
+    RESOURCES_RETRY_MS = 20, /* after a lack of descriptors, memory or ports, which is ours and not the backend's fault */
+    CLIENT_LOOK_MS = 100,    /* between two looks at the client while an attempt takes long */
+};
 
 /* Of what every connection needs, to whatever backend. ENOSPC: epoll_ctl(2), fs.epoll.max_user_watches. */
 static bool is_shortage(int error)
@@ -100,6 +102,32 @@ static void attempt_failed(struct session *session, enum session_end reason, int
     }
 }
 
+/* A client that has reset its connection is owed nothing: no place at a backend that another one waits for. FIN alone is no sign of that, since it may wait for
+ * its answer. Nothing is received from the client before a backend is connected, so nobody tells: it is looked at. */
+static bool client_left(struct session *session)
+{
+    struct end *client = &session->ends[CLIENT];
+
+    client->error = io_broken(session->worker->io, &client->sock);
+    if (!client->error)
+        return false;
+    session_end(session, END_CLIENT_LEFT, 1u << CLIENT | 1u << BACKEND);
+    return true;
+}
+
+static uint64_t attempt_due_ms(const struct session *session)
+{
+    return session->active_ns / 1000000 + session->pool->connect_timeout_ms;
+}
+
+/* For the end of the attempt's time, or for the next look at the client. */
+static void arm(struct session *session)
+{
+    uint64_t look_ms = worker_now_ms(session->worker) + CLIENT_LOOK_MS, due_ms = attempt_due_ms(session);
+
+    timer_arm(&session->worker->timers, &session->timer, due_ms < look_ms ? due_ms : look_ms);
+}
+
 void connect_start(struct session *session)
 {
     struct worker *worker = session->worker;
@@ -113,6 +141,8 @@ void connect_start(struct session *session)
     int fd, result;
 
     assert(session->state == SESSION_CONNECTING && !end->open && !session->backend);
+    if (client_left(session))
+        return;
     if (session->request.tried_count < SELECT_TRIES_MAX)
         session->backend = selector_pick(worker->snapshot->pools[listener->pool], &session->request);
     if (!session->backend && session->lacking) { /* those that did not fail by their own fault once more, in a moment */
@@ -142,7 +172,8 @@ void connect_start(struct session *session)
     }
     end->open = true;
     io_connect(worker->io, &end->sock, &session->backend->addr, &options);
-    timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + session->pool->connect_timeout_ms);
+    session_touch(session);
+    arm(session);
 }
 
 void connect_done(struct session *session, int error)
@@ -168,10 +199,12 @@ void connect_done(struct session *session, int error)
 
 void connect_timer(struct session *session)
 {
-    if (session->ends[BACKEND].open)
-        attempt_failed(session, END_CONNECT_TIMEOUT, ETIMEDOUT);
-    else
+    if (!session->ends[BACKEND].open)
         connect_start(session);
+    else if (worker_now_ms(session->worker) >= attempt_due_ms(session))
+        attempt_failed(session, END_CONNECT_TIMEOUT, ETIMEDOUT);
+    else if (!client_left(session))
+        arm(session);
 }
 
 void connect_closed(struct session *session)

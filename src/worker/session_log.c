@@ -14,6 +14,7 @@ static const struct {
 } ends[END_REASONS] = {
     [END_NORMAL] = {"--", "both sides closed"},
     [END_CLIENT_GONE] = {"CD", "client reset the connection"},
+    [END_CLIENT_LEFT] = {"CC", "client reset the connection before a backend was connected"},
     [END_BACKEND_GONE] = {"SD", "backend reset the connection"},
     [END_CLIENT_IDLE] = {"cD", "client was silent too long"},
     [END_BACKEND_IDLE] = {"sD", "backend was silent too long"},
@@ -38,7 +39,7 @@ static void warn_unserved(const struct session *session, const char *client)
 void session_log(struct session *session)
 {
     const struct worker *worker = session->worker;
-    bool unserved = !session->connected_ns && session->end != END_STOPPED;
+    bool unserved = !session->connected_ns && session->end != END_STOPPED && session->end != END_CLIENT_LEFT;
     const struct config_backend *backend = session->last_tried;
     char client[ADDR_TEXT_BYTES], addr[ADDR_TEXT_BYTES] = "-", connect[24] = "-";
 

@@ -1,10 +1,12 @@
 """Clients and servers that go away in the middle: the session ends soon, whatever else is in flight, and the log names who was gone."""
 import signal
+import socket
 import time
+from collections import Counter
 
-from case import EACH, Case
-from peers import Peer, connect, listen
-from rig import require
+from case import EACH, ENGINES, Case, Stage
+from peers import Peer, connect, listen, reset
+from rig import require, wait_for
 
 
 def address(rig, kind, name):
@@ -57,6 +59,56 @@ def unix_client_closes_unread(rig, case):
     require(row["end"] == "sD", f"the log says end={row['end']} {row['reason']}")
 
 
+def silent_backend(rig):
+    """The address of a backend whose queue is full: connecting to it hangs."""
+    backend = rig.keep(listen(("127.0.0.1", rig.ports.free()), backlog=0))
+    for _ in range(2):
+        filler = rig.keep(socket.socket())
+        filler.setblocking(False)
+        filler.connect_ex(backend.getsockname())
+    return "%s:%d" % backend.getsockname()
+
+
+def left_while_connecting(rig, case):
+    """A client that resets while its session connects ends it, and no further backend is tried."""
+    port = rig.ports.free()
+    penstock = rig.launch(rig.ini([silent_backend(rig), silent_backend(rig)], [f"127.0.0.1:{port}"], pool={"connect_timeout": "20s"}))
+    client = rig.keep(connect(("127.0.0.1", port)))
+    client.sendall(b"x")
+    wait_for(lambda: penstock.sockets() > penstock.sockets_at_start + 1, "it connects to the backend")
+    reset(client)
+    row = rig.access(1, seconds=3)[0]
+    require(row["end"] == "CC" and row["tries"] == "0", f"the log says end={row['end']} tries={row['tries']} {row['reason']}")
+    require(not penstock.logged("not served"), "the log complains about a client that left")
+
+
+def left_while_queued(rig, case):
+    """Clients that reset while they waited for a place cost no backend connection; one that only finished sending is served."""
+    stage = Stage(rig, case)
+    holder = Peer(rig.keep(connect(stage.target)), "c", "s", {}, 10)
+    holder.send(1)
+    first = rig.keep(stage.scripted.accept()[0])
+    require(first.recv(1), "the first client is not served")
+    gone = [connect(stage.target) for _ in range(30)]
+    for client in gone:
+        client.sendall(b"g")
+        reset(client)
+    half = rig.keep(connect(stage.target))
+    half.sendall(b"f")
+    half.shutdown(socket.SHUT_WR)
+    holder.close()
+    first.close()
+    server = rig.keep(stage.scripted.accept()[0])
+    server.settimeout(5)
+    require(server.recv(10) == b"f", "a client that was gone came first")
+    server.sendall(b"answer")
+    server.close()
+    half.settimeout(5)
+    require(half.recv(10) == b"answer", "no answer for the client that had finished sending")
+    ends = sorted(row["end"] for row in rig.access(32))
+    require(ends == ["--"] * 2 + ["CC"] * 30, f"the sessions ended {Counter(ends)}")
+
+
 def when_both_are_full(gone, client_kind, backend_kind):
     return f"the {gone} resets while both directions are full ({client_kind} client, {backend_kind} backend)"
 
@@ -69,5 +121,7 @@ CASES = tuple(
          body=gone_with_both_full("tcp", "tcp", "client", draining=True), ways=EACH),
     Case("backend-resets-both-full-draining", "the backend resets while both directions are full and the process drains",
          body=gone_with_both_full("tcp", "tcp", "backend", draining=True), ways=EACH),
+    Case("client-resets-while-connecting", left_while_connecting.__doc__, body=left_while_connecting, ways=ENGINES),
+    Case("clients-reset-while-queued", left_while_queued.__doc__, body=left_while_queued, listener={"max_connections": 1}, ways=ENGINES),
     Case("unix-client-closes-while-the-backend-does-not-read", unix_client_closes_unread.__doc__, body=unix_client_closes_unread, ways=EACH),
 )

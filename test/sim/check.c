@@ -107,6 +107,11 @@ static void check_noticed(struct world *world, const struct session *session)
     }
 }
 
+static bool client_failed(struct world *world, const struct session *session)
+{
+    return pair_of(world, session)->client.conn->failed;
+}
+
 static void check_session(struct world *world, struct session *session)
 {
     const struct end *backend = &session->ends[BACKEND];
@@ -124,6 +129,9 @@ static void check_session(struct world *world, struct session *session)
         world_fail(world, "a session goes on after its end");
     if (session->state == SESSION_RELAYING)
         check_noticed(world, session);
+    else if (session->state == SESSION_CONNECTING && client_failed(world, session) &&
+             world->sim->io.now_ns > pair_of(world, session)->client.conn->failed_ns + NOTICE_MS * MS && world->sim->io.now_ns > session->accepted_ns + NOTICE_MS * MS)
+        world_fail(world, "pair %u: that the client is gone was not noticed while connecting", pair_of(world, session)->index);
     for (int source = CLIENT; source <= BACKEND && session->state != SESSION_CONNECTING; source++) {
         check_direction(world, session, &session->directions[source]);
         check_spliced(world, session, &session->directions[source]);
@@ -253,6 +261,10 @@ void check_closing(struct world *world, struct session *session)
     case END_BACKEND_GONE:
         if (!(session->end == END_CLIENT_GONE ? &pair->client : &pair->backend)->conn->failed)
             world_fail(world, "pair %u: the %s is not gone", pair->index, session->end == END_CLIENT_GONE ? "client" : "backend");
+        break;
+    case END_CLIENT_LEFT:
+        if (session->connected_ns || !client_failed(world, session))
+            world_fail(world, "pair %u: the client had not left while connecting", pair->index);
         break;
     case END_CLIENT_IDLE:
     case END_BACKEND_IDLE:

@@ -90,6 +90,8 @@ static void on_connecting(struct sim_conn *conn, const struct addr *addr)
 
     if (pair->has_backend)
         world_fail(world, "pair %u: connects while another attempt is underway", pair->index);
+    if (pair->client.conn->failed)
+        world_fail(world, "pair %u: connects for a client that is gone", pair->index);
     if (!session->backend || !addr_equal(addr, &session->backend->addr))
         world_fail(world, "pair %u: connects to what it did not reserve", pair->index);
     if (pair->failed & 1u << session->backend->id)
