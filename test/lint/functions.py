@@ -20,6 +20,7 @@ def c_functions(text):
     for found in re.finditer(r"[{}]", bare):
         if found[0] == "{":
             if depth == 0:
+                start = max(start, bare.rfind(";", start, found.start()) + 1)  # what is declared before the function is no part of it
                 head = bare[start:found.start()]
                 # A definition's head ends with its arguments; a type, an array or a list of values does not.
                 opened = re.search(r"(\w+)\s*\(", head) if head.rstrip().endswith(")") else None
@@ -36,23 +37,10 @@ def c_functions(text):
             start = found.end()
 
 
-def after_last_semicolon(functions, bare_lines):
-    """Declarations before a function, up to the last semicolon or brace, are not part of it."""
-    for name, first, last in functions:
-        at = first
-        for number in range(first, last):
-            if re.search(r"\b" + re.escape(name) + r"\s*\(", bare_lines[number - 1]) and "{" in "".join(bare_lines[number - 1:number + 8]):
-                at = number
-                break
-        yield name, at, last
-
-
 def lengths(names):
     for name in names:
         if name.suffix in (".c", ".h"):
-            text = name.read_text()
-            lines = blank_out(text).splitlines()
-            for function, first, last in after_last_semicolon(c_functions(text), lines):
+            for function, first, last in c_functions(name.read_text()):
                 if last - first + 1 > C_LINES_MAX:
                     yield f"{name}:{first}: {function}() has {last - first + 1} lines, the wall is {C_LINES_MAX}"
         elif name.suffix == ".py" or (name.suffix == "" and b"python" in name.read_bytes()[:60]):
