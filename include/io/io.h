@@ -8,7 +8,8 @@
  *  - At most one receive, one send, one connect and one poll per direction are in flight for a socket.
  *  - Received bytes come as borrowed buffers under a credit; when it is used up the receive is at rest, with nothing in flight. That bounds the memory
  *    that a peer can cost, and it is the moment at which a direction may change from copy to splice or back.
- *  - After io_close() no event but `closed` comes, and that only when nothing is in flight any more: the kernel holds no pointer into the socket.
+ *  - After io_close() no event but `closing` and `closed` comes, and these only when nothing is in flight any more: the kernel holds no pointer into the
+ *    socket.
  *
  * Errors are negative errno values in results and positive in events' `error` (0: none). */
 #ifndef IO_IO_H
@@ -52,6 +53,8 @@ struct io_events {
     /* What io_poll() asked for has come, or an error or hang-up has: the next call on the socket tells which. */
     void (*readable)(struct io_sock *sock);
     void (*writable)(struct io_sock *sock);
+    /* About to be closed, with nothing in flight any more: a listener may accept for the last time. May be NULL. */
+    void (*closing)(struct io_sock *sock);
     /* Closed; the memory is the caller's again. */
     void (*closed)(struct io_sock *sock);
 };
@@ -113,6 +116,8 @@ struct io_ops {
     void (*poll)(struct io *io, struct io_sock *sock, enum io_side side);
     int (*socket)(struct io *io, int family);
     int (*accept)(struct io *io, struct io_sock *listener, struct addr *peer);
+    int (*listen_again)(struct io *io, struct io_sock *listener, int backlog);
+    bool (*stop_queueing)(struct io *io, struct io_sock *listener);
     void (*set_congestion)(struct io *io, int fd, const char *name);
     void (*keep_alive)(struct io *io, struct io_sock *sock, uint32_t idle_ms);
     void (*discard)(struct io *io, int fd);
@@ -232,6 +237,19 @@ static inline void io_connect(struct io *io, struct io_sock *sock, const struct 
 static inline int io_accept(struct io *io, struct io_sock *listener, struct addr *peer)
 {
     return io->ops->accept(io, listener, peer);
+}
+
+/* Listens again on a socket that somebody has shut from outside: accepting then fails with -EINVAL. 0 or a negative errno. */
+static inline int io_listen_again(struct io *io, struct io_sock *listener, int backlog)
+{
+    return io->ops->listen_again(io, listener, backlog);
+}
+
+/* A listener is about to close: lets no new client into its queue, as far as that can be had. Those who are in it can be accepted, and TCP handshakes that have
+ * begun go on to their end. Who comes later is not refused yet: a TCP client's kernel asks again after a second. False: some may still get in. */
+static inline bool io_stop_queueing(struct io *io, struct io_sock *listener)
+{
+    return io->ops->stop_queueing(io, listener);
 }
 
 /* Sets TCP's congestion control on an accepted descriptor. Should the kernel refuse, it keeps the one that it has. */

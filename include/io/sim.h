@@ -31,6 +31,7 @@ struct sim_chances {
     uint32_t no_descriptor; /* accept and socket fail for want of descriptors or memory */
     uint32_t no_family;     /* socket fails for a reason that lies in the backend's address */
     uint32_t aborted;       /* accept fails because the client has gone already */
+    uint32_t shut;          /* and because somebody has shut the listening socket from outside */
     uint32_t no_handle;     /* io_open() fails */
     uint32_t met_itself;    /* a connection turns out to lead to itself */
     uint32_t no_pipe;       /* pipe_open fails */
@@ -47,6 +48,8 @@ struct sim_hooks {
     void (*connecting)(struct sim_conn *conn, const struct addr *addr);
     /* io_close() was called. */
     void (*closing)(struct sim_conn *conn);
+    /* A listener that lets nobody into its queue any more is closed. */
+    void (*unlistening)(struct sim_conn *conn);
     /* The peer may find that it can read or send more, or that the connection has ended. */
     void (*changed)(struct sim_conn *conn);
     /* The engine was misused. Must not return. */
@@ -91,7 +94,7 @@ enum { SIM_DONE_MAX = 16 };
 struct sim_conn {
     struct sim *sim;
     uint32_t index;               /* among all, in order of their making */
-    bool listening;
+    bool listening, sealed;       /* a listener; which takes no new client into its queue */
     bool accepted;                /* came from a listener */
     struct list link;             /* in a listener's queue */
     struct list queue;            /* a listener's: connections not yet accepted */
@@ -208,6 +211,8 @@ int64_t sim_splice(struct sim_conn *conn, uint8_t *data, uint32_t bytes);
 int64_t sim_send(struct sim_conn *conn, const uint8_t *data, uint32_t bytes);
 int sim_shutdown(struct sim_conn *conn);
 void sim_release(struct sim_conn *conn, bool reset);
+/* A listener's clients that are not accepted are lost. */
+void sim_reset_queue(struct sim_conn *listening);
 
 void sim_stream_push(struct sim_stream *stream, const uint8_t *data, uint32_t bytes);
 /* At most what has arrived; returns how many. */

@@ -43,7 +43,8 @@ struct worker {
     size_t listeners_open;
     size_t accept_turn;              /* which listener is first when accepting resumes */
     bool accept_paused;              /* by the process's limit or a lack of descriptors: every listener */
-    struct timer accept_timer;       /* armed while anybody is paused: when to try again in any case */
+    struct timer accept_timer;       /* armed while anybody is paused, or drains: when to try again in any case */
+    uint64_t handshakes_until_ms;    /* draining: until then those that had begun may end */
     uint64_t complained_ns[COMPLAINTS]; /* when last; 0: never */
 
     struct io_sock mail;             /* the mailbox's eventfd */

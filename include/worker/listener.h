@@ -17,6 +17,7 @@ struct listener {
     bool waiting;     /* a poll is in flight */
     bool paused;      /* its own limit is full */
     bool by_client;   /* the congestion control depends on where the client is, and is not the socket's own */
+    uint32_t drain_left; /* draining: most clients that are still accepted */
 };
 
 /* Puts the worker's sockets, which need not listen yet, under its engine. 0 or a negative errno; what was opened is closed by listener_close_all(). */
@@ -28,7 +29,8 @@ void listener_accept_all(struct worker *worker);
 /* A session lacks descriptors or memory to connect with: no worker accepts a client until none has for a moment. What becomes free is for those who are in. */
 void listener_hold(struct worker *worker);
 
-/* The worker drains: accepts what is queued, a batch each turn, and closes. A listener that cannot accept now, because of a limit, stays open until it has. */
+/* The worker drains: lets nobody new into the queues, accepts who is there, a batch each turn, and closes. A listener that cannot accept now, because of a limit,
+ * stays open until it has. Once. */
 void listener_drain_all(struct worker *worker);
 /* Closes them, whatever is queued. `closed` events follow. */
 void listener_close_all(struct worker *worker);

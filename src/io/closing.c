@@ -40,6 +40,8 @@ static void close_all(struct closing *closing, struct handles *handles)
         struct io_sock *sock = container_of(todo.next, struct io_sock, link);
 
         list_remove(&sock->link);
+        if (sock->events->closing)
+            sock->events->closing(sock);
         handles_remove(handles, sock->slot);
         kernel_close(sock);
         sock->events->closed(sock);

@@ -69,26 +69,6 @@ int kernel_socket(struct io *io, int family)
     return fd < 0 ? -errno : fd;
 }
 
-int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
-{
-    (void)io;
-    for (;;) {
-        socklen_t length = sizeof(peer->un);
-        int fd;
-
-        peer->length = 0;
-        fd = accept4(listener->fd, &peer->sa, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            peer->length = length < sizeof(peer->un) ? length : (socklen_t)sizeof(peer->un);
-            if (peer->sa.sa_family == AF_UNIX) /* which inherits nothing from its listener */
-                set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-            return fd;
-        }
-        if (errno != EINTR)
-            return -errno;
-    }
-}
-
 void kernel_set_congestion(struct io *io, int fd, const char *name)
 {
     (void)io;

@@ -184,6 +184,10 @@ static void tell_closed(struct sim *sim)
 
         if (!sock || !sock->closing || sock->in_flight || conn->done_count > 0 || sim_chance(sim, sim->options.chances.late))
             continue;
+        if (sock->events->closing)
+            sock->events->closing(sock);
+        if (conn->listening && conn->sealed)
+            sim->options.hooks->unlistening(conn);
         sim_release(conn, sock->reset);
         sock->fd = -1;
         sock->events->closed(sock);
@@ -222,6 +226,8 @@ static const struct io_ops sim_ops = {
     .poll = sim_ops_poll,
     .socket = sim_ops_socket,
     .accept = sim_ops_accept,
+    .listen_again = sim_ops_listen_again,
+    .stop_queueing = sim_ops_stop_queueing,
     .set_congestion = sim_ops_set_congestion,
     .keep_alive = sim_ops_keep_alive,
     .discard = sim_ops_discard,

@@ -102,6 +102,16 @@ int sim_shutdown(struct sim_conn *conn)
     return 0;
 }
 
+void sim_reset_queue(struct sim_conn *listening)
+{
+    while (!list_empty(&listening->queue)) {
+        struct sim_conn *waiting = container_of(listening->queue.next, struct sim_conn, link);
+
+        list_remove(&waiting->link);
+        sim_net_reset_peer(waiting);
+    }
+}
+
 void sim_release(struct sim_conn *conn, bool reset)
 {
     struct sim *sim = conn->sim;
@@ -109,12 +119,7 @@ void sim_release(struct sim_conn *conn, bool reset)
     conn->released = true;
     conn->sock = NULL;
     sim->conns_open--;
-    while (!list_empty(&conn->queue)) {
-        struct sim_conn *waiting = container_of(conn->queue.next, struct sim_conn, link);
-
-        list_remove(&waiting->link);
-        sim_net_reset_peer(waiting);
-    }
+    sim_reset_queue(conn);
     if (conn->listening || conn->over || !conn->established)
         return;
     if (reset || conn->in.arrived > 0) {

@@ -268,7 +268,7 @@ struct sim_conn *sim_arrive(struct sim *sim, int listener, const struct addr *cl
 
     conn->client = *client;
     conn->established = true;
-    if (listening->released)
+    if (listening->released || listening->sealed)
         sim_net_reset_peer(conn);
     else
         list_append(&listening->queue, &conn->link);

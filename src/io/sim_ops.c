@@ -102,8 +102,10 @@ int sim_ops_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint3
         conn->active_ns = io->now_ns;
         return IO_SENT;
     }
-    if (sent < 0)
+    if (sent < 0) {
+        conn->active_ns = io->now_ns; /* that the peer reads no more is news as well */
         return (int)sent;
+    }
     sock->send_data = data + sent;
     sock->send_bytes = bytes - (uint32_t)sent;
     start(io, sock, SIM_OP_SEND);
@@ -293,7 +295,7 @@ void sim_ops_tell(struct sim_conn *conn, const struct sim_done *done)
         return;
     }
     conn->sim->io.sent_ns = done->at_ns ? done->at_ns : conn->sim->io.now_ns;
-    if (done->operation == SIM_OP_SEND && done->result == 0 && conn->sim->io.sent_ns > conn->active_ns)
+    if (done->operation == SIM_OP_SEND && (done->result == 0 || done->result == EPIPE) && conn->sim->io.sent_ns > conn->active_ns)
         conn->active_ns = conn->sim->io.sent_ns;
     else if (done->buffer)
         conn->active_ns = conn->sim->io.now_ns;

@@ -33,7 +33,7 @@ int sim_ops_socket(struct io *io, int family)
 int sim_ops_accept(struct io *io, struct io_sock *listener, struct addr *peer)
 {
     struct sim *sim = sim_of(io);
-    struct sim_conn *listening = sim_conn_of(sim, listener), *conn;
+    struct sim_conn *listening = sim_conn_find(sim, listener->fd), *conn; /* also for the last time, when it is closing */
 
     if (!listening->listening)
         sim_fail(sim, "accept on what is no listener");
@@ -42,7 +42,11 @@ int sim_ops_accept(struct io *io, struct io_sock *listener, struct addr *peer)
             sim_fail(sim, "accept is called over and over although it is denied");
         return -EPERM;
     }
-    if (list_empty(&listening->queue) || sim_chance(sim, sim->options.chances.again))
+    if (sim_chance(sim, sim->options.chances.shut)) { /* and so is what was in its queue */
+        sim_reset_queue(listening);
+        return -EINVAL;
+    }
+    if (list_empty(&listening->queue))
         return -EAGAIN;
     if (sim_chance(sim, sim->options.chances.no_descriptor))
         return lack(sim);
@@ -55,6 +59,20 @@ int sim_ops_accept(struct io *io, struct io_sock *listener, struct addr *peer)
     *peer = conn->client;
     sim_note(sim, conn, "accepted", 0);
     return sim_conn_fd(conn);
+}
+
+int sim_ops_listen_again(struct io *io, struct io_sock *listener, int backlog)
+{
+    (void)backlog;
+    return sim_conn_of(sim_of(io), listener)->listening && !sim_chance(sim_of(io), 500) ? 0 : -EADDRINUSE;
+}
+
+bool sim_ops_stop_queueing(struct io *io, struct io_sock *listener)
+{
+    struct sim_conn *listening = sim_conn_of(sim_of(io), listener);
+
+    listening->sealed = !sim_chance(sim_of(io), 200);
+    return listening->sealed;
 }
 
 void sim_ops_discard(struct io *io, int fd)
@@ -176,8 +194,9 @@ ssize_t sim_ops_splice_out(struct io *io, struct io_sock *sock, struct io_pipe *
         return -EAGAIN;
     sent = sim_send(conn, from->data + from->start, from->length);
     sim_note(sim, conn, "splice out", sent);
-    if (sent > 0) {
+    if (sent != 0)
         conn->active_ns = io->now_ns;
+    if (sent > 0) {
         from->start += (uint32_t)sent;
         from->length -= (uint32_t)sent;
         pipe->bytes -= (uint32_t)sent;

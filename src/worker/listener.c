@@ -1,5 +1,7 @@
 /* worker/listener.c: accepts clients. Worker thread; owns its listening sockets.
  *
+ *   open -----> draining (its queue is sealed) -----> closing -----> closed
+ *
  * Accepting stops at a connection limit or when the process is out of descriptors: clients then wait in the kernel's queue. It goes on as soon as one of this
  * worker's sessions ends (unless a session of any worker lacks something), and is tried again after a short while in any case, since what was missing may be given
  * back by another worker or process. */
@@ -21,6 +23,7 @@ enum {
     LIMIT_RETRY_MS = 20,
     HOLD_MS = 50,
     RESOURCES_RETRY_MS = 100,
+    HANDSHAKE_MS = 100,       /* a drain gives the handshakes that have begun so much time: a round trip */
 };
 
 /* What became of an attempt to accept. */
@@ -66,8 +69,28 @@ void listener_hold(struct worker *worker)
 static void close_listener(struct listener *listener)
 {
     listener->open = false;
-    listener->sock.close_at_once = true; /* clients that come until then are lost */
+    listener->sock.close_at_once = true;
     io_close(listener->worker->io, &listener->sock, false);
+}
+
+/* Somebody has shut the socket, with `ss -K` or by a descriptor of their own; whoever was queued has been reset. The address is still bound. */
+static enum accepting listen_again(struct listener *listener)
+{
+    struct worker *worker = listener->worker;
+    const struct config_listener *config = &worker->shared->config->listeners[listener->index];
+    int result;
+
+    if (worker->draining)
+        return ACCEPT_EMPTY;
+    result = io_listen_again(worker->io, &listener->sock, (int)config->backlog);
+    if (result < 0) {
+        log_error("listener %s: one of its sockets was shut from outside and cannot listen again (%s): worker %u accepts nobody there; restart penstock",
+                  config->name, strerror(-result), worker->index);
+        close_listener(listener);
+        return ACCEPT_PAUSED;
+    }
+    log_warn("listener %s: one of its sockets was shut from outside: it listens again", config->name);
+    return ACCEPT_MORE;
 }
 
 /* What a failed accept(2) means. */
@@ -87,9 +110,10 @@ static enum accepting accept_failed(struct listener *listener, int error)
             log_warn("listener %s: accepting pauses: %s; raise the descriptor limit or lower max_connections", name, strerror(error));
         pause_all(worker, RESOURCES_RETRY_MS);
         return ACCEPT_PAUSED;
+    case EINVAL:
+        return listen_again(listener);
     case EBADF:
     case EFAULT:
-    case EINVAL:
     case ENOTSOCK:
         log_error("listener %s: accept: %s", name, strerror(error));
         assert(!"a listener is a listening socket");
@@ -130,6 +154,8 @@ static enum accepting accept_some(struct listener *listener)
         struct addr client;
         int fd;
 
+        if (worker->draining && listener->drain_left == 0)
+            return ACCEPT_EMPTY;
         if (held(worker)) {
             pause_all(worker, LIMIT_RETRY_MS);
             return ACCEPT_PAUSED;
@@ -146,6 +172,8 @@ static enum accepting accept_some(struct listener *listener)
         }
         fd = io_accept(worker->io, &listener->sock, &client);
         if (fd >= 0) {
+            if (worker->draining && listener->drain_left != UINT32_MAX)
+                listener->drain_left--;
             if (listener->by_client)
                 set_congestion(listener, fd, &client);
             admission_place(worker, listener->index, fd, &client);
@@ -159,21 +187,59 @@ static enum accepting accept_some(struct listener *listener)
     return ACCEPT_MORE;
 }
 
+/* When to try again, if not earlier. */
+static void try_again_by(struct worker *worker, uint64_t due_ms)
+{
+    if (!worker->accept_timer.armed || worker->accept_timer.due_ms > due_ms)
+        timer_arm(&worker->timers, &worker->accept_timer, due_ms);
+}
+
+/* What the kernel has completed is ours to serve: closing the socket would reset it. A batch each turn, so that the sessions go on meanwhile. */
+static void drain_one(struct listener *listener)
+{
+    struct worker *worker = listener->worker;
+    enum accepting outcome = accept_some(listener);
+
+    if (outcome == ACCEPT_MORE) {
+        try_again_by(worker, worker_now_ms(worker));
+    } else if (outcome == ACCEPT_EMPTY && (listener->drain_left == 0 || worker_now_ms(worker) >= worker->handshakes_until_ms)) {
+        close_listener(listener);
+    } else if (outcome == ACCEPT_EMPTY) {
+        if (!listener->waiting)
+            wait_for_clients(listener);
+        try_again_by(worker, worker->handshakes_until_ms);
+    }
+}
+
+static void drain_each(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        if (worker->accepting && worker->listeners[i].open && !worker->listeners[i].paused && !worker->accept_paused)
+            drain_one(&worker->listeners[i]);
+    }
+}
+
 static void on_readable(struct io_sock *sock)
 {
     struct listener *listener = container_of(sock, struct listener, sock);
     struct worker *worker = listener->worker;
 
-    enum accepting outcome;
-
     listener->waiting = false;
     if (worker->accept_paused)
         return;
-    outcome = accept_some(listener);
-    if (outcome == ACCEPT_EMPTY && worker->draining)
-        close_listener(listener);
-    else if (outcome != ACCEPT_PAUSED)
+    if (worker->draining)
+        drain_one(listener);
+    else if (accept_some(listener) != ACCEPT_PAUSED)
         wait_for_clients(listener);
+}
+
+/* Who came between the last accept(2) that found nobody and now, when the poll is gone too, is served as well. */
+static void on_closing(struct io_sock *sock)
+{
+    struct listener *listener = container_of(sock, struct listener, sock);
+
+    while (listener->worker->draining && !listener->worker->stopping && accept_some(listener) == ACCEPT_MORE)
+        ;
 }
 
 static void on_closed(struct io_sock *sock)
@@ -184,7 +250,7 @@ static void on_closed(struct io_sock *sock)
     listener->worker->listeners_open--;
 }
 
-static const struct io_events listener_events = {.readable = on_readable, .closed = on_closed};
+static const struct io_events listener_events = {.readable = on_readable, .closing = on_closing, .closed = on_closed};
 
 void listener_resume(struct worker *worker)
 {
@@ -229,7 +295,7 @@ static void on_accept_timer(struct timer *timer)
         worker->accept_paused = false;
         for (size_t i = 0; i < worker->listener_count; i++)
             worker->listeners[i].paused = false;
-        listener_drain_all(worker);
+        drain_each(worker);
         return;
     }
     worker->accept_paused = true; /* as listener_resume() expects it: the timer is not armed any more */
@@ -275,19 +341,19 @@ void listener_accept_all(struct worker *worker)
 
 void listener_drain_all(struct worker *worker)
 {
+    worker->handshakes_until_ms = worker_now_ms(worker) + HANDSHAKE_MS;
     for (size_t i = 0; i < worker->listener_count; i++) {
         struct listener *listener = &worker->listeners[i];
-        enum accepting outcome;
 
-        if (!worker->accepting || !listener->open || listener->paused || worker->accept_paused)
+        if (!listener->open)
             continue;
-        /* What the kernel has completed is ours to serve: closing the socket would reset it. A batch each turn, so that the sessions go on meanwhile. */
-        outcome = accept_some(listener);
-        if (outcome == ACCEPT_EMPTY)
-            close_listener(listener);
-        else if (outcome == ACCEPT_MORE)
-            timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker));
+        /* A queue that is refilled as fast as it is emptied would keep the socket open: then no more are accepted than it can have held. */
+        if (io_stop_queueing(worker->io, &listener->sock))
+            listener->drain_left = UINT32_MAX;
+        else
+            listener->drain_left = (uint32_t)worker->shared->config->listeners[listener->index].backlog + 1;
     }
+    drain_each(worker);
 }
 
 void listener_close_all(struct worker *worker)

@@ -196,7 +196,8 @@ void relay_destination_failed(struct direction *direction, int error)
             relay_drained(direction);
         } else {
             relay_copy_drop(direction);
-            session_arm(session); /* half_close_timeout holds from now on */
+            session_touch(session); /* half_close_timeout counts from now on */
+            session_arm(session);
         }
         return;
     }

@@ -121,6 +121,14 @@ static void on_closing(struct sim_conn *conn)
     }
 }
 
+static void on_unlistening(struct sim_conn *conn)
+{
+    struct world *world = conn->sim->options.owner;
+
+    if (!list_empty(&conn->queue) && !world->worker->stopping)
+        world_fail(world, "a client that was queued when the drain began is reset");
+}
+
 static void on_changed(struct sim_conn *conn)
 {
     struct peer *peer = conn->peer;
@@ -132,7 +140,7 @@ static void on_changed(struct sim_conn *conn)
     peer_wake(peer);
 }
 
-static const struct sim_hooks hooks = {.connecting = on_connecting, .closing = on_closing, .changed = on_changed, .failed = on_failed};
+static const struct sim_hooks hooks = {.connecting = on_connecting, .closing = on_closing, .unlistening = on_unlistening, .changed = on_changed, .failed = on_failed};
 
 /* ---- what happens around the worker ---- */
 

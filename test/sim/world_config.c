@@ -85,6 +85,7 @@ static struct sim_chances draw_chances(struct world *world, struct sim *sim)
         chances.no_family = PICK(sim, 0, 0, 100, 600);
         chances.met_itself = PICK(sim, 0, 0, 100);
         chances.aborted = PICK(sim, 0, 0, 100);
+        chances.shut = PICK(sim, 0, 0, 0, 50);
         chances.no_handle = PICK(sim, 0, 0, 50);
     }
     return chances;

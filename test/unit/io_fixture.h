@@ -83,7 +83,15 @@ static void on_closed(struct io_sock *sock)
     container_of(sock, struct peer_sock, sock)->closed = true;
 }
 
-static const struct io_events events = {on_connected, on_received, on_rest, on_sent, on_readable, on_writable, on_closed};
+static const struct io_events events = {
+    .connected = on_connected,
+    .received = on_received,
+    .rest = on_rest,
+    .sent = on_sent,
+    .readable = on_readable,
+    .writable = on_writable,
+    .closed = on_closed,
+};
 
 /* ---- fixture: an engine, a TCP connection of which `ours` is under it and `theirs` is a plain descriptor ---- */
 

@@ -1,0 +1,64 @@
+/* io/kernel_listen.c: direct system calls on listening sockets, shared by the engines. Worker thread; owns nothing. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "io/kernel.h"
+
+int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
+{
+    static const int on = 1;
+
+    (void)io;
+    for (;;) {
+        socklen_t length = sizeof(peer->un);
+        int fd;
+
+        peer->length = 0;
+        fd = accept4(listener->fd, &peer->sa, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            peer->length = length < sizeof(peer->un) ? length : (socklen_t)sizeof(peer->un);
+            if (peer->sa.sa_family == AF_UNIX) /* which inherits nothing from its listener */
+                (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+            return fd;
+        }
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+int kernel_listen_again(struct io *io, struct io_sock *listener, int backlog)
+{
+    (void)io;
+    return listen(listener->fd, backlog) < 0 ? -errno : 0;
+}
+
+/* Drops what has SYN set and ACK not. The filter sees a segment from its TCP header on, of which byte 13 has the flags. It is asked for a listening socket's
+ * segments only, and for those of the handshakes that it has begun. */
+static int drop_new_handshakes(int fd)
+{
+    enum { FLAGS_BYTE = 13, SYN = 0x02, ACK = 0x10 };
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_BYTE),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
+}
+
+bool kernel_stop_queueing(struct io *io, struct io_sock *listener)
+{
+    int domain = AF_UNIX;
+    socklen_t length = sizeof(domain);
+
+    (void)io;
+    if (getsockopt(listener->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain != AF_UNIX)
+        return drop_new_handshakes(listener->fd) == 0;
+    (void)listen(listener->fd, 0); /* who comes now waits in connect(2) until the queue is empty */
+    return false;
+}

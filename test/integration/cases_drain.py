@@ -1,0 +1,127 @@
+"""Stops and drains while clients keep coming: whoever got in is served, whoever comes later is refused, nobody is reset."""
+import ctypes
+import os
+import signal
+import socket
+import threading
+import time
+
+from backends import Backend
+from case import ENGINES, Case, Stage
+from peers import Caller, connect
+from rig import Skip, require, wait_for
+
+
+class Flood:
+    """Clients that connect, exchange bytes and close, over and over, until they are refused. `broken` counts those that got in and were not served."""
+
+    def __init__(self, target, count):
+        self.target, self.served, self.broken, self.stopping = target, 0, 0, threading.Event()
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        while not self.stopping.is_set():
+            try:
+                sock = connect(self.target, seconds=8)
+            except OSError:  # refused: it has stopped
+                return
+            try:
+                sock.sendall(b"x" * 50)
+                good = len(sock.recv(50, socket.MSG_WAITALL)) == 50
+            except OSError:
+                good = False
+            sock.close()
+            with self.lock:
+                self.served += good
+                self.broken += not good
+
+    def join(self, seconds):
+        end = time.monotonic() + seconds
+        for thread in self.threads:
+            thread.join(max(0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self.threads)
+
+
+def stop_under_churn(kind):
+    def body(rig, case):
+        """Clients come and go by the thousand while it is stopped, over and over: each is either served or refused."""
+        backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+        for number in range(10):
+            port = rig.ports.free()
+            target = rig.path(f"front{number}.sock") if kind == "unix" else ("127.0.0.1", port)
+            bind = f"unix:{target}" if kind == "unix" else f"127.0.0.1:{port}"
+            penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [bind]))
+            flood = Flood(target, 12)
+            wait_for(lambda flood=flood: flood.served > 200, "clients are served")
+            penstock.signal(signal.SIGTERM)
+            require(penstock.wait_exit(5) == 0, "status is not 0")
+            require(flood.join(5), "clients hang after the stop")
+            require(flood.broken == 0, f"{flood.broken} clients got in and were not served, {flood.served} were")
+    return body
+
+
+def drain_at_limit(rig, case):
+    """At a connection limit, with clients waiting at any time: those who wait when the drain begins are served, and the port closes."""
+    stage = Stage(rig, case)
+    holder = rig.keep(Caller(stage.target))
+    holder.call(10)
+    flood = Flood(stage.target, 16)
+    wait_for(lambda: flood.served > 100, "clients are served")
+    stage.penstock.signal(signal.SIGTERM)
+    require(flood.join(4), f"the port is still open after 4 s; {flood.served} clients were served")
+    require(flood.broken == 0, f"{flood.broken} clients got in and were not served, {flood.served} were")
+    holder.call(10)
+    holder.close()
+    require(stage.penstock.wait_exit(3) == 0, "status is not 0")
+
+
+def shut_from_outside(rig, pid, how):
+    """Takes a copy of each listening TCP socket of the process, as `ss -K` or a debugger can get at it, and shuts it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(pid)
+    shut = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        fd = libc.syscall(438, pidfd, int(name), 0)  # pidfd_getfd
+        if fd < 0:
+            if ctypes.get_errno() in (1, 38):
+                raise Skip("needs pidfd_getfd")
+            continue
+        try:
+            with socket.socket(fileno=os.dup(fd)) as sock:
+                if sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    sock.shutdown(how)
+                    shut += 1
+        except OSError:
+            pass
+        os.close(fd)
+    os.close(pidfd)
+    return shut
+
+
+def listener_shut_from_outside(rig, case):
+    """Somebody shuts the listening sockets: it listens again, and says so."""
+    stage = Stage(rig, case)
+    caller = rig.keep(Caller(stage.target))
+    caller.call(10)
+    for turn in range(3):
+        require(shut_from_outside(rig, stage.penstock.pid, socket.SHUT_RD) == 2, "not one listening socket for each worker")
+        wait_for(lambda turn=turn: stage.penstock.log().count("listens again") == 2 * (turn + 1), "both workers listen again")
+        for key in range(8):
+            late = Caller(stage.target, key=key)
+            late.call(100)
+            late.close()
+    caller.call(10)
+
+
+CASES = (
+    Case("stop-under-churn", stop_under_churn("tcp").__doc__, body=stop_under_churn("tcp"), ways=ENGINES, seconds=60),
+    Case("stop-under-churn-unix", stop_under_churn("unix").__doc__, body=stop_under_churn("unix"), ways=ENGINES, seconds=60),
+    Case("drain-at-the-process-limit", drain_at_limit.__doc__, body=drain_at_limit, backends=("echo",),
+         glob={"max_connections": 5, "drain_timeout": "20s"}, ways=ENGINES),
+    Case("drain-at-the-listener-limit", drain_at_limit.__doc__, body=drain_at_limit, backends=("echo",), glob={"drain_timeout": "20s"},
+         listener={"max_connections": 5}, ways=ENGINES),
+    Case("listener-shut-from-outside", listener_shut_from_outside.__doc__, body=listener_shut_from_outside, backends=("echo",), ways=ENGINES),
+)
