@@ -6,13 +6,27 @@
 #include "io/kernel.h"
 #include "io/uring.h"
 
-/* io_uring_enter(2) with a time until which it waits for `events` and after which the first will do (min_wait_usec, Linux 6.12): liburing 2.3 has no call for
- * it, and calls its field `pad`. `timeout_ms` -1: no end. Returns as the call does. */
+/* struct io_uring_getevents_arg of io_uring_enter(2). The field min_wait_us is called `pad` in the headers of liburing up to 2.7 and min_wait_usec from then
+ * on. */
+struct wait_argument {
+    uint64_t sigmask;
+    uint32_t sigmask_bytes;
+    uint32_t min_wait_us; /* Linux 6.12 */
+    uint64_t timeout;     /* struct __kernel_timespec *, or 0 */
+};
+_Static_assert(sizeof(struct wait_argument) == sizeof(struct io_uring_getevents_arg), "the kernel's argument");
+
+/* io_uring_enter(2) with a time until which it waits for `events` and after which the first will do: liburing 2.3 has no call for it. `timeout_ms` -1: no end.
+ * Returns as the call does. */
 static int enter(struct uring *uring, uint32_t events, uint32_t min_wait_us, int64_t timeout_ms)
 {
     struct io_uring_sq *queue = &uring->ring.sq;
     struct __kernel_timespec span = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
-    struct io_uring_getevents_arg argument = {.sigmask_sz = _NSIG / 8, .pad = min_wait_us, .ts = timeout_ms < 0 ? 0 : (uint64_t)(uintptr_t)&span};
+    struct wait_argument argument = {
+        .sigmask_bytes = _NSIG / 8,
+        .min_wait_us = min_wait_us,
+        .timeout = timeout_ms < 0 ? 0 : (uint64_t)(uintptr_t)&span,
+    };
     unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | (uring->registered ? IORING_ENTER_REGISTERED_RING : 0);
 
     /* What was prepared becomes visible to the kernel, as in liburing's own submission. */
