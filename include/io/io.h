@@ -99,6 +99,7 @@ struct io_socket_options {
 struct io_options {
     uint32_t sockets_max;  /* handles: sockets, listeners and the like open at once */
     bool spins;            /* `pace.spin_us` will be used */
+    uint32_t ring_entries; /* io_uring: most requests before they are handed over, and an eighth of the completions that have room; 0: the usual 1,024 */
 };
 
 /* What an engine is: chosen once, never tested for on the way. */

@@ -27,6 +27,8 @@ struct uring {
     bool min_wait;        /* a wait can let events gather */
     bool registered;      /* the ring's descriptor: cheaper to enter */
     struct handles handles;
+    int failed;           /* negative errno that ends the worker: the kernel takes no request any more, or took back a send that was counted as done */
+    struct io_uring_sqe spare; /* where requests go that the kernel does not take any more */
     struct list starving; /* receives that found no buffer published: armed again when the turn has given buffers back */
     struct closing closing;
     struct io_uring_buf_ring *buffer_ring;
@@ -39,10 +41,10 @@ struct uring {
 
     bool gathers;               /* sends go together with the wait */
     bool hurried;               /* someone needs to know that one of them is done: the wait only looks */
-    bool broken;                /* the kernel took one back that it had let pass for done: no byte count holds any more */
     uint32_t gathered_count;    /* those that were started and are not known to be done */
     uint32_t gathered_prepared; /* the first of them: requests were made for these */
     bool gathered_taken;        /* by the kernel: it takes none for lack of memory */
+    bool gathered_beside;       /* some completions of then had no room in the queue and are not known to have moved there */
     uint32_t gathered_tail;     /* end of the completion queue when they had been handed over */
     uint64_t gathered_ns;       /* when the last of them were */
     struct io_sock *gathered[URING_GATHERED_MAX]; /* NULL: failed, and told */
@@ -79,7 +81,7 @@ void uring_poll(struct io *io, struct io_sock *sock, enum io_side side);
 ssize_t uring_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
 void uring_look_again(struct io *io);
 
-/* The next free request; never NULL. */
+/* The next free request; never NULL. When the kernel takes none any more the engine has failed, and what is asked for is in vain. */
 struct io_uring_sqe *uring_next_sqe(struct uring *uring);
 /* One of a socket's, which has none of that kind in flight; its user_data must be set by uring_sqe_name() after it was prepared. */
 struct io_uring_sqe *uring_sqe_for(struct uring *uring, struct io_sock *sock, int operation);

@@ -9,7 +9,8 @@
 #include "io/kernel.h"
 #include "io/uring.h"
 
-enum { CQ_ENTRIES = 8192 };
+/* Completions beyond these wait in the kernel until there is room, which costs time but loses none. */
+enum { CQ_SHARE = 8 };
 
 /* Linux 6.12; not in liburing 2.3. */
 enum { FEAT_MIN_TIMEOUT = 1u << 15 };
@@ -104,8 +105,8 @@ static void completed(struct uring *uring, const struct io_uring_cqe *cqe)
 
     if (operation == OP_UNHEARD)
         return;
-    if (operation == OP_GATHERED && !(sock && sock->in_flight & 1u << OP_GATHERED)) { /* done, the kernel had said by its silence */
-        uring->broken = true;
+    if (operation == OP_GATHERED && !(sock && sock->in_flight & 1u << OP_GATHERED)) { /* counted as done, because no completion had come */
+        uring->failed = -EPROTO;
         return;
     }
     /* A handle lives until nothing of it is in flight, so that every completion finds its socket. */
@@ -221,7 +222,8 @@ static const struct io_ops uring_ops = {
 
 struct io *uring_new(const struct io_choice *choice, const struct io_options *options, int *error)
 {
-    struct io_uring_params params = {.flags = choice->setup, .cq_entries = CQ_ENTRIES};
+    unsigned entries = options->ring_entries ? options->ring_entries : URING_SQ_ENTRIES;
+    struct io_uring_params params = {.flags = choice->setup, .cq_entries = entries * CQ_SHARE};
     struct uring *uring = calloc(1, sizeof(*uring));
 
     if (!uring) {
@@ -237,7 +239,7 @@ struct io *uring_new(const struct io_choice *choice, const struct io_options *op
     handles_init(&uring->handles, options->sockets_max);
     list_init(&uring->starving);
     closing_init(&uring->closing);
-    *error = io_uring_queue_init_params(URING_SQ_ENTRIES, &uring->ring, &params);
+    *error = io_uring_queue_init_params(entries, &uring->ring, &params);
     if (*error < 0) {
         free(uring);
         return NULL;

@@ -60,6 +60,7 @@ void uring_gather_submitted(struct uring *uring, uint64_t at_ns)
 {
     uring->gathered_ns = at_ns;
     uring->gathered_taken = io_uring_sq_ready(&uring->ring) == 0;
+    uring->gathered_beside = io_uring_cq_has_overflow(&uring->ring);
     uring->gathered_tail = *uring->ring.cq.ktail;
 }
 
@@ -72,11 +73,17 @@ void uring_gather_full(struct uring *uring)
     uring_gather_submitted(uring, uring->io.now_ns);
 }
 
-/* Whether the kernel has taken all requests, and all that it said of them is read. */
-static bool settled(const struct uring *uring)
+/* Whether the kernel has taken all requests, and all that it said of them is read. What had no room in the completion queue then has been moved into it by now,
+ * behind what was there: any call into the kernel does that, also one made while completions are being read. */
+static bool settled(struct uring *uring)
 {
-    return uring->gathered_taken && !io_uring_cq_has_overflow(&uring->ring) &&
-           (int32_t)(*uring->ring.cq.khead - uring->gathered_tail) >= 0;
+    if (!uring->gathered_taken || io_uring_cq_has_overflow(&uring->ring))
+        return false;
+    if (uring->gathered_beside) {
+        uring->gathered_beside = false;
+        uring->gathered_tail = *uring->ring.cq.ktail;
+    }
+    return (int32_t)(*uring->ring.cq.khead - uring->gathered_tail) >= 0;
 }
 
 void uring_gather_settle(struct uring *uring)

@@ -8,8 +8,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "io/kernel.h"
 #include "io/uring.h"
+
+#define SUBMIT_PATIENCE_NS ((uint64_t)10000000000)
+enum { SUBMIT_RETRY_US = 1000 };
 
 /* Bit of io_sock.cancelled: an operation was not found. */
 enum { CANCEL_FAILED = 1u << 7 };
@@ -17,17 +21,38 @@ enum { CANCEL_FAILED = 1u << 7 };
 /* Operations that end by themselves. */
 enum { ENDS_ITSELF = 1u << OP_ROOM | 1u << OP_GATHERED };
 
-/* A full submission queue is handed to the kernel first. It always takes it in the end: completions that are in its way move to our ring meanwhile. */
+static bool may_pass(int error)
+{
+    return error == EINTR || error == EAGAIN || error == EBUSY; /* no memory just now; or completions are in the way, which move to our ring meanwhile */
+}
+
+/* Hands a full submission queue to the kernel. It takes it in the end, unless something is badly wrong. */
+static struct io_uring_sqe *submit_for_room(struct uring *uring)
+{
+    uint64_t began_ns = clock_now_ns();
+
+    while (!uring->failed) {
+        int result = io_uring_submit(&uring->ring);
+        struct io_uring_sqe *sqe;
+
+        if (result < 0)
+            (void)io_uring_get_events(&uring->ring);
+        sqe = io_uring_get_sqe(&uring->ring);
+        if (sqe)
+            return sqe;
+        if ((result < 0 && !may_pass(-result)) || clock_now_ns() - began_ns > SUBMIT_PATIENCE_NS)
+            uring->failed = result < 0 ? result : -EAGAIN;
+        else
+            kernel_rest(SUBMIT_RETRY_US);
+    }
+    return &uring->spare;
+}
+
 struct io_uring_sqe *uring_next_sqe(struct uring *uring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
 
-    while (!sqe) {
-        if (io_uring_submit(&uring->ring) < 0)
-            (void)io_uring_get_events(&uring->ring);
-        sqe = io_uring_get_sqe(&uring->ring);
-    }
-    return sqe;
+    return sqe ? sqe : submit_for_room(uring);
 }
 
 struct io_uring_sqe *uring_sqe_for(struct uring *uring, struct io_sock *sock, int operation)

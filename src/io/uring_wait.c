@@ -110,8 +110,8 @@ int uring_wait(struct io *io, int64_t timeout_ms)
     io->sent_ns = io->now_ns;
     io->waited_ns = io->now_ns - began_ns;
     io->events = io_uring_cq_ready(&uring->ring);
-    if (uring->broken)
-        return -EPROTO;
+    if (uring->failed)
+        return uring->failed;
     if (result == -EINTR) /* frozen or traced: of that nobody else tells */
         uring_look_again(io);
     switch (result) {
