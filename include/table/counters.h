@@ -1,4 +1,4 @@
-/* table/counters.h: per-worker numbers that other threads read: sessions open, accepted, bytes, errors.
+/* table/counters.h: per-worker numbers that other threads read: sessions open, accepted, bytes, errors. Nothing waits on them or is limited by them.
  *
  * One cache-line-aligned block per worker. `active` is also added to by a worker that hands a connection over (so that two
  * hand-overs at once do not both think the target idle); all else is written by its worker alone. Relaxed order throughout. */
@@ -6,9 +6,6 @@
 #define TABLE_COUNTERS_H
 
 #include <stdint.h>
-
-/* Added to `active` of a worker that drains: no other worker then finds it the least busy. Far above any number of sessions. */
-#define COUNTERS_DRAINING (1u << 30)
 
 struct counters {
     _Alignas(64) _Atomic uint32_t active; /* sessions open on, or on their way to, this worker */

@@ -11,6 +11,7 @@
 
 struct counters;
 struct epoch;
+struct intake;
 struct limit;
 struct mailbox;
 struct shortage;
@@ -31,6 +32,7 @@ struct worker_shared {
     struct table *table;
     struct epoch *epoch;
     struct counters *counters;      /* one per worker */
+    struct intake *intakes;         /* one per worker */
     struct mailbox *mailboxes;      /* one per worker */
     struct limit *connections;      /* of the process */
     struct limit *listener_connections; /* one per listener */

@@ -22,6 +22,7 @@
 #include "select/selector.h"
 #include "table/counters.h"
 #include "table/epoch.h"
+#include "table/intake.h"
 #include "table/limit.h"
 #include "table/shortage.h"
 #include "table/table.h"
@@ -39,6 +40,7 @@ struct control {
     struct shortage shortage;
     struct epoch *epoch;
     struct counters *counters;
+    struct intake *intakes;
     struct table *table;
     struct mailbox *mailboxes;
     struct health *health;
@@ -125,12 +127,13 @@ static int start_table(struct control *control)
 
     control->epoch = epoch_new(config->workers);
     control->counters = counters_new(config->workers);
+    control->intakes = intake_new(config->workers);
     control->listener_connections = aligned_alloc(_Alignof(struct limit), config->listener_count * sizeof(struct limit));
     control->mailboxes = worker_mailboxes_new(config->workers);
     control->workers = calloc(config->workers, sizeof(*control->workers));
     if (control->epoch)
         control->table = table_new(config, control->epoch, selector_prepare);
-    if (!control->table || !control->counters || !control->listener_connections || !control->mailboxes || !control->workers)
+    if (!control->table || !control->counters || !control->intakes || !control->listener_connections || !control->mailboxes || !control->workers)
         goto fail;
     limit_init(&control->connections, control->resources.connections);
     for (size_t i = 0; i < config->listener_count; i++)
@@ -141,6 +144,7 @@ static int start_table(struct control *control)
         .table = control->table,
         .epoch = control->epoch,
         .counters = control->counters,
+        .intakes = control->intakes,
         .mailboxes = control->mailboxes,
         .connections = &control->connections,
         .listener_connections = control->listener_connections,
@@ -279,7 +283,7 @@ static uint32_t active_sessions(const struct control *control)
     uint32_t active = 0;
 
     for (unsigned i = 0; i < control->started; i++)
-        active += counters_active(&control->counters[i]) & (COUNTERS_DRAINING - 1);
+        active += counters_active(&control->counters[i]);
     return active;
 }
 
@@ -293,6 +297,7 @@ static void stop(struct control *control)
     table_free(control->table);
     epoch_free(control->epoch);
     counters_free(control->counters);
+    intake_free(control->intakes);
     free(control->listener_connections);
     free(control->workers);
     log_stop();

@@ -1,5 +1,6 @@
 /* worker/admission.c: limits, and the spreading of clients over workers. The accepting worker's thread; owns nothing. */
 #include "table/counters.h"
+#include "table/intake.h"
 #include "table/limit.h"
 #include "worker/admission.h"
 #include "worker/context.h"
@@ -38,7 +39,7 @@ static unsigned choose_worker(const struct worker *worker)
     for (unsigned i = 0; i < shared->workers; i++) {
         uint32_t active = counters_active(&shared->counters[i]);
 
-        if (active < least) {
+        if (active < least && !intake_closed(&shared->intakes[i])) {
             least = active;
             chosen = i;
         }
@@ -50,15 +51,18 @@ static unsigned choose_worker(const struct worker *worker)
 static bool hand_over(struct worker *worker, unsigned to, const struct mail *mail)
 {
     struct counters *target = &worker->shared->counters[to];
+    struct intake *intake = &worker->shared->intakes[to];
     struct mailbox *mailbox = &worker->shared->mailboxes[to];
 
-    /* Counted before it is posted: a worker ends only when it has seen its count fall to nothing after it began to drain. */
-    if (counters_active_add(target, 1) < COUNTERS_DRAINING && mailbox_post(mailbox, mail)) {
+    if (!intake_enter(intake))
+        return false;
+    counters_active_add(target, 1);
+    if (mailbox_post(mailbox, mail)) {
         counters_add(&worker->counters->handed_over, 1);
         return true;
     }
-    /* It may have looked while it was counted one too many, and now sleep with nothing left to wake it: a drain asked for twice does no harm. */
-    if (counters_active_add(target, -1) > COUNTERS_DRAINING)
+    counters_active_add(target, -1);
+    if (intake_leave(intake)) /* it may sleep and wait for just this: a drain asked for twice does no harm, and where there is no room it has mail to wake up for */
         (void)mailbox_post(mailbox, &(struct mail){.kind = MAIL_DRAIN});
     return false;
 }

@@ -12,6 +12,7 @@
 #include "log/log.h"
 #include "table/counters.h"
 #include "table/epoch.h"
+#include "table/intake.h"
 #include "table/limit.h"
 #include "table/table.h"
 #include "worker/admission.h"
@@ -37,13 +38,18 @@ bool worker_may_complain(struct worker *worker, enum complaint about)
 
 /* ---- mail ---- */
 
+static struct intake *own_intake(const struct worker *worker)
+{
+    return &worker->shared->intakes[worker->index];
+}
+
 void worker_begin_drain(struct worker *worker)
 {
     if (worker->draining)
         return;
     worker->draining = true;
     listener_drain_all(worker);
-    counters_active_add(worker->counters, COUNTERS_DRAINING);
+    intake_close(own_intake(worker));
 }
 
 void worker_end_all(struct worker *worker)
@@ -75,11 +81,11 @@ static void on_mail(struct io_sock *sock)
     while (mailbox_take(mailbox, &mail)) {
         switch (mail.kind) {
         case MAIL_CONNECTION: /* already counted by the sender */
-            if (worker->stopping) {
+            if (worker->stopping)
                 turn_away(worker, &mail);
-                break;
-            }
-            session_new(worker, &(struct session_arrival){.fd = mail.fd, .listener = mail.listener, .client = &mail.client});
+            else
+                session_new(worker, &(struct session_arrival){.fd = mail.fd, .listener = mail.listener, .client = &mail.client});
+            (void)intake_leave(own_intake(worker));
             break;
         case MAIL_ACCEPT:
             listener_accept_all(worker);
@@ -141,7 +147,7 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
 
 bool worker_drained(const struct worker *worker)
 {
-    return worker->draining && worker->listeners_open == 0 && counters_active(worker->counters) == COUNTERS_DRAINING;
+    return worker->draining && worker->listeners_open == 0 && worker->sessions_slab.used == 0 && intake_ended(own_intake(worker));
 }
 
 static int run(struct worker *worker)

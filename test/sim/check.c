@@ -166,10 +166,9 @@ static void check_counts(struct world *world)
         sessions++;
         of_listener[container_of(link, struct session, link)->listener]++;
     }
-    if (sessions != worker->sessions_slab.used || sessions != (counters_active(world->counters) & (COUNTERS_DRAINING - 1)) ||
-        sessions != limit_used(&world->connections))
+    if (sessions != worker->sessions_slab.used || sessions != counters_active(world->counters) || sessions != limit_used(&world->connections))
         world_fail(world, "%u sessions, but %u objects, %u counted, %u of the limit", sessions, worker->sessions_slab.used,
-                   counters_active(world->counters) & (COUNTERS_DRAINING - 1), limit_used(&world->connections));
+                   counters_active(world->counters), limit_used(&world->connections));
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
         if (limit_used(&world->listener_connections[i]) != of_listener[i])
             world_fail(world, "listener %u has %u connections by its limit and %u sessions", i, limit_used(&world->listener_connections[i]), of_listener[i]);

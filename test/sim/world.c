@@ -9,6 +9,7 @@
 #include "select/selector.h"
 #include "table/counters.h"
 #include "table/epoch.h"
+#include "table/intake.h"
 #include "table/table.h"
 #include "worker/listener.h"
 #include "world.h"
@@ -252,13 +253,15 @@ static void build(struct world *world, uint64_t seed)
     world_draw(world);
     world->epoch = epoch_new(1);
     world->counters = counters_new(1);
+    world->intakes = intake_new(1);
     world->table = world->epoch ? table_new(&world->config, world->epoch, selector_prepare) : NULL;
-    if (!world->table || !world->counters)
+    if (!world->table || !world->counters || !world->intakes)
         abort();
     world->shared.config = &world->config;
     world->shared.table = world->table;
     world->shared.epoch = world->epoch;
     world->shared.counters = world->counters;
+    world->shared.intakes = world->intakes;
     world->shared.connections = &world->connections;
     world->shared.listener_connections = world->listener_connections;
     world->shared.shortage = &world->shortage;
@@ -345,6 +348,7 @@ static void dismantle(struct world *world)
     table_free(world->table);
     epoch_free(world->epoch);
     counters_free(world->counters);
+    intake_free(world->intakes);
     free(world->listener_connections);
     free(world->worker);
     sim_free(world->sim);

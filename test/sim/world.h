@@ -82,6 +82,7 @@ struct world {
     struct limit connections, *listener_connections;
     struct epoch *epoch;
     struct counters *counters;
+    struct intake *intakes;
     struct table *table;
     struct worker_shared shared;
     struct worker *worker;
