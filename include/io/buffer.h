@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "base/slab.h"
+
 /* Bytes a buffer holds: about where splice begins to win over copy, so that what takes more than one is on its way to being spliced. */
 #define BUFFER_BYTES 16384
 
@@ -17,22 +19,19 @@ struct buffer {
 };
 
 struct buffer_pool {
-    struct buffer *free;   /* last in, first out: the hottest first */
-    uint32_t free_count;
-    uint32_t total;        /* free and in use */
+    struct slab slab;
 };
+
+/* Allocates nothing yet. */
+void buffer_pool_init(struct buffer_pool *pool);
+/* Every buffer must have been given back. */
+void buffer_pool_deinit(struct buffer_pool *pool);
 
 /* An empty buffer, or NULL: out of memory. */
 struct buffer *buffer_new(struct buffer_pool *pool);
 
-/* Back to the pool; beyond BUFFER_POOL_KEEP free ones, back to the system. */
+/* Back to the pool, which keeps it until it is trimmed. */
 void buffer_free(struct buffer_pool *pool, struct buffer *buffer);
-
-/* Frees the free ones. */
-void buffer_pool_deinit(struct buffer_pool *pool);
-
-/* Free buffers a pool keeps: 4 MiB. */
-#define BUFFER_POOL_KEEP 256
 
 static inline uint32_t buffer_length(const struct buffer *buffer)
 {

@@ -130,6 +130,8 @@ struct io_ops {
     bool (*met_itself)(struct io *io, struct io_sock *sock, const struct addr *peer);
     void (*look_again)(struct io *io);
     void (*clear_event)(struct io *io, struct io_sock *sock);
+    bool (*trimmable)(struct io *io);
+    void (*trim)(struct io *io);
     int (*pipe_open)(struct io *io, struct io_pipe *pipe, uint32_t bytes);
     void (*pipe_close)(struct io *io, struct io_pipe *pipe);
 };
@@ -211,6 +213,17 @@ static inline void io_close(struct io *io, struct io_sock *sock, bool reset)
 {
     sock->reset = reset;
     io->ops->close(io, sock);
+}
+
+/* Whether the engine has memory for buffers that may not be needed any more, and gives some of it back. From time to time, not from within a dispatch. */
+static inline bool io_trimmable(struct io *io)
+{
+    return io->ops->trimmable(io);
+}
+
+static inline void io_trim(struct io *io)
+{
+    io->ops->trim(io);
 }
 
 /* ---- sockets (worker) ---- */

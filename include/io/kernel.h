@@ -31,6 +31,10 @@ void kernel_clear_event(struct io *io, struct io_sock *sock);
 int kernel_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes);
 void kernel_pipe_close(struct io *io, struct io_pipe *pipe);
 
+/* For engines that keep nothing but free buffers. */
+bool kernel_trimmable(struct io *io);
+void kernel_trim(struct io *io);
+
 /* send(2) that does not block and raises no signal: the number of bytes (may be short, 0 for "none now") or a negative errno. */
 ssize_t kernel_send(int fd, const uint8_t *data, uint32_t bytes);
 

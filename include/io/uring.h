@@ -33,6 +33,10 @@ struct uring {
     struct closing closing;
     struct io_uring_buf_ring *buffer_ring;
     uint32_t missing;     /* places of the ring without a buffer: not needed so far, or there was no memory */
+    bool renews;          /* the next dispatch makes the ring of buffers anew */
+    bool withdrawn;       /* the kernel has no ring of buffers just now */
+    uint32_t taken, taken_most; /* buffers that were filled in this dispatch; most in one since the last trim, */
+    uint64_t taken_ever, taken_trimmed, taken_renewed; /* in all; of these until the last trim, and until the ring was made anew */
     struct buffer *published[URING_PUBLISHED];
 
     bool sets_options;          /* by requests */
@@ -67,8 +71,17 @@ struct buffer *uring_buffers_take(struct uring *uring, const struct io_uring_cqe
 /* Gives the buffer to the kernel (again), or a new one in its place. */
 void uring_buffers_publish(struct uring *uring, struct buffer *buffer, unsigned short place);
 void uring_buffers_publish_new(struct uring *uring, unsigned short place);
-/* Fills the places that are empty, as far as there is memory. */
-void uring_buffers_publish_missing(struct uring *uring);
+/* Fills the places that are empty, as far as there is memory. False: there is no ring. */
+bool uring_buffers_publish_missing(struct uring *uring);
+
+/* A ring that has grown and is not needed in that size is made anew, around the reaping of completions: the kernel lets go of the buffers, what it has filled is
+ * told, the others go back to the pool. Both do nothing at other times. */
+void uring_buffers_withdraw(struct uring *uring);
+void uring_buffers_renew(struct uring *uring);
+
+/* Of struct io_ops. */
+bool uring_trimmable(struct io *io);
+void uring_trim(struct io *io);
 
 /* ---- uring_ops.c: requests ---- */
 

@@ -47,6 +47,8 @@ struct worker {
     uint64_t handshakes_until_ms;    /* draining: until then those that had begun may end */
     uint64_t complained_ns[COMPLAINTS]; /* when last; 0: never */
 
+    struct timer trim_timer;         /* armed while there is memory that nobody has needed for a while */
+
     struct io_sock mail;             /* the mailbox's eventfd */
     bool mail_open;
     bool accepting;                  /* was told to: its sockets listen */

@@ -1,22 +1,22 @@
 /* io/buffer.c: a worker's pool of receive buffers. Worker thread; owns the free ones. */
-#include <assert.h>
-#include <stdlib.h>
-
 #include "io/buffer.h"
+
+void buffer_pool_init(struct buffer_pool *pool)
+{
+    slab_init(&pool->slab, sizeof(struct buffer), UINT32_MAX);
+}
+
+void buffer_pool_deinit(struct buffer_pool *pool)
+{
+    slab_deinit(&pool->slab);
+}
 
 struct buffer *buffer_new(struct buffer_pool *pool)
 {
-    struct buffer *buffer = pool->free;
+    struct buffer *buffer = slab_take(&pool->slab);
 
-    if (buffer) {
-        pool->free = buffer->next;
-        pool->free_count--;
-    } else {
-        buffer = malloc(sizeof(*buffer));
-        if (!buffer)
-            return NULL;
-        pool->total++;
-    }
+    if (!buffer)
+        return NULL;
     buffer->next = NULL;
     buffer->start = 0;
     buffer->end = 0;
@@ -25,25 +25,5 @@ struct buffer *buffer_new(struct buffer_pool *pool)
 
 void buffer_free(struct buffer_pool *pool, struct buffer *buffer)
 {
-    if (pool->free_count >= BUFFER_POOL_KEEP) {
-        assert(pool->total > 0);
-        pool->total--;
-        free(buffer);
-        return;
-    }
-    buffer->next = pool->free;
-    pool->free = buffer;
-    pool->free_count++;
-}
-
-void buffer_pool_deinit(struct buffer_pool *pool)
-{
-    while (pool->free) {
-        struct buffer *buffer = pool->free;
-
-        pool->free = buffer->next;
-        free(buffer);
-        pool->total--;
-    }
-    pool->free_count = 0;
+    slab_give(&pool->slab, buffer);
 }

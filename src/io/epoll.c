@@ -407,6 +407,8 @@ static const struct io_ops epoll_ops = {
     .met_itself = kernel_met_itself,
     .look_again = epoll_look_again,
     .clear_event = epoll_clear_event,
+    .trimmable = kernel_trimmable,
+    .trim = kernel_trim,
     .pipe_open = kernel_pipe_open,
     .pipe_close = kernel_pipe_close,
 };
@@ -423,6 +425,7 @@ struct io *epoll_new(const struct io_options *options, int *error)
     epoll->io.now_ns = clock_now_ns();
     handles_init(&epoll->handles, options->sockets_max);
     list_init(&epoll->busy);
+    buffer_pool_init(&epoll->io.buffers);
     closing_init(&epoll->closing);
     epoll->fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll->fd < 0) {

@@ -232,6 +232,16 @@ void kernel_clear_event(struct io *io, struct io_sock *sock)
         ;
 }
 
+bool kernel_trimmable(struct io *io)
+{
+    return slab_trimmable(&io->buffers.slab);
+}
+
+void kernel_trim(struct io *io)
+{
+    slab_trim(&io->buffers.slab);
+}
+
 int kernel_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes)
 {
     int fds[2], capacity;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "io/kernel.h"
 #include "io/sim.h"
 #include "io/sim_ops.h"
 
@@ -239,6 +240,8 @@ static const struct io_ops sim_ops = {
     .broken = sim_ops_broken,
     .look_again = sim_ops_look_again,
     .clear_event = sim_ops_clear_event,
+    .trimmable = kernel_trimmable,
+    .trim = kernel_trim,
     .pipe_open = sim_ops_pipe_open,
     .pipe_close = sim_ops_pipe_close,
 };
@@ -255,6 +258,7 @@ struct sim *sim_new(const struct sim_options *options)
     sim->io.ops = &sim_ops;
     sim->io.now_ns = sim->now_ns;
     list_init(&sim->events);
+    buffer_pool_init(&sim->io.buffers);
     return sim;
 }
 

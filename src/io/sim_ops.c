@@ -206,12 +206,8 @@ static bool attempt_receive(struct sim_conn *conn, struct sim_done *done)
 
 void sim_ops_check_lent(const struct sim_conn *conn)
 {
-    const uint8_t *data = conn->sock->send_data;
-
-    for (const struct buffer *buffer = conn->sim->io.buffers.free; buffer; buffer = buffer->next) {
-        if (data >= buffer->data && data < buffer->data + BUFFER_BYTES)
-            sim_fail(conn->sim, "a buffer was given back while it is being sent");
-    }
+    if (slab_is_free(&conn->sim->io.buffers.slab, conn->sock->send_data))
+        sim_fail(conn->sim, "a buffer was given back while it is being sent");
 }
 
 bool sim_ops_try_gathered(struct sim_conn *conn)

@@ -149,9 +149,8 @@ static void rearm_starving(struct uring *uring)
 {
     struct list todo;
 
-    if (list_empty(&uring->starving))
+    if (list_empty(&uring->starving) || !uring_buffers_publish_missing(uring))
         return;
-    uring_buffers_publish_missing(uring);
     list_take(&todo, &uring->starving);
     while (!list_empty(&todo)) {
         struct io_sock *sock = container_of(todo.next, struct io_sock, link);
@@ -166,7 +165,9 @@ static void uring_dispatch(struct io *io)
     struct uring *uring = uring_of(io);
 
     closing_before(&uring->closing, &uring->handles, io);
+    uring_buffers_withdraw(uring);
     reap(uring);
+    uring_buffers_renew(uring);
     uring_gather_settle(uring);
     rearm_starving(uring);
     closing_after(&uring->closing, &uring->handles, io);
@@ -216,6 +217,8 @@ static const struct io_ops uring_ops = {
     .met_itself = kernel_met_itself,
     .look_again = uring_look_again,
     .clear_event = kernel_clear_event,
+    .trimmable = uring_trimmable,
+    .trim = uring_trim,
     .pipe_open = kernel_pipe_open,
     .pipe_close = kernel_pipe_close,
 };
@@ -238,6 +241,7 @@ struct io *uring_new(const struct io_choice *choice, const struct io_options *op
         params.flags |= IORING_SETUP_TASKRUN_FLAG;
     handles_init(&uring->handles, options->sockets_max);
     list_init(&uring->starving);
+    buffer_pool_init(&uring->io.buffers);
     closing_init(&uring->closing);
     *error = io_uring_queue_init_params(entries, &uring->ring, &params);
     if (*error < 0) {

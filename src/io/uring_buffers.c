@@ -1,17 +1,23 @@
 /* io/uring_buffers.c: the ring of buffers that the kernel receives into. Worker thread; owns the published buffers.
  *
  * The kernel takes them in the order in which they were published, so that every one is used, and its memory touched, in turn: few are published at first, and
- * all of them from the first time on that a receive finds none. */
+ * all of them from the first time on that a receive finds none. When no dispatch needs so many any more, the ring is made anew with few: the kernel gives no
+ * single buffer back. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
 
 #include "io/uring.h"
 
-enum { PUBLISHED_AT_FIRST = 64 };
+enum { PUBLISHED_AT_FIRST = 64, TAKEN_FEW = PUBLISHED_AT_FIRST / 2, RENEWAL_TRIMS = 4 };
 
 void uring_buffers_publish(struct uring *uring, struct buffer *buffer, unsigned short place)
 {
+    if (uring->withdrawn) {
+        buffer_free(&uring->io.buffers, buffer);
+        uring->missing++;
+        return;
+    }
     buffer->start = 0;
     buffer->end = 0;
     uring->published[place] = buffer;
@@ -21,7 +27,7 @@ void uring_buffers_publish(struct uring *uring, struct buffer *buffer, unsigned 
 
 void uring_buffers_publish_new(struct uring *uring, unsigned short place)
 {
-    struct buffer *buffer = buffer_new(&uring->io.buffers);
+    struct buffer *buffer = uring->withdrawn ? NULL : buffer_new(&uring->io.buffers);
 
     if (buffer)
         uring_buffers_publish(uring, buffer, place);
@@ -29,51 +35,116 @@ void uring_buffers_publish_new(struct uring *uring, unsigned short place)
         uring->missing++;
 }
 
-void uring_buffers_publish_missing(struct uring *uring)
+bool uring_buffers_publish_missing(struct uring *uring)
 {
+    if (uring->withdrawn)
+        return false;
     for (unsigned short place = 0; uring->missing > 0 && place < URING_PUBLISHED; place++) {
         if (!uring->published[place]) {
             uring->missing--;
             uring_buffers_publish_new(uring, place);
             if (!uring->published[place])
-                return;
+                break;
         }
     }
+    return true;
+}
+
+/* Registers the ring, empty so far, and publishes the first buffers. 0 or a negative errno. */
+static int register_ring(struct uring *uring)
+{
+    struct io_uring_buf_reg registration = {
+        .ring_addr = (uint64_t)(uintptr_t)uring->buffer_ring, .ring_entries = URING_PUBLISHED, .bgid = URING_BUFFER_GROUP};
+    int result = io_uring_register_buf_ring(&uring->ring, &registration, 0);
+
+    if (result < 0)
+        return result;
+    io_uring_buf_ring_init(uring->buffer_ring);
+    uring->missing = URING_PUBLISHED - PUBLISHED_AT_FIRST;
+    for (unsigned short place = 0; place < PUBLISHED_AT_FIRST; place++)
+        uring_buffers_publish_new(uring, place);
+    return 0;
 }
 
 int uring_buffers_init(struct uring *uring)
 {
-    struct io_uring_buf_reg registration = {.ring_entries = URING_PUBLISHED, .bgid = URING_BUFFER_GROUP};
     size_t bytes = URING_PUBLISHED * sizeof(struct io_uring_buf);
-    int result;
 
     uring->buffer_ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (uring->buffer_ring == MAP_FAILED) {
         uring->buffer_ring = NULL;
         return -ENOMEM;
     }
-    registration.ring_addr = (uint64_t)(uintptr_t)uring->buffer_ring;
-    result = io_uring_register_buf_ring(&uring->ring, &registration, 0);
-    if (result < 0) {
-        (void)munmap(uring->buffer_ring, bytes);
-        uring->buffer_ring = NULL;
-        return result;
-    }
-    io_uring_buf_ring_init(uring->buffer_ring);
-    for (unsigned short place = 0; place < PUBLISHED_AT_FIRST; place++)
-        uring_buffers_publish_new(uring, place);
-    uring->missing += URING_PUBLISHED - PUBLISHED_AT_FIRST;
-    return 0;
+    return register_ring(uring);
 }
 
-void uring_buffers_deinit(struct uring *uring)
+static void free_published(struct uring *uring)
 {
     for (int place = 0; place < URING_PUBLISHED; place++) {
         if (uring->published[place])
             buffer_free(&uring->io.buffers, uring->published[place]);
+        uring->published[place] = NULL;
     }
+}
+
+void uring_buffers_deinit(struct uring *uring)
+{
+    free_published(uring);
     if (uring->buffer_ring)
         (void)munmap(uring->buffer_ring, URING_PUBLISHED * sizeof(struct io_uring_buf));
+}
+
+void uring_buffers_withdraw(struct uring *uring)
+{
+    if (!uring->renews)
+        return;
+    uring->renews = false;
+    uring->withdrawn = io_uring_unregister_buf_ring(&uring->ring, URING_BUFFER_GROUP) == 0;
+}
+
+void uring_buffers_renew(struct uring *uring)
+{
+    if (uring->taken > uring->taken_most)
+        uring->taken_most = uring->taken;
+    uring->taken_ever += uring->taken;
+    uring->taken = 0;
+    if (!uring->withdrawn || io_uring_cq_has_overflow(&uring->ring) || io_uring_cq_ready(&uring->ring) > 0) /* these may name a buffer of the old ring */
+        return;
+    uring->taken_renewed = uring->taken_ever;
+    free_published(uring);
+    for (int i = 0; i < RENEWAL_TRIMS; i++) /* so that the new ones are of memory that was not touched yet */
+        slab_trim(&uring->io.buffers.slab);
+    uring->withdrawn = false;
+    if (register_ring(uring) < 0) /* no memory just now: the next dispatch tries again */
+        uring->withdrawn = true;
+}
+
+/* Few buffers would do, or they keep others' memory. */
+static bool too_large(const struct uring *uring)
+{
+    return uring->missing < URING_PUBLISHED - PUBLISHED_AT_FIRST || slab_scattered(&uring->io.buffers.slab);
+}
+
+/* Most of the published buffers have been filled once, and have their memory. */
+static bool touched(const struct uring *uring)
+{
+    return uring->taken_ever - uring->taken_renewed > TAKEN_FEW;
+}
+
+bool uring_trimmable(struct io *io)
+{
+    return too_large(uring_of(io)) || touched(uring_of(io)) || slab_trimmable(&io->buffers.slab);
+}
+
+void uring_trim(struct io *io)
+{
+    struct uring *uring = uring_of(io);
+    bool quiet = uring->taken_ever - uring->taken_trimmed <= TAKEN_FEW / 2;
+
+    uring->renews = !slab_trimmable(&io->buffers.slab) && ((too_large(uring) && uring->taken_most <= TAKEN_FEW) || (touched(uring) && quiet));
+    uring->taken_most = 0;
+    uring->taken_trimmed = uring->taken_ever;
+    slab_trim(&io->buffers.slab);
 }
 
 struct buffer *uring_buffers_take(struct uring *uring, const struct io_uring_cqe *cqe, unsigned short *place)
@@ -84,5 +155,6 @@ struct buffer *uring_buffers_take(struct uring *uring, const struct io_uring_cqe
     buffer = uring->published[*place];
     assert(buffer);
     uring->published[*place] = NULL;
+    uring->taken++;
     return buffer;
 }

@@ -24,7 +24,10 @@
 
 #define COMPLAIN_NS ((uint64_t)1000000000)
 #define POST_PATIENCE_NS ((uint64_t)100000000)
-enum { POST_RETRY_US = 200 };
+enum {
+    POST_RETRY_US = 200,
+    TRIM_MS = 500,
+};
 
 bool worker_may_complain(struct worker *worker, enum complaint about)
 {
@@ -125,6 +128,29 @@ static int mail_open(struct worker *worker)
     return 0;
 }
 
+/* ---- memory ---- */
+
+static bool memory_to_spare(const struct worker *worker)
+{
+    return slab_trimmable(&worker->sessions_slab) || io_trimmable(worker->io);
+}
+
+static void arm_trim_timer(struct worker *worker)
+{
+    timer_arm(&worker->timers, &worker->trim_timer, worker_now_ms(worker) + TRIM_MS);
+}
+
+/* What a crowd of clients needed goes back to the system, half of it each time. */
+static void on_trim_timer(struct timer *timer)
+{
+    struct worker *worker = container_of(timer, struct worker, trim_timer);
+
+    slab_trim(&worker->sessions_slab);
+    io_trim(worker->io);
+    if (memory_to_spare(worker))
+        arm_trim_timer(worker);
+}
+
 /* ---- the loop ---- */
 
 int worker_turn(struct worker *worker, int64_t timeout_ms)
@@ -142,6 +168,8 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
     worker->snapshot = table_load(shared->table);
     io_dispatch(worker->io);
     timer_wheel_advance(&worker->timers, worker_now_ms(worker));
+    if (!worker->trim_timer.armed && memory_to_spare(worker))
+        arm_trim_timer(worker);
     return 0;
 }
 
@@ -196,6 +224,7 @@ int worker_prepare(struct worker *worker, struct io *io)
     pace_init(&worker->pace, shared->config->busy_poll_us);
     slab_init(&worker->sessions_slab, sizeof(struct session), shared->sessions_max);
     list_init(&worker->sessions);
+    timer_init(&worker->trim_timer, on_trim_timer);
     result = pipe_pool_init(&worker->pipes, io, shared->pipes_max);
     if (result == 0)
         result = listener_open_all(worker);

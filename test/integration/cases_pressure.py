@@ -262,6 +262,28 @@ def fill_and_empty(rig, case):
     require(rig.sanitized or levels[-1] - levels[rounds_of_the_ring] < 2048, f"memory after each round in kB: {levels}")
 
 
+def crowd_is_gone(count, deaf):
+    def body(rig, case):
+        """A crowd comes and goes, and memory comes back without anything else happening: three quarters of what it needed, at least."""
+        stage = Stage(rig, case)
+        warm(stage)
+        before = stage.penstock.rss_kb()
+        if deaf:
+            clients = [connect(stage.target) for _ in range(count)]
+            wait_for(lambda: stage.penstock.rss_kb() > before + count * 16 or rig.sanitized, "what they do not read is held")
+        else:
+            crowd = Crowd(stage.target, count, 64, hold=True)
+            crowd.finish()
+            clients = [crowd]
+        full = stage.penstock.rss_kb()
+        for client in clients:
+            client.close()
+        stage.penstock.sessions_gone()
+        wait_for(lambda: rig.sanitized or stage.penstock.rss_kb() - before <= (full - before) / 4, f"memory comes back from {full} kB to about {before} kB")
+        stage.penstock.must_rest(0.05, "looking after memory costs CPU")
+    return body
+
+
 CASES = (
     Case("slow-client-100mb", slow_reader("client").__doc__, body=slow_reader("client"), seconds=60),
     Case("slow-server-100mb", slow_reader("server").__doc__, body=slow_reader("server"), seconds=60),
@@ -280,5 +302,9 @@ CASES = (
     Case("bulk-does-not-starve-calls", fair_to_small_ones.__doc__, body=fair_to_small_ones, backends=("echo",),
          glob={"workers": 1}, seconds=45),
     Case("idle-connections-cost-nothing", idle_costs_nothing.__doc__, body=idle_costs_nothing, backends=("echo",), ways=ENGINES),
+    Case("memory-after-a-crowd", crowd_is_gone(3000, False).__doc__, body=crowd_is_gone(3000, False), backends=("echo",), glob={"access_log": None},
+         ways=ENGINES, seconds=60),
+    Case("memory-after-slow-readers", crowd_is_gone(200, True).__doc__, body=crowd_is_gone(200, True), backends=("source",), glob={"access_log": None},
+         pool={"splice": "never"}, ways=ENGINES, seconds=60),
     Case("memory-comes-back", fill_and_empty.__doc__, body=fill_and_empty, backends=("echo",), ways=EACH, seconds=45),
 )

@@ -360,8 +360,8 @@ void check_end(struct world *world)
         world_fail(world, "%u descriptors are left open", sim->conns_open);
     if (sim->pipes_open > 0)
         world_fail(world, "%u pipes are left open", sim->pipes_open);
-    if (sim->io.buffers.total != sim->io.buffers.free_count)
-        world_fail(world, "%u of %u buffers were not given back", sim->io.buffers.total - sim->io.buffers.free_count, sim->io.buffers.total);
+    if (sim->io.buffers.slab.used > 0)
+        world_fail(world, "%u buffers were not given back", sim->io.buffers.slab.used);
     if (counters_read(&counters->ended) != world->sessions_seen || counters_read(&counters->accepted) < world->sessions_seen)
         world_fail(world, "%llu sessions were counted, of %llu", (unsigned long long)counters_read(&counters->ended), (unsigned long long)world->sessions_seen);
 }

@@ -191,7 +191,7 @@ static struct fixture *fixture_of(void **state)
     return *state;
 }
 
-static void connect_pair(struct fixture *fixture)
+static inline void connect_pair(struct fixture *fixture)
 {
     struct io_socket_options options = {0};
     int fd = io_socket(fixture->io, AF_INET);
