@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/descriptors.h"
 #include "load.h"
 #include "net.h"
 #include "options.h"
@@ -28,6 +29,8 @@ static int help(void) {
 }
 
 int main(int argc, char **argv) {
+    if (!descriptors_open_standard("penstock-bench"))
+        return 1;
     if (argc < 2)
         options_refuse("which command? 'load' or 'serve' (--help)");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

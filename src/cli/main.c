@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/descriptors.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "config/suggest.h"
@@ -52,6 +53,8 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
 
+    if (!descriptors_open_standard("penstock"))
+        return 1;
     if (!name) {
         fprintf(stderr, "penstock: no command; there are run, check and version (see penstock --help)\n");
         return 2;

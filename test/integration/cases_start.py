@@ -4,6 +4,7 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import needs
 import sandbox
 from backends import Backend
 from case import ENGINES, ONCE, Case
-from cases_lifecycle import fails
+from cases_lifecycle import fails, refused
 from peers import Caller
 from rig import holds_for, require, wait_for
 
@@ -161,6 +162,37 @@ def signals_while_draining(rig, case):
     require(penstock.logged("drain_timeout is over: closing") and not penstock.logged("second signal"), f"said: {penstock.log()}")
 
 
+class Closer:
+    """A process that was started with standard descriptors closed, which only a shell does: Popen would open its own."""
+
+    def __init__(self, closed, arguments):
+        closing = " ".join(f"{number}>&-" for number in closed)
+        self.process = subprocess.Popen(["/bin/sh", "-c", f'exec "$@" {closing}', "sh", *arguments], preexec_fn=sandbox.die_with_parent,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def links(self, numbers):
+        return [os.readlink(f"/proc/{self.process.pid}/fd/{number}") for number in numbers]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def standard_descriptors_closed(rig, case):
+    """Started with standard descriptors closed, both programs have /dev/null in their place, and no socket of their own."""
+    backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+    for closed in ((0, 1, 2), (1, 2), (0,), (2,)):
+        port = rig.ports.free()
+        ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{port}"])
+        for arguments in ([rig.penstock, "run", "-c", ini], [rig.bench, "serve", "--bind", f"127.0.0.1:{port}"]):
+            started = Closer(closed, arguments)
+            rig.keep(started)
+            wait_for(lambda: not refused(("127.0.0.1", port)), f"{arguments[0]} serves")
+            require(started.links(closed) == ["/dev/null"] * len(closed), f"{arguments[0]}: {closed} are {started.links(closed)}")
+            started.process.terminate()
+            started.process.wait(10)
+
+
 CASES = (
     Case("two-penstocks-at-once", two_at_once("tcp").__doc__, body=two_at_once("tcp"), ways=ENGINES, seconds=60),
     Case("two-penstocks-at-once-unix", two_at_once("unix").__doc__, body=two_at_once("unix"), ways=ENGINES, seconds=60),
@@ -170,6 +202,7 @@ CASES = (
     Case("no-socket-at-the-path", not_a_socket.__doc__, body=not_a_socket, ways=ONCE),
     Case("one-unix-socket-two-names", one_socket_two_names.__doc__, body=one_socket_two_names, ways=ONCE),
     Case("unwritable-log", unwritable_log.__doc__, body=unwritable_log, ways=ONCE),
+    Case("standard-descriptors-closed", standard_descriptors_closed.__doc__, body=standard_descriptors_closed, ways=ONCE),
     Case("few-descriptors", few_descriptors.__doc__, body=few_descriptors, ways=ONCE),
     Case("unix-socket-left-behind", socket_left_behind.__doc__, body=socket_left_behind, ways=ONCE),
     Case("unix-socket-group-of-the-folder", group_of_the_folder.__doc__, body=group_of_the_folder, ways=ONCE),
