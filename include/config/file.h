@@ -23,6 +23,8 @@ enum config_section {
 #define CONFIG_INCLUDE_DEPTH_MAX 8
 /* Largest file that is read. */
 #define CONFIG_FILE_BYTES_MAX (16u << 20)
+/* Longest line, comments aside: the longest value is a path of 4095 bytes, some of which may be written as escapes of two. */
+#define CONFIG_LINE_BYTES_MAX 8192
 
 struct config_raw_key {
     struct config_raw_key *next;

@@ -2,9 +2,10 @@
  *
  * inih splits lines; what it would do silently (cut long names, join indented lines, take ":" for "=", forget line
  * numbers and empty sections) is checked here first, in the reader that feeds it: a line that inih gets is one it
- * understands as we do. Whoever loads runs it. */
+ * understands as we do. Its buffer holds 200 bytes: it gets keys without their values, which the reader keeps. Whoever loads runs it. */
 #include "config/file.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <ini.h>
 #include <stdint.h>
@@ -15,12 +16,16 @@
 
 /* inih keeps 49 bytes of what is between the brackets. */
 #define SECTION_BYTES_MAX 49
+/* Fits inih's buffer with the "=". */
+#define KEY_BYTES_MAX 100
 
 struct reader {
     struct config_files *files;
     const struct config_source *source;
     const char *at, *end;
     unsigned line;
+    const char *value; /* of the line that inih was given last, in the text: `value_bytes` of it, without blanks and comment */
+    size_t value_bytes;
     const struct config_raw_section *global, *defaults; /* of this file */
     struct config_raw_section *section; /* NULL before the first header and after a refused one */
     bool skipping;                      /* the last header was refused: its keys are passed over */
@@ -157,51 +162,70 @@ static bool open_section(struct reader *reader, char *text)
     return true;
 }
 
-static bool take_header(struct reader *reader, const char *line)
+/* A header without a comment. The bytes of it that inih gets; 0: refused. */
+static size_t take_header(struct reader *reader, const char *line, size_t n)
 {
     char text[SECTION_BYTES_MAX + 1];
-    const char *end = strchr(line, ']');
-    const char *after = end ? end + 1 + strspn(end + 1, " \t") : NULL;
+    const char *end = memchr(line, ']', n);
     bool good = false;
 
     reader->section = NULL;
     if (!end) {
         refuse(reader, "no \"]\" at the end of the section name");
-    } else if (*after != '\0' && (*after != ';' || after == end + 1)) {
+    } else if (end + 1 != line + n) {
         refuse(reader, "something after the \"]\" of a section (keys go on lines of their own)");
-    } else if (end - line - 1 > SECTION_BYTES_MAX) {
-        refuse(reader, "section name of %td bytes; at most %d fit between the brackets", end - line - 1, SECTION_BYTES_MAX);
+    } else if (n - 2 > SECTION_BYTES_MAX) {
+        refuse(reader, "section name of %zu bytes; at most %d fit between the brackets", n - 2, SECTION_BYTES_MAX);
     } else {
-        memcpy(text, line + 1, (size_t)(end - line - 1));
-        text[end - line - 1] = '\0';
+        memcpy(text, line + 1, n - 2);
+        text[n - 2] = '\0';
         good = open_section(reader, text);
     }
     reader->skipping = !good;
     if (!good)
         reader->files->raw->header_refused = true;
-    return good;
+    return good ? n : 0;
 }
 
-static bool check_key_shape(struct reader *reader, const char *line)
+/* Whether the part of a line before its value is right: a key, then `separator`, '\0' where there is none, in a section that was not refused. */
+static bool check_key(struct reader *reader, const char *key, size_t key_bytes, char separator)
 {
-    size_t n = strcspn(line, "=:;");
-    int name_bytes = (int)n;
-    while (name_bytes > 0 && isspace((unsigned char)line[name_bytes - 1]))
-        name_bytes--;
-    if (line[n] == ':')
-        refuse(reader, "\":\" after \"%.*s\"; write \"key = value\"", name_bytes, line);
-    else if (line[n] != '=')
+    if (key_bytes > KEY_BYTES_MAX)
+        refuse(reader, "key of %zu bytes; at most %d are allowed", key_bytes, KEY_BYTES_MAX);
+    else if (separator == ':')
+        refuse(reader, "\":\" after \"%.*s\"; write \"key = value\"", (int)key_bytes, key);
+    else if (separator != '=')
         refuse(reader, "not a [section], a \"key = value\" or a comment (which begins with \";\")");
-    else if (name_bytes == 0)
+    else if (key_bytes == 0)
         refuse(reader, "no key before the \"=\"");
     else if (!reader->section && !reader->skipping)
-        refuse(reader, "key \"%.*s\" before the first [section]", name_bytes, line);
+        refuse(reader, "key \"%.*s\" before the first [section]", (int)key_bytes, key);
     else
         return reader->section != NULL;
     return false;
 }
 
-/* Whether inih shall see the line: not empty, not a comment, and of a shape that it and we understand alike. */
+/* A "key = value" without a comment. The bytes of the key, and the value in the reader; 0: refused. */
+static size_t take_pair(struct reader *reader, const char *line, size_t n)
+{
+    size_t at = 0, key_bytes;
+
+    while (at < n && !strchr("=:;", line[at]))
+        at++;
+    key_bytes = at;
+    while (key_bytes > 0 && isspace((unsigned char)line[key_bytes - 1]))
+        key_bytes--;
+    if (!check_key(reader, line, key_bytes, at < n ? line[at] : '\0'))
+        return 0;
+    do
+        at++;
+    while (at < n && isspace((unsigned char)line[at]));
+    reader->value = line + at;
+    reader->value_bytes = n - at;
+    return key_bytes;
+}
+
+/* Whether there is something to understand: not empty, not a comment, nothing that is no text. */
 static bool check_line(struct reader *reader, const char *line, size_t n)
 {
     if (n == 0 || *line == ';' || *line == '#')
@@ -215,7 +239,7 @@ static bool check_line(struct reader *reader, const char *line, size_t n)
     return true;
 }
 
-/* The bytes of a line without the comment at its end: it takes no part in the limit. As inih sees it: a ";" after a blank. */
+/* The bytes of a line without the comment at its end: it takes no part in the limit. It begins with a ";" after a blank. */
 static size_t without_comment(const char *line, size_t n)
 {
     const char *bracket = *line == '[' ? memchr(line, ']', n) : NULL;
@@ -230,11 +254,11 @@ static size_t without_comment(const char *line, size_t n)
     return n;
 }
 
-static bool check_length(struct reader *reader, const char *line, size_t n, size_t limit)
+static bool check_length(struct reader *reader, const char *line, size_t n)
 {
-    if (n <= limit)
+    if (n <= CONFIG_LINE_BYTES_MAX)
         return true;
-    refuse(reader, "line of %zu bytes; at most %zu are allowed", n, limit);
+    refuse(reader, "line of %zu bytes; at most %d are allowed", n, CONFIG_LINE_BYTES_MAX);
     if (*line == '[') { /* what follows does not belong to the section before */
         reader->section = NULL;
         reader->skipping = reader->files->raw->header_refused = true;
@@ -242,12 +266,28 @@ static bool check_length(struct reader *reader, const char *line, size_t n, size
     return false;
 }
 
-/* The reader given to inih (fgets-like): one line of the text per call, an empty one in place of a line that was refused. */
+/* Writes what inih is given for a line without blanks around it: nothing where the line was refused or says nothing. */
+static void give_line(struct reader *reader, char *out, const char *line, size_t n)
+{
+    size_t given = 0;
+
+    if (check_line(reader, line, n)) {
+        n = without_comment(line, n);
+        if (check_length(reader, line, n))
+            given = *line == '[' ? take_header(reader, line, n) : take_pair(reader, line, n);
+    }
+    memcpy(out, line, given);
+    if (given > 0 && *line != '[')
+        out[given++] = '=';
+    out[given] = '\0';
+}
+
+/* The reader given to inih (fgets-like): one line of the text per call. */
 static char *next_line(char *out, int size, void *stream)
 {
     struct reader *reader = stream;
     const char *start = reader->at, *newline;
-    size_t n, limit = (size_t)size - 3; /* as its header says of ini_max_line */
+    size_t n;
 
     if (start == reader->end)
         return NULL;
@@ -264,30 +304,25 @@ static char *next_line(char *out, int size, void *stream)
         n--;
     while (n > 0 && isspace((unsigned char)*start))
         start++, n--;
-
-    *out = '\0';
-    if (!check_line(reader, start, n))
-        return out;
-    n = without_comment(start, n);
-    if (!check_length(reader, start, n, limit))
-        return out;
-    memcpy(out, start, n);
-    out[n] = '\0';
-    if (*out == '[' ? !take_header(reader, out) : !check_key_shape(reader, out))
-        *out = '\0';
+    assert(size > KEY_BYTES_MAX + 1 && size > SECTION_BYTES_MAX + 2);
+    give_line(reader, out, start, n);
     return out;
 }
 
 /* The handler given to inih, called during the turn of the line that next_line() gave last. */
-static int take_key(void *user, const char *section_text, const char *name, const char *value)
+static int take_key(void *user, const char *section_text, const char *name, const char *nothing)
 {
     struct reader *reader = user;
     struct config_files *files = reader->files;
     struct config_raw_section *section = reader->section;
     struct config_place place = {reader->source, reader->line};
     struct config_raw_key *key;
+    char value[CONFIG_LINE_BYTES_MAX + 1];
     (void)section_text; /* cut and untrimmed; `section` is the same, whole */
+    (void)nothing;
 
+    memcpy(value, reader->value, reader->value_bytes);
+    value[reader->value_bytes] = '\0';
     key = config_arena_alloc(files->arena, sizeof(*key));
     if (!key)
         return 1;
