@@ -117,7 +117,7 @@ struct config {
 struct config_errors;
 
 /* Reads and checks FILE (and what it includes). Returns the configuration, or NULL after having filled `errors` with
- * every problem found, each "file:line: message" (or "file: message"), in the order of the files.
+ * the problems found, each "file:line: message" (or "file: message"), in the order of the files.
  * The caller frees both. Blocks on file reads; any thread. */
 struct config *config_load(const char *path, struct config_errors *errors);
 
@@ -126,8 +126,11 @@ void config_free(struct config *config);
 
 struct config_errors *config_errors_new(void);
 void config_errors_free(struct config_errors *errors);
+/* How many errors were found. */
 size_t config_errors_count(const struct config_errors *errors);
-/* The text of error `i`, one line without the newline; owned by `errors`. */
+/* How many lines there are to print: the first 50 errors, and one that says how many more were found. */
+size_t config_errors_lines(const struct config_errors *errors);
+/* The text of line `i`, without the newline; owned by `errors`. */
 const char *config_errors_text(const struct config_errors *errors, size_t i);
 
 #endif

@@ -16,12 +16,12 @@ struct config_place {
     unsigned line; /* from 1; 0: the file as a whole */
 };
 
-/* Adds "file:line: message" ("file: message" for line 0). Control characters of the message, and bytes that are not UTF-8, become "?". When memory runs out the
- * message is lost and one that says so takes its place. */
+/* Adds "file:line: message" ("file: message" for line 0). Control characters of the message, and bytes that are not UTF-8, become "?", and the
+ * middle of a very long one is left out. When memory runs out the message is lost and one that says so takes its place. */
 void config_errors_add(struct config_errors *errors, const struct config_place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts the errors in the order of the files and their lines; those of one line stay as they came. */
+/* Puts the errors in the order of the files and their lines; those of one line stay as they came. The first 50 are kept. To be called when all are there. */
 void config_errors_sort(struct config_errors *errors);
 
 #endif

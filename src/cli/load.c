@@ -15,7 +15,7 @@ struct config *cli_load(const char *command, const char *file)
         return NULL;
     }
     config = config_load(file, errors);
-    for (size_t i = 0; i < config_errors_count(errors); i++)
+    for (size_t i = 0; i < config_errors_lines(errors); i++)
         fprintf(stderr, "%s\n", config_errors_text(errors, i));
     config_errors_free(errors);
     return config;

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(errors && nowhere);
     config = config_load_text("fuzz", (const char *)data, size, errors);
     assert((config == NULL) == (config_errors_count(errors) > 0));
-    for (size_t i = 0; i < config_errors_count(errors); i++)
+    for (size_t i = 0; i < config_errors_lines(errors); i++)
         assert(!strchr(config_errors_text(errors, i), '\n'));
     if (config) {
         assert(config->workers > 0 && config->listener_count > 0 && config->pool_count > 0);

@@ -50,7 +50,7 @@ static void load_gives(const char *wanted)
     snprintf(path, sizeof(path), "%s/main.ini", folder);
     struct config *config = config_load(path, errors);
 
-    for (size_t i = 0; i < config_errors_count(errors); i++) {
+    for (size_t i = 0; i < config_errors_lines(errors); i++) {
         for (const char *at = config_errors_text(errors, i); *at;) {
             if (strncmp(at, folder, strlen(folder)) == 0)
                 at += strlen(folder) + 1;

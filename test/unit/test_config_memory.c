@@ -93,7 +93,7 @@ static bool load_with(const char *path, long survives, size_t errors_wanted)
     left = survives;
     struct config *config = config_load(path, errors);
     left = -1;
-    for (size_t i = 0; i < config_errors_count(errors); i++)
+    for (size_t i = 0; i < config_errors_lines(errors); i++)
         told = told || strstr(config_errors_text(errors, i), "emory");
     if (config && (failed || errors_wanted > 0))
         fail_msg("%s: a configuration in spite of allocation %ld", path, survives);
