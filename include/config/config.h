@@ -112,12 +112,15 @@ struct config {
     size_t listener_count;
     const struct config_pool *pools; /* at least one */
     size_t pool_count;
+
+    const char *const *warnings; /* what is allowed, but hardly what was meant: "file:line: warning: message", at most 51 lines */
+    size_t warning_count;
 };
 
 struct config_errors;
 
 /* Reads and checks FILE (and what it includes). Returns the configuration, or NULL after having filled `errors` with
- * the problems found, each "file:line: message" (or "file: message"), in the order of the files.
+ * the problems found, each "file:line: message" (or "file: message"), in the order of the files, and the warnings after them.
  * The caller frees both. Blocks on file reads; any thread. */
 struct config *config_load(const char *path, struct config_errors *errors);
 
@@ -128,7 +131,7 @@ struct config_errors *config_errors_new(void);
 void config_errors_free(struct config_errors *errors);
 /* How many errors were found. */
 size_t config_errors_count(const struct config_errors *errors);
-/* How many lines there are to print: the first 50 errors, and one that says how many more were found. */
+/* How many lines there are to print: the first 50 errors, and one that says how many more were found; then the warnings likewise. */
 size_t config_errors_lines(const struct config_errors *errors);
 /* The text of line `i`, without the newline; owned by `errors`. */
 const char *config_errors_text(const struct config_errors *errors, size_t i);

@@ -1,4 +1,4 @@
-/* config/errors.h: adding to the list of errors of config/config.h, within src/config. One thread at a time. */
+/* config/errors.h: adding to the errors and warnings of config/config.h, within src/config. One thread at a time. */
 #ifndef CONFIG_ERRORS_H
 #define CONFIG_ERRORS_H
 
@@ -21,7 +21,12 @@ struct config_place {
 void config_errors_add(struct config_errors *errors, const struct config_place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts the errors in the order of the files and their lines; those of one line stay as they came. The first 50 are kept. To be called when all are there. */
+/* The same for what is allowed, but hardly what was meant: "file:line: warning: message". */
+void config_errors_warn(struct config_errors *errors, const struct config_place *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Puts errors and warnings in the order of the files and their lines; those of one line stay as they came. The first 50 of either are kept. To be called when
+ * all are there. */
 void config_errors_sort(struct config_errors *errors);
 
 #endif

@@ -18,7 +18,10 @@ struct config_files {
     bool from_memory;              /* includes are refused */
 };
 
-/* The value with escapes (\; \\ \$) and ${NAME} resolved, in the arena. NULL: refused (reported) or out of memory. */
+/* What stands for itself after a backslash. */
+#define CONFIG_ESCAPED ";#$\"'`\\"
+
+/* The value with escapes and ${NAME} resolved, in the arena. NULL: refused (reported) or out of memory. */
 const char *config_expand(struct config_files *files, const struct config_place *place, const char *value);
 
 /* Reads the file, or the files that match the pattern, in alphabetical order. */

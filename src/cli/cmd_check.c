@@ -1,9 +1,7 @@
 /* cli/cmd_check.c: `penstock check`: reads a configuration and says what would run, or all that is wrong with it.
  *
  * Main thread. Opens nothing but the files of the configuration, and needs no privileges. */
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/commands.h"
 #include "cli/load.h"
@@ -16,24 +14,12 @@ static void show_usage(void)
     puts("usage: penstock check [-c FILE]\n"
          "\n"
          "Checks the configuration in FILE (" OPTIONS_DEFAULT_FILE ") and prints what would run,\n"
-         "or every error as \"file:line: message\". Exit status: 0 all is well, 1 there are errors, 2 wrong usage.\n"
+         "or every error as \"file:line: message\"; what is allowed but hardly meant, as \"file:line: warning: message\".\n"
+         "Exit status: 0 all is well or there are only warnings, 1 there are errors, 2 wrong usage.\n"
          "\n"
          "The keys of a configuration file; [defaults] takes any of [listener NAME] and [pool NAME] but bind, pool\n"
          "and backend. More in penstock.ini(5).");
     config_show_keys(stdout);
-}
-
-static void warn_about_unused_pools(const struct config *config, const char *file)
-{
-    bool *used = calloc(config->pool_count, sizeof(*used));
-
-    for (size_t l = 0; used && l < config->listener_count; l++)
-        used[config->listeners[l].pool] = true;
-    for (size_t p = 0; used && p < config->pool_count; p++) {
-        if (!used[p])
-            fprintf(stderr, "%s: warning: pool \"%s\" is not used by any listener\n", file, config->pools[p].name);
-    }
-    free(used);
 }
 
 int cmd_check(int argc, char **argv)
@@ -51,7 +37,8 @@ int cmd_check(int argc, char **argv)
         return 1;
     config_show(config, stdout);
     fflush(stdout);
-    warn_about_unused_pools(config, file);
+    for (size_t i = 0; i < config->warning_count; i++)
+        fprintf(stderr, "%s\n", config->warnings[i]);
     printf("\n%s: ok\n", file);
     config_free(config);
     return 0;

@@ -15,7 +15,7 @@ struct config *cli_load(const char *command, const char *file)
         return NULL;
     }
     config = config_load(file, errors);
-    for (size_t i = 0; i < config_errors_lines(errors); i++)
+    for (size_t i = 0; !config && i < config_errors_lines(errors); i++) /* else the warnings are the configuration's */
         fprintf(stderr, "%s\n", config_errors_text(errors, i));
     config_errors_free(errors);
     return config;

@@ -294,6 +294,20 @@ static void build_listener(struct config_build *build, const struct config_raw_s
         refuse(build, &section->place, "listener \"%s\" has no address: add bind = ADDRESS:PORT", section->name);
 }
 
+static void warn_of_unused_pools(struct config_build *build)
+{
+    const struct config *config = build->config;
+    bool *used = config_arena_alloc(build->arena, config->pool_count * sizeof(*used));
+    size_t pool = 0;
+
+    for (size_t i = 0; i < config->listener_count && used; i++)
+        if (config->listeners[i].pool < config->pool_count)
+            used[config->listeners[i].pool] = true;
+    for (const struct config_raw_section *s = build->raw->sections; s && used; s = s->next)
+        if (s->kind == CONFIG_IN_POOL && !used[pool++])
+            config_errors_warn(build->errors, &s->place, "pool \"%s\" is not used by any listener", s->name);
+}
+
 static bool make_room(struct config_build *build)
 {
     struct config *config = build->config;
@@ -331,4 +345,6 @@ void config_build(struct config *config, struct config_raw *raw, struct config_a
         if (s->kind == CONFIG_IN_LISTENER)
             build_listener(&build, s, listener++);
     config_binds_check(&build);
+    if (config_errors_count(errors) == 0 && config->listener_count > 0) /* else the listener may be what is wrong */
+        warn_of_unused_pools(&build);
 }

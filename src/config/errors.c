@@ -1,4 +1,4 @@
-/* config/errors.c: the list of what is wrong with a configuration. Whoever loads runs it; the list owns its texts.
+/* config/errors.c: the lists of what is wrong with a configuration, and of what is doubtful in it. Whoever loads runs it; the lists own their texts.
  *
  * A file that is no configuration has an error in each line: the texts of the first ones are kept, in the order of the files, and the rest is counted. */
 #include "config/errors.h"
@@ -14,17 +14,21 @@ enum {
     MESSAGE_END_BYTES = 200,
 };
 
-struct error {
+struct complaint {
     char *text;
     unsigned order, line;
     size_t sequence;
 };
 
-struct config_errors {
-    struct error kept[2 * KEPT_MAX]; /* in the order of their coming; so many that dropping the last ones in the order of the files is seldom due */
+struct list {
+    struct complaint kept[2 * KEPT_MAX]; /* in the order of their coming; so many that dropping the last ones in the order of the files is seldom due */
     size_t kept_count, found;
+    char more[64]; /* what stands for those that are not kept; "": all are */
+};
+
+struct config_errors {
+    struct list errors, warnings;
     bool out_of_memory;
-    char more[64]; /* what stands for those that are not kept; "" : all are */
 };
 
 struct config_errors *config_errors_new(void)
@@ -33,35 +37,51 @@ struct config_errors *config_errors_new(void)
 }
 
 /* Frees the texts from number `first` on. */
-static void drop_from(struct config_errors *errors, size_t first)
+static void drop_from(struct list *list, size_t first)
 {
-    while (errors->kept_count > first)
-        free(errors->kept[--errors->kept_count].text);
+    while (list->kept_count > first)
+        free(list->kept[--list->kept_count].text);
 }
 
 void config_errors_free(struct config_errors *errors)
 {
     if (!errors)
         return;
-    drop_from(errors, 0);
+    drop_from(&errors->errors, 0);
+    drop_from(&errors->warnings, 0);
     free(errors);
 }
 
 size_t config_errors_count(const struct config_errors *errors)
 {
-    return errors->found + (errors->out_of_memory ? 1 : 0);
+    return errors->errors.found + (errors->out_of_memory ? 1 : 0);
+}
+
+static size_t count_lines(const struct list *list)
+{
+    return list->kept_count + (list->more[0] ? 1 : 0);
+}
+
+static const char *line_text(const struct list *list, size_t i)
+{
+    return i < list->kept_count ? list->kept[i].text : list->more;
 }
 
 size_t config_errors_lines(const struct config_errors *errors)
 {
-    return errors->kept_count + (errors->more[0] ? 1 : 0) + (errors->out_of_memory ? 1 : 0);
+    return count_lines(&errors->errors) + (errors->out_of_memory ? 1 : 0) + count_lines(&errors->warnings);
 }
 
 const char *config_errors_text(const struct config_errors *errors, size_t i)
 {
-    if (i < errors->kept_count)
-        return errors->kept[i].text;
-    return i == errors->kept_count && errors->more[0] ? errors->more : "out of memory";
+    size_t count = count_lines(&errors->errors);
+
+    if (i < count)
+        return line_text(&errors->errors, i);
+    i -= count;
+    if (errors->out_of_memory && i-- == 0)
+        return "out of memory";
+    return line_text(&errors->warnings, i);
 }
 
 /* The bytes of the character at `text`, of UTF-8 or ASCII; 0: it is none, or one that commands a terminal. */
@@ -104,7 +124,7 @@ static void shorten(char *message)
 
 static int compare(const void *left, const void *right)
 {
-    const struct error *a = left, *b = right;
+    const struct complaint *a = left, *b = right;
     if (a->order != b->order)
         return a->order < b->order ? -1 : 1;
     if (a->line != b->line)
@@ -112,40 +132,67 @@ static int compare(const void *left, const void *right)
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
+static void sort_list(struct list *list, const char *name)
+{
+    if (list->kept_count > 1)
+        qsort(list->kept, list->kept_count, sizeof(list->kept[0]), compare);
+    drop_from(list, KEPT_MAX);
+    if (list->found > list->kept_count)
+        snprintf(list->more, sizeof(list->more), "and %zu more %s", list->found - list->kept_count, name);
+}
+
 void config_errors_sort(struct config_errors *errors)
 {
-    if (errors->kept_count > 1)
-        qsort(errors->kept, errors->kept_count, sizeof(*errors->kept), compare);
-    drop_from(errors, KEPT_MAX);
-    if (errors->found > errors->kept_count)
-        snprintf(errors->more, sizeof(errors->more), "and %zu more errors", errors->found - errors->kept_count);
+    sort_list(&errors->errors, "errors");
+    sort_list(&errors->warnings, "warnings");
+}
+
+/* "file:line: " and the message, or NULL. */
+static char *__attribute__((format(printf, 3, 0))) make_text(const struct config_place *place, const char *kind, const char *format, va_list arguments)
+{
+    char *message = NULL, *text = NULL;
+    int n;
+
+    if (vasprintf(&message, format, arguments) < 0)
+        return NULL;
+    shorten(message);
+    if (place->line == 0)
+        n = asprintf(&text, "%s: %s%s", place->source->file, kind, message);
+    else
+        n = asprintf(&text, "%s:%u: %s%s", place->source->file, place->line, kind, message);
+    free(message);
+    if (n < 0)
+        return NULL;
+    make_printable(text);
+    return text;
+}
+
+/* Takes `text` over; NULL: memory ran out. */
+static void add(struct config_errors *errors, struct list *list, const struct config_place *place, char *text)
+{
+    if (!text) {
+        errors->out_of_memory = true;
+        return;
+    }
+    if (list->kept_count == sizeof(list->kept) / sizeof(list->kept[0]))
+        config_errors_sort(errors);
+    list->kept[list->kept_count++] = (struct complaint){.text = text, .order = place->source->order, .line = place->line, .sequence = list->found++};
 }
 
 void config_errors_add(struct config_errors *errors, const struct config_place *place, const char *format, ...)
 {
-    char *message = NULL, *text = NULL;
     va_list arguments;
-    int n;
 
     va_start(arguments, format);
-    n = vasprintf(&message, format, arguments);
+    add(errors, &errors->errors, place, make_text(place, "", format, arguments));
     va_end(arguments);
-    if (n < 0) {
-        errors->out_of_memory = true;
-        return;
-    }
-    shorten(message);
-    if (place->line == 0)
-        n = asprintf(&text, "%s: %s", place->source->file, message);
-    else
-        n = asprintf(&text, "%s:%u: %s", place->source->file, place->line, message);
-    free(message);
-    if (n < 0) {
-        errors->out_of_memory = true;
-        return;
-    }
-    make_printable(text);
-    if (errors->kept_count == sizeof(errors->kept) / sizeof(errors->kept[0]))
-        config_errors_sort(errors);
-    errors->kept[errors->kept_count++] = (struct error){.text = text, .order = place->source->order, .line = place->line, .sequence = errors->found++};
+}
+
+void config_errors_warn(struct config_errors *errors, const struct config_place *place, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    add(errors, &errors->warnings, place, make_text(place, "warning: ", format, arguments));
+    va_end(arguments);
 }

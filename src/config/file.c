@@ -11,7 +11,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "config/hints.h"
 #include "config/include.h"
+#include "config/keys.h"
 #include "config/suggest.h"
 
 /* inih keeps 49 bytes of what is between the brackets. */
@@ -26,6 +28,8 @@ struct reader {
     unsigned line;
     const char *value; /* of the line that inih was given last, in the text: `value_bytes` of it, without blanks and comment */
     size_t value_bytes;
+    const char *comment; /* after it */
+    size_t comment_bytes;
     const struct config_raw_section *global, *defaults; /* of this file */
     struct config_raw_section *section; /* NULL before the first header and after a refused one */
     bool skipping;                      /* the last header was refused: its keys are passed over */
@@ -269,10 +273,12 @@ static bool check_length(struct reader *reader, const char *line, size_t n)
 /* Writes what inih is given for a line without blanks around it: nothing where the line was refused or says nothing. */
 static void give_line(struct reader *reader, char *out, const char *line, size_t n)
 {
-    size_t given = 0;
+    size_t given = 0, whole = n;
 
     if (check_line(reader, line, n)) {
         n = without_comment(line, n);
+        reader->comment = line + n;
+        reader->comment_bytes = whole - n;
         if (check_length(reader, line, n))
             given = *line == '[' ? take_header(reader, line, n) : take_pair(reader, line, n);
     }
@@ -309,6 +315,15 @@ static char *next_line(char *out, int size, void *stream)
     return out;
 }
 
+static void give_hints(const struct reader *reader, const struct config_place *place, const char *name, const char *value)
+{
+    struct config_hints_value hints = {
+        .key = config_key_find(reader->section->kind, name), .text = value, .comment = reader->comment, .comment_bytes = reader->comment_bytes};
+
+    if (hints.key && *value)
+        config_hints_give(reader->files->errors, place, &hints);
+}
+
 /* The handler given to inih, called during the turn of the line that next_line() gave last. */
 static int take_key(void *user, const char *section_text, const char *name, const char *nothing)
 {
@@ -332,6 +347,7 @@ static int take_key(void *user, const char *section_text, const char *name, cons
     if (!key->name)
         return 1;
     key->refused = !key->value;
+    give_hints(reader, &place, name, value);
     if (!key->value)
         key->value = "";
     if (section->last_key)

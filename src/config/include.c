@@ -226,8 +226,8 @@ static bool expand(struct config_files *files, const struct config_place *place,
         const char *piece = in;
         size_t piece_bytes = 1;
         if (*in == '\\') {
-            if (in[1] == '\0' || !strchr(";\\$", in[1])) {
-                config_errors_add(files->errors, place, "\"\\%.1s\" is not an escape; there are \\; \\\\ and \\$", in + 1);
+            if (in[1] == '\0' || !strchr(CONFIG_ESCAPED, in[1])) {
+                config_errors_add(files->errors, place, "\"\\%.1s\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` and \\\\", in + 1);
                 return false;
             }
             piece = in + 1;

@@ -2,6 +2,7 @@
 #include "config/load.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/build.h"
 
@@ -9,6 +10,20 @@ struct loaded {
     struct config config; /* first: config_free() finds the whole by it */
     struct config_arena arena;
 };
+
+/* Gives the warnings to the configuration, which has no errors. */
+static void keep_warnings(struct loaded *loaded, struct config_errors *errors)
+{
+    size_t count = config_errors_lines(errors);
+    const char **warnings = config_arena_alloc(&loaded->arena, count * sizeof(*warnings));
+
+    for (size_t i = 0; i < count && warnings; i++) {
+        const char *text = config_errors_text(errors, i);
+        warnings[i] = config_arena_copy(&loaded->arena, text, strlen(text));
+    }
+    loaded->config.warnings = warnings;
+    loaded->config.warning_count = count;
+}
 
 static struct config *load(const struct config_input *input, struct config_errors *errors)
 {
@@ -26,9 +41,13 @@ static struct config *load(const struct config_input *input, struct config_error
         if (loaded->config.listener_count == 0 && !raw.header_refused)
             config_errors_add(errors, &place, "no [listener NAME] section: there is nothing to do");
     }
-    if (loaded->arena.failed)
-        config_errors_add(errors, &place, "out of memory");
     config_errors_sort(errors);
+    if (config_errors_count(errors) == 0)
+        keep_warnings(loaded, errors);
+    if (loaded->arena.failed) {
+        config_errors_add(errors, &place, "out of memory");
+        config_errors_sort(errors);
+    }
     if (config_errors_count(errors) == 0)
         return &loaded->config;
     config_free(&loaded->config);

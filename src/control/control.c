@@ -245,11 +245,18 @@ static int start(struct control *control)
     return 0;
 }
 
+static void tell_warnings(const struct config *config)
+{
+    for (size_t i = 0; i < config->warning_count; i++)
+        log_warn("%s", config->warnings[i]);
+}
+
 static void announce(const struct control *control)
 {
     const struct config *config = control->config;
 
     log_info("engine %s", control->engine.reason);
+    tell_warnings(config);
     for (size_t i = 0; i < config->listener_count; i++) {
         const struct config_listener *listener = &config->listeners[i];
         char first[ADDR_TEXT_BYTES], more[32] = "";
@@ -384,6 +391,7 @@ int control_run(const struct config *config)
     int signal = 0;
 
     if (start(&control) < 0) {
+        tell_warnings(config); /* what was not meant may be the reason */
         stop_workers(&control);
         stop(&control);
         return 1;

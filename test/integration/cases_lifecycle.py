@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import sandbox
+from backends import Backend
 from case import ENGINES, ONCE, Case, Stage
 from peers import Caller, Peer, connect, listen
 from rig import Penstock, Skip, holds_for, require, wait_for
@@ -201,6 +202,22 @@ def bad_config(rig, case):
     require(done.returncode == 0 and "main" in done.stdout, f"check refuses a good file: {done}")
 
 
+def warnings(rig, case):
+    """What is hardly meant: `check` warns with file and line and status 0, `run` logs it, even when it cannot start for that reason."""
+    backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+    port = rig.ports.free()
+    pool = {"check": "http", "check_body": '"ok"'}
+    ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{port}"], {"log": rig.path("run.log")}, pool=pool)
+    said = r'penstock\.ini:\d+: warning: check_body = "ok": the quotes'
+    done = subprocess.run([rig.penstock, "check", "-c", ini], capture_output=True, text=True, timeout=10, check=False)
+    require(done.returncode == 0 and re.search(said, done.stderr), f"check: {done}")
+    penstock = rig.launch(ini, ready=False)
+    wait_for(lambda: Path(rig.path("run.log")).exists() and re.search(said, Path(rig.path("run.log")).read_text()), "the log says it")
+    penstock.stop()
+    ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{port}"], {"log": "$LOGDIR/x.log"})
+    fails(rig, ["run", "-c", ini], r"warning: log = \$LOGDIR/x\.log: .*\$\{NAME\}", lines=2)
+
+
 def usage(rig, case):
     """Wrong usage: status 2 and a hint."""
     for arguments in (["run", "--nonsense"], ["frobnicate"], ["run", "-c"], ["check", "extra"]):
@@ -246,6 +263,7 @@ CASES = (
     Case("privileged-port", privileged_port.__doc__, body=privileged_port, ways=ONCE),
     Case("unreadable-configuration", unreadable.__doc__, body=unreadable, ways=ONCE),
     Case("bad-configuration", bad_config.__doc__, body=bad_config, ways=ONCE),
+    Case("values-hardly-meant", warnings.__doc__, body=warnings, ways=ONCE),
     Case("wrong-usage", usage.__doc__, body=usage, ways=ONCE),
     Case("io-uring-blocked-eperm", blocked(errno.EPERM).__doc__, body=blocked(errno.EPERM), backends=("echo",), ways=ONCE),
     Case("io-uring-blocked-enosys", blocked(errno.ENOSYS).__doc__, body=blocked(errno.ENOSYS), backends=("echo",), ways=ONCE),
