@@ -27,7 +27,7 @@ struct addr {
 
 /* Parses "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/path" or "unix:@abstract".
  * The port is 1 to 65535; names are not looked up. Returns NULL and fills `out`, or returns a constant
- * text that says what is wrong ("no port", "not a numeric address", ...) and leaves `out` alone. */
+ * text that says what is wrong with it and what to write, and leaves `out` alone. */
 const char *addr_parse(struct addr *out, const char *text);
 
 /* Writes the form that addr_parse() reads ("unix:" alone for an unnamed UNIX client) and returns `buffer`. Never fails:

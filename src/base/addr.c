@@ -13,22 +13,85 @@
 #define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
 #define PATH_BYTES_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
+#define DIGITS "0123456789"
+
 static const char not_numeric[] = "not a numeric address (names are not looked up)";
+static const char no_port[] = "no port; write ADDRESS:PORT";
+static const char bad_port[] = "the port is not a number from 1 to 65535";
+static const char not_unix[] = "a UNIX socket is unix:/PATH or unix:@NAME";
 
 /* Digits alone, no sign, no leading zero: strtoul() would take " +080". */
 static const char *parse_port(uint16_t *port, const char *text)
 {
     unsigned value = 0;
-    size_t n = strspn(text, "0123456789");
+    size_t n = strspn(text, DIGITS);
     if (*text == '\0')
-        return "no port";
+        return no_port;
+    if (n > 0 && text[n] == '-' && text[n + 1] != '\0' && strspn(text + n + 1, DIGITS) == strlen(text + n + 1))
+        return "a range of ports, where one port is needed";
     if (text[n] != '\0' || n > 5 || text[0] == '0')
-        return "the port is not a number from 1 to 65535";
+        return bad_port;
     for (size_t i = 0; i < n; i++)
         value = value * 10 + (unsigned)(text[i] - '0');
     if (value > 65535)
-        return "the port is not a number from 1 to 65535";
+        return bad_port;
     *port = (uint16_t)value;
+    return NULL;
+}
+
+/* A "/": of a network as in 10.0.0.0/8 and [2001:db8::]/32, or of a path after the port. */
+static const char *explain_slash(const char *text, const char *slash)
+{
+    const char *colon = memchr(text, ':', (size_t)(slash - text));
+    bool after_port = colon && !memchr(colon + 1, ':', (size_t)(slash - colon - 1));
+    size_t bits = strspn(slash + 1, DIGITS);
+
+    if (!after_port && bits > 0 && bits <= 3 && (slash[1 + bits] == '\0' || slash[1 + bits] == ':' || slash[1 + bits] == ']'))
+        return "a network; write one address, without \"/\" and the number of bits";
+    return "no path belongs here: write ADDRESS:PORT";
+}
+
+/* Whether the text, or what is before its last colon, is an IPv6 address, with or without a scope. */
+static bool is_bare_in6(const char *text)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr in6;
+    size_t n = strcspn(text, "%");
+
+    for (int i = 0; i < 2 && n < sizeof(copy); i++) {
+        memcpy(copy, text, n);
+        copy[n] = '\0';
+        if (inet_pton(AF_INET6, copy, &in6) == 1)
+            return true;
+        char *colon = strrchr(copy, ':');
+        n = colon ? (size_t)(colon - copy) : 0;
+    }
+    return false;
+}
+
+/* What people write or paste where ADDRESS:PORT is due. NULL: nothing of that kind. */
+static const char *explain_shape(const char *text)
+{
+    const char *slash = strchr(text, '/'), *colon = strchr(text, ':');
+
+    if (strchr("\"'", *text) && *text)
+        return "no quotes belong here: write ADDRESS:PORT";
+    if (strstr(text, "://"))
+        return "no scheme and no path belong here: write ADDRESS:PORT";
+    if (*text == '/' || *text == '@' || (strncasecmp(text, "unix", 4) == 0 && text[4] && strchr(":@/", text[4])))
+        return not_unix;
+    if (strpbrk(text, " \t"))
+        return "a blank in it: write one ADDRESS:PORT, and nothing after it";
+    if (strchr(text, ','))
+        return "a comma in it: write one ADDRESS:PORT, and nothing after it";
+    if (strchr(text, '@'))
+        return "an \"@\" in it: write ADDRESS:PORT, without a user";
+    if (slash)
+        return explain_slash(text, slash);
+    if (*text != '[' && colon && strchr(colon + 1, ':'))
+        return is_bare_in6(text) ? "an IPv6 address is written in brackets: [ADDRESS]:PORT" : "more than one \":\"; write ADDRESS:PORT";
+    if (colon == text || (*text && text[strspn(text, DIGITS)] == '\0'))
+        return "no address before the port; write ADDRESS:PORT";
     return NULL;
 }
 
@@ -38,7 +101,7 @@ static const char *parse_unix(struct addr *out, const char *path)
     size_t n = strlen(path);
 
     if (n == 0 || (path[0] != '/' && path[0] != '@') || (path[0] == '@' && n == 1))
-        return "a UNIX socket is unix:/PATH or unix:@NAME";
+        return not_unix;
     if (n > PATH_BYTES_MAX)
         return "the path of a UNIX socket is at most 107 bytes long";
     addr.un.sun_family = AF_UNIX;
@@ -83,7 +146,7 @@ static const char *parse_in6(struct addr *out, const char *host, uint16_t port)
     addr.in6.sin6_family = AF_INET6;
     addr.in6.sin6_port = htons(port);
     if (inet_pton(AF_INET6, copy, &addr.in6.sin6_addr) != 1)
-        return not_numeric;
+        return "not an IPv6 address between the brackets";
     /* Our IPv6 sockets are IPv6 only, and one address with two spellings would get past every check for duplicates. */
     if (IN6_IS_ADDR_V4MAPPED(&addr.in6.sin6_addr))
         return "an IPv4 address inside IPv6; write the IPv4 address itself";
@@ -102,7 +165,7 @@ static const char *parse_in(struct addr *out, const char *host, uint16_t port)
     addr.in.sin_family = AF_INET;
     addr.in.sin_port = htons(port);
     if (inet_pton(AF_INET, host, &addr.in.sin_addr) != 1)
-        return not_numeric;
+        return host[strspn(host, DIGITS ".")] == '\0' ? "not an IPv4 address: four numbers from 0 to 255, without leading zeros" : not_numeric;
     *out = addr;
     return NULL;
 }
@@ -117,6 +180,9 @@ const char *addr_parse(struct addr *out, const char *text)
 
     if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
         return parse_unix(out, text + strlen(UNIX_PREFIX));
+    problem = explain_shape(text);
+    if (problem)
+        return problem;
     if (bracketed) {
         const char *end = strchr(++text, ']');
         if (!end)
@@ -124,13 +190,11 @@ const char *addr_parse(struct addr *out, const char *text)
         n = (size_t)(end - text);
         colon = end + 1;
         if (*colon != ':')
-            return *colon == '\0' ? "no port" : "something other than :PORT after the \"]\"";
+            return *colon == '\0' ? no_port : "something other than :PORT after the \"]\"";
     } else {
         colon = strchr(text, ':');
         if (!colon)
-            return "no port";
-        if (strchr(colon + 1, ':'))
-            return "an IPv6 address is written in brackets: [ADDRESS]:PORT";
+            return no_port;
         n = (size_t)(colon - text);
     }
     if (n >= sizeof(host))

@@ -63,7 +63,9 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
     struct config_bind bind = {.file = key->place.source->file, .line = key->place.line};
     char host[96];
 
-    if (strncmp(value, "*:", 2) == 0 && colon == value + 1) {
+    if ((*value == ':' && colon == value) || value[strspn(value, "0123456789")] == '\0') {
+        config_errors_add(build->errors, &key->place, "bind = %s: no address before the port; write *:PORT for all addresses", value);
+    } else if (strncmp(value, "*:", 2) == 0 && colon == value + 1) {
         if (bind_host(build, key, list, "0.0.0.0"))
             bind_host(build, key, list, "[::]");
     } else if (strncmp(value, "unix:", 5) != 0 && colon && (size_t)(colon - value) < sizeof(host) && strchr(colon, '-')) {
@@ -72,8 +74,7 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
     } else {
         problem = addr_parse(&bind.addr, value);
         if (problem)
-            config_errors_add(build->errors, &key->place, "bind = %s: %s%s", value, problem,
-                              colon ? "" : "; write ADDRESS:PORT, *:PORT or unix:/PATH");
+            config_errors_add(build->errors, &key->place, "bind = %s: %s", value, problem);
         else
             bind_append(build, key, list, &bind);
     }
@@ -159,7 +160,7 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
         return false;
     }
     problem = addr_parse(&backend->addr, address);
-    if (!problem && addr_is_wildcard(&backend->addr))
+    if (*address == '*' || (!problem && addr_is_wildcard(&backend->addr)))
         problem = "not an address to connect to";
     if (problem)
         config_errors_add(build->errors, &key->place, "backend %s: address %s: %s", backend->name, address, problem);

@@ -46,47 +46,102 @@ static void good_addresses_come_back_as_written(void **state)
     }
 }
 
+static const struct {
+    const char *text, *problem;
+} bad[] = {
+    {"", "no port; write ADDRESS:PORT"},
+    {"1.2.3.4", "no port; write ADDRESS:PORT"},
+    {"1.2.3.4:", "no port; write ADDRESS:PORT"},
+    {"localhost", "no port; write ADDRESS:PORT"},
+    {"[::1]", "no port; write ADDRESS:PORT"},
+    {"[::1]:", "no port; write ADDRESS:PORT"},
+    {"[::1", "no \"]\" after the IPv6 address"},
+    {"[::1]80", "something other than :PORT after the \"]\""},
+    {"1.2.3.4:0", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:65536", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:99999", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:080", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:+80", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:http", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:999999999999", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:80;", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:-", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:80-", "the port is not a number from 1 to 65535"},
+    {"[::1]:0", "the port is not a number from 1 to 65535"},
+    {"1.2.3.4:80-90", "a range of ports, where one port is needed"},
+    {"1.2.3:80", "not an IPv4 address: four numbers from 0 to 255, without leading zeros"},
+    {"1.2.3.256:80", "not an IPv4 address: four numbers from 0 to 255, without leading zeros"},
+    {"1.2.3.04:80", "not an IPv4 address: four numbers from 0 to 255, without leading zeros"},
+    {"1.2.3.4.5:80", "not an IPv4 address: four numbers from 0 to 255, without leading zeros"},
+    {".:80", "not an IPv4 address: four numbers from 0 to 255, without leading zeros"},
+    {"localhost:80", "not a numeric address (names are not looked up)"},
+    {"*:80", "not a numeric address (names are not looked up)"},
+    {"host.example:80", "not a numeric address (names are not looked up)"},
+    {"1.2.3.4x:80", "not a numeric address (names are not looked up)"},
+    {":80", "no address before the port; write ADDRESS:PORT"},
+    {"80", "no address before the port; write ADDRESS:PORT"},
+    {"[]:80", "not an IPv6 address between the brackets"},
+    {"[1.2.3.4]:80", "not an IPv6 address between the brackets"},
+    {"[localhost]:80", "not an IPv6 address between the brackets"},
+    {"::1:80", "an IPv6 address is written in brackets: [ADDRESS]:PORT"},
+    {"::1", "an IPv6 address is written in brackets: [ADDRESS]:PORT"},
+    {"2001:db8::1:80", "an IPv6 address is written in brackets: [ADDRESS]:PORT"},
+    {"fe80::1%lo:80", "an IPv6 address is written in brackets: [ADDRESS]:PORT"},
+    {"::ffff:1.2.3.4:80", "an IPv6 address is written in brackets: [ADDRESS]:PORT"},
+    {":::80", "an IPv6 address is written in brackets: [ADDRESS]:PORT"},
+    {"1.2.3.4:80:90", "more than one \":\"; write ADDRESS:PORT"},
+    {"tcp:1.2.3.4:80", "more than one \":\"; write ADDRESS:PORT"},
+    {"host:80:tcp", "more than one \":\"; write ADDRESS:PORT"},
+    {"http://1.2.3.4:80", "no scheme and no path belong here: write ADDRESS:PORT"},
+    {"tcp://1.2.3.4:80", "no scheme and no path belong here: write ADDRESS:PORT"},
+    {"http://1.2.3.4:80/v1", "no scheme and no path belong here: write ADDRESS:PORT"},
+    {"https://[::1]:80", "no scheme and no path belong here: write ADDRESS:PORT"},
+    {"http://host", "no scheme and no path belong here: write ADDRESS:PORT"},
+    {"unix+http:///run/x", "no scheme and no path belong here: write ADDRESS:PORT"},
+    {"http://user@1.2.3.4:80", "no scheme and no path belong here: write ADDRESS:PORT"},
+    {"1.2.3.4:80/v1", "no path belongs here: write ADDRESS:PORT"},
+    {"1.2.3.4:80/", "no path belongs here: write ADDRESS:PORT"},
+    {"[::1]:80/v1", "no path belongs here: write ADDRESS:PORT"},
+    {"host/v1", "no path belongs here: write ADDRESS:PORT"},
+    {"1.2.3.4:80/24", "no path belongs here: write ADDRESS:PORT"},
+    {"1.2.3.4/24:80", "a network; write one address, without \"/\" and the number of bits"},
+    {"1.2.3.4/24", "a network; write one address, without \"/\" and the number of bits"},
+    {"[2001:db8::]/32", "a network; write one address, without \"/\" and the number of bits"},
+    {"[2001:db8::/32]:80", "a network; write one address, without \"/\" and the number of bits"},
+    {"2001:db8::/32", "a network; write one address, without \"/\" and the number of bits"},
+    {"0.0.0.0:80 ssl", "a blank in it: write one ADDRESS:PORT, and nothing after it"},
+    {"1.2.3.4:80 ", "a blank in it: write one ADDRESS:PORT, and nothing after it"},
+    {"1.2.3.4 80", "a blank in it: write one ADDRESS:PORT, and nothing after it"},
+    {"1.2.3.4:80,", "a comma in it: write one ADDRESS:PORT, and nothing after it"},
+    {"1.2.3.4:80,1.2.3.5:80", "a comma in it: write one ADDRESS:PORT, and nothing after it"},
+    {"user@host", "an \"@\" in it: write ADDRESS:PORT, without a user"},
+    {"user@1.2.3.4:80", "an \"@\" in it: write ADDRESS:PORT, without a user"},
+    {"\"1.2.3.4:80\"", "no quotes belong here: write ADDRESS:PORT"},
+    {"'1.2.3.4:80'", "no quotes belong here: write ADDRESS:PORT"},
+    {"[::ffff:1.2.3.4]:80", "an IPv4 address inside IPv6; write the IPv4 address itself"},
+    {"[fe80::1%nosuchif0]:80", "no such network interface after the %"},
+    {"[fe80::1%]:80", "no such network interface after the %"},
+    {"/run/x.sock", "a UNIX socket is unix:/PATH or unix:@NAME"},
+    {"@hidden", "a UNIX socket is unix:/PATH or unix:@NAME"},
+    {"UNIX:/run/x.sock", "a UNIX socket is unix:/PATH or unix:@NAME"},
+    {"unix@/run/x.sock", "a UNIX socket is unix:/PATH or unix:@NAME"},
+    {"unix/run/x", "a UNIX socket is unix:/PATH or unix:@NAME"},
+    {"unix:", "a UNIX socket is unix:/PATH or unix:@NAME"},
+    {"unix:@", "a UNIX socket is unix:/PATH or unix:@NAME"},
+    {"unix:relative", "a UNIX socket is unix:/PATH or unix:@NAME"},
+    {"unix:" LONGEST_PATH "67", "the path of a UNIX socket is at most 107 bytes long"},
+};
+
 static void bad_addresses_are_refused_with_a_reason(void **state)
 {
-    static const struct {
-        const char *text, *problem;
-    } cases[] = {
-        {"", "no port"},
-        {"1.2.3.4", "no port"},
-        {"1.2.3.4:", "no port"},
-        {"[::1]", "no port"},
-        {"[::1]:", "no port"},
-        {"[::1", "no \"]\" after the IPv6 address"},
-        {"[::1]80", "something other than :PORT after the \"]\""},
-        {"1.2.3.4:0", "the port is not a number from 1 to 65535"},
-        {"1.2.3.4:65536", "the port is not a number from 1 to 65535"},
-        {"1.2.3.4:080", "the port is not a number from 1 to 65535"},
-        {"1.2.3.4:+80", "the port is not a number from 1 to 65535"},
-        {"1.2.3.4:80 ", "the port is not a number from 1 to 65535"},
-        {"1.2.3.4:http", "the port is not a number from 1 to 65535"},
-        {"1.2.3.4:999999999999", "the port is not a number from 1 to 65535"},
-        {"1.2.3:80", "not a numeric address (names are not looked up)"},
-        {"localhost:80", "not a numeric address (names are not looked up)"},
-        {":80", "not a numeric address (names are not looked up)"},
-        {"[]:80", "not a numeric address (names are not looked up)"},
-        {"[1.2.3.4]:80", "not a numeric address (names are not looked up)"},
-        {"::1:80", "an IPv6 address is written in brackets: [ADDRESS]:PORT"},
-        {"[::ffff:1.2.3.4]:80", "an IPv4 address inside IPv6; write the IPv4 address itself"},
-        {"[fe80::1%nosuchif0]:80", "no such network interface after the %"},
-        {"[fe80::1%]:80", "no such network interface after the %"},
-        {"unix:", "a UNIX socket is unix:/PATH or unix:@NAME"},
-        {"unix:@", "a UNIX socket is unix:/PATH or unix:@NAME"},
-        {"unix:relative", "a UNIX socket is unix:/PATH or unix:@NAME"},
-        {"unix:" LONGEST_PATH "67", "the path of a UNIX socket is at most 107 bytes long"},
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct addr addr, before;
         memset(&addr, 0x5a, sizeof(addr));
         before = addr;
-        const char *problem = addr_parse(&addr, cases[i].text);
-        if (!problem || strcmp(problem, cases[i].problem) != 0)
-            fail_msg("\"%s\": %s", cases[i].text, problem ? problem : "accepted");
+        const char *problem = addr_parse(&addr, bad[i].text);
+        if (!problem || strcmp(problem, bad[i].problem) != 0)
+            fail_msg("\"%s\": %s", bad[i].text, problem ? problem : "accepted");
         assert_memory_equal(&addr, &before, sizeof(addr));
     }
 }

@@ -153,7 +153,20 @@ static struct test_case cases[] = {
      "4: interface = 1234567890123456: 16 bytes long; at most 15 are allowed\n"},
     /* addresses */
     {"bind_by_name", LISTENER "bind=localhost:80\n" POOL, "4: bind = localhost:80: not a numeric address (names are not looked up)\n"},
-    {"bind_without_port", LISTENER "bind=127.0.0.2\n" POOL, "4: bind = 127.0.0.2: no port; write ADDRESS:PORT, *:PORT or unix:/PATH\n"},
+    {"bind_without_port", LISTENER "bind=127.0.0.2\n" POOL, "4: bind = 127.0.0.2: no port; write ADDRESS:PORT\n"},
+    {"bind_of_a_port_alone", LISTENER "bind=:8080\nbind=8080\nbind=:8000-8010\n" POOL,
+     "4: bind = :8080: no address before the port; write *:PORT for all addresses\n"
+     "5: bind = 8080: no address before the port; write *:PORT for all addresses\n"
+     "6: bind = :8000-8010: no address before the port; write *:PORT for all addresses\n"},
+    {"bind_with_options", LISTENER "bind=0.0.0.0:80 ssl\nbind=*:81 ssl\n" POOL,
+     "4: bind = 0.0.0.0:80 ssl: a blank in it: write one ADDRESS:PORT, and nothing after it\n"
+     "5: bind = *:81 ssl: a blank in it: write one ADDRESS:PORT, and nothing after it\n"},
+    {"bind_with_a_scheme", LISTENER "bind=tcp://0.0.0.0:80\nbind=http://*:80-90\n" POOL,
+     "4: bind = tcp://0.0.0.0:80: no scheme and no path belong here: write ADDRESS:PORT\n"
+     "5: bind = http://*:80-90: no scheme and no path belong here: write ADDRESS:PORT\n"},
+    {"bind_of_two_addresses", LISTENER "bind=*:80,*:81\nbind=1.2.3.4:80-81, 1.2.3.5:80\n" POOL,
+     "4: bind = *:80,*:81: a comma in it: write one ADDRESS:PORT, and nothing after it\n"
+     "5: bind = 1.2.3.4:80-81, 1.2.3.5:80: a blank in it: write one ADDRESS:PORT, and nothing after it\n"},
     {"bind_range_backwards", LISTENER "bind=127.0.0.1:9-8\n" POOL, "4: bind = 127.0.0.1:9-8: the port range ends before it begins\n"},
     {"bind_range_too_far", LISTENER "bind=127.0.0.1:9-65536\n" POOL,
      "4: bind = 127.0.0.1:9-65536: the end of the port range is not a number from 1 to 65535\n"},
@@ -179,6 +192,16 @@ static struct test_case cases[] = {
      "\"_\", \"-\" and \".\" (at most 63); write backend = NAME ADDRESS\n"},
     {"backend_without_address", GOOD "backend=c\n", "6: backend c: no address; write backend = NAME ADDRESS\n"},
     {"backend_by_name", GOOD "backend=c host:80\n", "6: backend c: address host:80: not a numeric address (names are not looked up)\n"},
+    {"backend_with_a_scheme", GOOD "backend=c http://10.0.0.1:8001/v1\n",
+     "6: backend c: address http://10.0.0.1:8001/v1: no scheme and no path belong here: write ADDRESS:PORT\n"},
+    {"backend_of_a_port_alone", GOOD "backend=c :8001\n",
+     "6: backend c: address :8001: no address before the port; write ADDRESS:PORT\n"},
+    {"backend_without_port", GOOD "backend=c 10.0.0.1 weight=2\n", "6: backend c: address 10.0.0.1: no port; write ADDRESS:PORT\n"},
+    {"backend_with_a_comma", GOOD "backend=c 10.0.0.1:80, weight=2\n",
+     "6: backend c: address 10.0.0.1:80,: a comma in it: write one ADDRESS:PORT, and nothing after it\n"},
+    {"backend_of_many_ports", GOOD "backend=c 10.0.0.1:80-81\n", "6: backend c: address 10.0.0.1:80-81: a range of ports, where one port is needed\n"},
+    {"backend_at_any_address", GOOD "backend=c *:80\nbackend=d [::]:80\n", "6: backend c: address *:80: not an address to connect to\n"
+     "7: backend d: address [::]:80: not an address to connect to\n"},
     {"backend_at_wildcard", GOOD "backend=c 0.0.0.0:80\n", "6: backend c: address 0.0.0.0:80: not an address to connect to\n"},
     {"backend_weight_below", GOOD "backend=c 127.0.0.1:3 weight=0\n", "6: backend c: weight=0: not in the range: 1 to 256\n"},
     {"backend_weight_most", GOOD "backend=c 127.0.0.1:3 weight=256\n", ""},
