@@ -3,12 +3,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/contents.h"
 #include "config/pattern.h"
 
 /* A file that is being or was read: one file twice would only repeat every name in it. */
@@ -20,43 +20,6 @@ struct config_open_file {
     ino_t inode;
     bool open;                    /* being read: meeting it again is a circle */
 };
-
-/* Reads all of `fd` into `*text` (malloc'ed, the caller frees). Returns its size, or a negative errno; -EFBIG: over the limit. */
-static ssize_t read_all(int fd, char **text)
-{
-    size_t used = 0, room = 0;
-    char *buffer = NULL;
-    ssize_t n;
-
-    do {
-        if (used == room) {
-            room = room == 0 ? 65536 : room * 2;
-            char *grown = realloc(buffer, room);
-            if (!grown) {
-                free(buffer);
-                return -ENOMEM;
-            }
-            buffer = grown;
-        }
-        n = read(fd, buffer + used, room - used);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n > 0)
-            used += (size_t)n;
-        if (n < 0 || used > CONFIG_FILE_BYTES_MAX) {
-            n = n < 0 ? -errno : -EFBIG;
-            free(buffer);
-            return n;
-        }
-    } while (n != 0);
-    *text = buffer;
-    return (ssize_t)used;
-}
-
-static const char *reason(int error)
-{
-    return error == EFBIG ? "larger than 16 MiB" : strerror(error);
-}
 
 static bool already_seen(struct config_files *files, const struct config_open_file *file, const struct config_place *place)
 {
@@ -73,54 +36,62 @@ static bool already_seen(struct config_files *files, const struct config_open_fi
     return false;
 }
 
-/* Reads and parses one file. `place` is where it is included, NULL for the first. False: could not be read, reported. */
-static bool read_file(struct config_files *files, const char *path, const struct config_place *place)
+/* Where a file is included from, and how; `place` is NULL for the first file. */
+struct inclusion {
+    const struct config_place *place;
+    bool by_pattern;
+};
+
+static void report_unread(struct config_files *files, const struct config_source *source, const struct config_place *place, const char *problem)
+{
+    if (place)
+        config_errors_add(files->errors, place, "include \"%s\": %s", source->file, problem);
+    else
+        config_errors_add(files->errors, &(struct config_place){source, 0}, "cannot be read: %s%s", problem,
+                          strcmp(problem, strerror(ENOENT)) == 0 ? " (another file is named with -c FILE)" : "");
+}
+
+/* Reads and parses one file. False: could not be read, reported. */
+static bool read_file(struct config_files *files, const char *path, const struct inclusion *from)
 {
     struct config_open_file *file = config_arena_alloc(files->arena, sizeof(*file));
+    const char *problem = NULL;
     struct stat status;
     char *text = NULL;
     ssize_t bytes = 0;
-    int fd, error = 0;
+    int fd;
 
     if (!file)
         return false;
     file->source = (struct config_source){.file = path, .order = files->count++};
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status) < 0) {
-        error = errno;
-    } else if (S_ISREG(status.st_mode)) {
+    fd = config_contents_open(path, from->by_pattern, &status, &problem); /* what a pattern meets by chance must be a file */
+    if (fd >= 0 && S_ISREG(status.st_mode)) {
         file->device = status.st_dev;
         file->inode = status.st_ino;
-        if (already_seen(files, file, place)) {
+        if (already_seen(files, file, from->place)) {
             close(fd);
             return false;
         }
     }
-    if (error == 0)
-        bytes = read_all(fd, &text);
-    if (bytes < 0)
-        error = (int)-bytes;
-    if (fd >= 0)
+    if (fd >= 0) {
+        bytes = config_contents_read(fd, &status, &text, &problem);
         close(fd);
-    if (error != 0) {
-        if (place)
-            config_errors_add(files->errors, place, "include \"%s\": %s", path, reason(error));
-        else
-            config_errors_add(files->errors, &(struct config_place){&file->source, 0}, "cannot be read: %s%s", reason(error),
-                              error == ENOENT ? " (another file is named with -c FILE)" : "");
+    }
+    if (problem) {
+        report_unread(files, &file->source, from->place, problem);
         return false;
     }
-    if (bytes == 0 && !place)
+    if (bytes == 0 && !from->place)
         config_errors_add(files->errors, &(struct config_place){&file->source, 0}, "is empty");
-    if (place)
-        file->included = *place;
+    if (from->place)
+        file->included = *from->place;
     file->next = files->seen;
     files->seen = file;
     file->open = true;
     config_parse_text(files, &file->source, text, (size_t)bytes);
     file->open = false;
     free(text);
-    return bytes > 0 || place;
+    return bytes > 0 || from->place;
 }
 
 /* The path as seen from the folder of the including file. With `pattern`, that folder is protected from being taken for one. */
@@ -161,7 +132,7 @@ static void include_matches(struct config_files *files, const struct config_plac
     for (size_t i = 0; i < matches.found.gl_pathc; i++) {
         const char *path = config_arena_copy(files->arena, matches.found.gl_pathv[i], strlen(matches.found.gl_pathv[i]));
         if (path)
-            read_file(files, path, place);
+            read_file(files, path, &(struct inclusion){.place = place, .by_pattern = true});
     }
     config_matches_free(&matches);
 }
@@ -182,7 +153,7 @@ void config_include(struct config_files *files, const struct config_place *place
     } else {
         const char *path = resolve(files, place->source, pattern, false);
         if (path)
-            read_file(files, path, place);
+            read_file(files, path, &(struct inclusion){.place = place});
     }
     files->depth--;
 }
@@ -276,7 +247,7 @@ bool config_file_read(struct config_raw *raw, const struct config_input *input, 
     if (!name)
         return false;
     if (!files.from_memory)
-        return read_file(&files, name, NULL);
+        return read_file(&files, name, &(struct inclusion){.place = NULL});
     source = config_arena_alloc(arena, sizeof(*source));
     if (!source)
         return false;

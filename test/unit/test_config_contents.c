@@ -1,0 +1,238 @@
+/* test_config_contents: what is no file in the place of a configuration file, or of an included one: it is refused, or read, but never waited for in vain. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config/config.h"
+
+#define REST "[listener l]\nbind=127.0.0.1:1\npool=p\n[pool p]\nbackend=b 127.0.0.1:2\n"
+
+enum { DEADLINE_S = 20 }; /* whoever is still waiting then is killed, which is a failure */
+
+static char folder[] = "/tmp/penstock-test-XXXXXX";
+
+static const char *path_of(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+static void put(const char *name, const char *text)
+{
+    FILE *file = fopen(path_of(name), "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* What loading says: the error with the folder taken off each path, or "" when all is well. */
+static void load_gives(const char *path, const char *wanted)
+{
+    struct config_errors *errors = config_errors_new();
+    char all[1024] = "";
+
+    alarm(DEADLINE_S);
+    struct config *config = config_load(path, errors);
+    alarm(0);
+    for (size_t i = 0; i < config_errors_lines(errors); i++) {
+        for (const char *at = config_errors_text(errors, i); *at;) {
+            if (strncmp(at, folder, strlen(folder)) == 0)
+                at += strlen(folder) + 1;
+            else
+                strncat(all, at++, 1);
+        }
+        strcat(all, "\n");
+    }
+    config_free(config);
+    config_errors_free(errors);
+    assert_string_equal(all, wanted);
+}
+
+/* What is called `name` as the first file, as an included one, and as one that a pattern meets; "%" stands for what it is. */
+static void is_refused(const char *name, const char *problem, const char *problem_by_pattern)
+{
+    char text[256], wanted[256];
+
+    snprintf(wanted, sizeof(wanted), "%s: cannot be read: %s\n", name, problem);
+    load_gives(*name == '/' ? name : path_of(name), wanted);
+    snprintf(text, sizeof(text), "[global]\ninclude=%s\n" REST, name);
+    put("main.ini", text);
+    snprintf(wanted, sizeof(wanted), "main.ini:2: include \"%s\": %s\n", name, problem);
+    load_gives(path_of("main.ini"), wanted);
+    snprintf(text, sizeof(text), "[global]\ninclude=%.*s[%c]\n" REST, (int)strlen(name) - 1, name, name[strlen(name) - 1]);
+    put("main.ini", text);
+    snprintf(wanted, sizeof(wanted), "main.ini:2: include \"%s\": %s\n", name, problem_by_pattern);
+    load_gives(path_of("main.ini"), wanted);
+}
+
+static void a_fifo_without_a_writer_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
+    is_refused("fifo", "a FIFO that nobody writes to", "a FIFO, not a file");
+}
+
+static void a_fifo_that_nothing_comes_from_is_refused(void **state)
+{
+    int silent;
+    (void)state;
+    assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
+    silent = open(path_of("fifo"), O_RDWR);
+    assert_true(silent >= 0);
+    load_gives(path_of("fifo"), "fifo: cannot be read: nothing comes from it: whoever has it open for writing writes nothing\n");
+    close(silent);
+}
+
+static void a_folder_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(path_of("sub"), 0700), 0);
+    is_refused("sub", "Is a directory", "Is a directory");
+}
+
+static void a_socket_is_refused(void **state)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    (void)state;
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%.100s", path_of("sock"));
+    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    is_refused("sock", "a socket, not a file", "a socket, not a file");
+    close(fd);
+}
+
+static void a_device_without_an_end_is_refused(void **state)
+{
+    (void)state;
+    is_refused("/dev/zero", "larger than 16 MiB", "a device, not a file");
+}
+
+static void the_null_device_is_an_empty_file(void **state)
+{
+    (void)state;
+    load_gives("/dev/null", "/dev/null: is empty\n");
+    put("main.ini", "[global]\ninclude=/dev/null\n" REST);
+    load_gives(path_of("main.ini"), "");
+}
+
+/* Writes a configuration to the FIFO at `path`, or to the descriptor if that is NULL: in a process of its own. */
+static pid_t write_beside(const char *path, int fd)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        alarm(DEADLINE_S);
+        while (path && (fd = open(path, O_WRONLY | O_NONBLOCK)) < 0) /* ENXIO until the reader has come: it must be the first */
+            sched_yield();
+        for (size_t i = 0; i < strlen(REST); i++)
+            if (write(fd, &REST[i], 1) != 1)
+                _exit(1);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    return child;
+}
+
+static void has_ended_well(pid_t child)
+{
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void a_fifo_with_a_writer_is_read(void **state)
+{
+    pid_t writer;
+    (void)state;
+    assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
+    writer = write_beside(path_of("fifo"), -1);
+    load_gives(path_of("fifo"), "");
+    has_ended_well(writer);
+    put("main.ini", "[global]\ninclude=fifo\n");
+    writer = write_beside(path_of("fifo"), -1);
+    load_gives(path_of("main.ini"), "");
+    has_ended_well(writer);
+}
+
+/* As the shell does it for -c <(...) and for -c /dev/stdin. */
+static void a_pipe_is_read(void **state)
+{
+    char path[40], text[80];
+    int ends[2];
+    (void)state;
+    for (int included = 0; included < 2; included++) {
+        assert_int_equal(pipe(ends), 0);
+        pid_t writer = write_beside(NULL, ends[1]);
+        close(ends[1]);
+        snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+        snprintf(text, sizeof(text), "[global]\ninclude=%s\n", path);
+        put("main.ini", text);
+        load_gives(included ? path_of("main.ini") : path, "");
+        close(ends[0]);
+        has_ended_well(writer);
+    }
+}
+
+static void a_pipe_whose_writer_has_ended_is_read(void **state)
+{
+    char path[40];
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], REST, strlen(REST)), strlen(REST));
+    close(ends[1]);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    load_gives(path, "");
+    close(ends[0]);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_all(void **state)
+{
+    static const char *const names[] = {"fifo", "sub", "sock", "main.ini"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        remove(path_of(names[i]));
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_fifo_without_a_writer_is_refused, remove_all),
+        cmocka_unit_test_teardown(a_fifo_that_nothing_comes_from_is_refused, remove_all),
+        cmocka_unit_test_teardown(a_folder_is_refused, remove_all),
+        cmocka_unit_test_teardown(a_socket_is_refused, remove_all),
+        cmocka_unit_test_teardown(a_device_without_an_end_is_refused, remove_all),
+        cmocka_unit_test_teardown(the_null_device_is_an_empty_file, remove_all),
+        cmocka_unit_test_teardown(a_fifo_with_a_writer_is_read, remove_all),
+        cmocka_unit_test_teardown(a_pipe_is_read, remove_all),
+        cmocka_unit_test_teardown(a_pipe_whose_writer_has_ended_is_read, remove_all),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
