@@ -1,4 +1,5 @@
-/* config/build.h: what the two halves of building share: config/build.c (keys) and config/endpoints.c (addresses). Within src/config. */
+/* config/build.h: what the parts of building share: config/build.c (keys), config/endpoints.c (addresses), config/collisions.c and config/loops.c (what may not
+ * meet). Within src/config. */
 #ifndef CONFIG_BUILD_H
 #define CONFIG_BUILD_H
 
@@ -27,6 +28,7 @@ struct config_build {
     struct config_listener *listeners;
     struct config_bind_list *bind_lists; /* one per listener */
     struct config_pool *pools;
+    const struct config_raw_key ***backend_keys; /* of each pool, one per backend */
     struct config_written global, defaults, named; /* over all files; of the section in hand */
     size_t suggestions; /* candidates weighed so far */
     bool head_refused;  /* that [defaults] want to look into the body of an answer to HEAD */
@@ -41,7 +43,12 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
 /* The backends of a pool section. */
 void config_backends_build(struct config_build *build, const struct config_raw_section *section, struct config_pool *pool);
 
-/* Addresses bound twice, over all listeners, and backends that are a listener's own address. */
-void config_binds_check(struct config_build *build);
+/* Refuses addresses that are bound twice, over all listeners, and whatever brings connections back to the listener that they came from. */
+void config_collisions_check(struct config_build *build);
+
+struct config_bound_index;
+
+/* The second half of config_collisions_check(), which has filled the index: listeners and pools that lead back to themselves. */
+void config_loops_check(struct config_build *build, const struct config_bound_index *bounds);
 
 #endif

@@ -1,6 +1,6 @@
 /* cli/cmd_check.c: `penstock check`: reads a configuration and says what would run, or all that is wrong with it.
  *
- * Main thread. Opens nothing but the files of the configuration, and needs no privileges. */
+ * Main thread. Opens nothing but the files of the configuration, asks the kernel for the addresses of this machine, and needs no privileges. */
 #include <stdio.h>
 
 #include "cli/commands.h"

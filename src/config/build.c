@@ -316,9 +316,10 @@ static bool make_room(struct config_build *build)
     build->listeners = config_arena_alloc(build->arena, config->listener_count * sizeof(*build->listeners));
     build->bind_lists = config_arena_alloc(build->arena, config->listener_count * sizeof(*build->bind_lists));
     build->pools = config_arena_alloc(build->arena, config->pool_count * sizeof(*build->pools));
+    build->backend_keys = config_arena_alloc(build->arena, config->pool_count * sizeof(*build->backend_keys));
     config->listeners = build->listeners;
     config->pools = build->pools;
-    return build->listeners && build->bind_lists && build->pools;
+    return build->listeners && build->bind_lists && build->pools && build->backend_keys;
 }
 
 void config_build(struct config *config, struct config_raw *raw, struct config_arena *arena, struct config_errors *errors)
@@ -344,7 +345,7 @@ void config_build(struct config *config, struct config_raw *raw, struct config_a
     for (const struct config_raw_section *s = raw->sections; s; s = s->next)
         if (s->kind == CONFIG_IN_LISTENER)
             build_listener(&build, s, listener++);
-    config_binds_check(&build);
+    config_collisions_check(&build);
     if (config_errors_count(errors) == 0 && config->listener_count > 0) /* else the listener may be what is wrong */
         warn_of_unused_pools(&build);
 }

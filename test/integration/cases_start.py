@@ -2,6 +2,7 @@
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -193,6 +194,56 @@ def standard_descriptors_closed(rig, case):
             started.process.wait(10)
 
 
+def check_status(rig, ini):
+    done = subprocess.run([rig.penstock, "check", "-c", ini], capture_output=True, text=True, timeout=10, check=False)
+    return done.returncode, done.stderr
+
+
+def comes_back(rig, case):
+    """A backend that is an address of this machine: refused where a listener gets what is sent there, as the kernel sees it, and else not."""
+    needs.own_network()
+    for command in ("link add v0 type veth peer name v1", "link set v1 up", "link set v0 up", "addr add 10.98.0.1/24 dev v0", "addr add 10.99.0.1/32 dev lo"):
+        subprocess.run(["ip", *command.split()], check=True)
+    for interface in (None, "v0", "lo"):
+        for own in ("10.98.0.1", "10.99.0.1", "127.0.0.9", "10.98.0.2"):
+            port = rig.ports.free()
+            ini = rig.ini([f"{own}:{port}"], [f"*:{port}"], listener={"interface": interface} if interface else None)
+            with socket.socket() as listener, socket.socket() as client:
+                if interface:
+                    listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+                listener.bind(("0.0.0.0", port))
+                listener.listen()
+                client.setblocking(False)  # nobody answers for 10.98.0.2
+                client.connect_ex((own, port))
+                arrived = bool(select.select([listener], [], [], 0 if own.endswith(".2") else 0.2)[0])
+            status, text = check_status(rig, ini)
+            require((status == 1) == arrived, f"interface {interface}, backend {own}: a connection {'arrives' if arrived else 'does not arrive'}, check: {status} {text}")
+            if arrived:
+                require(re.search(rf"penstock\.ini:\d+: .*come back for ever.*listener main -> pool main -> backend b0 \(\S+:\d+\)", text), f"check: {text}")
+                fails(rig, ["run", "-c", ini], "come back for ever", lines=2)
+
+
+def circle(rig, case):
+    """Two listeners that lead to one another: refused by check and by run, with the way round. A chain with an end is served."""
+    ports = [rig.ports.free() for _ in range(2)]
+    backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
+    template = ("[global]\nworkers = 1\naccess_log = {log}\n[defaults]\ncheck = none\n[listener a]\nbind = *:{a}\npool = x\n[pool x]\nbackend = b 127.0.0.1:{b}\n"
+                "[listener b]\nbind = 127.0.0.1:{b}\npool = y\n[pool y]\nbackend = a {end}\n")
+    ini = rig.write("circle.ini", template.format(log=rig.access_path, a=ports[0], b=ports[1], end=f"127.1.2.3:{ports[0]}"))
+    way = r"listener a -> pool x -> backend b \(\S+circle\.ini:10\) -> listener b \(\S+:12\) -> pool y -> backend a \(\S+:15\) -> listener a \(\S+:7\)"
+    for command in ("check", "run"):
+        fails(rig, [command, "-c", ini], way)
+    rig.launch(rig.write("chain.ini", template.format(log=rig.access_path, a=ports[0], b=ports[1], end=f"127.0.0.1:{backend.address[1]}")))
+    caller = rig.keep(Caller(("127.0.0.1", ports[0])))
+    caller.call(1000)
+
+
+def addresses_unknown(rig, case):
+    """Where the kernel does not say which addresses this machine has, as under a strict seccomp filter, it starts all the same."""
+    port = rig.ports.free()
+    rig.launch(rig.ini([f"203.0.113.7:{port}"], [f"*:{port}"]), block_family=socket.AF_NETLINK)
+
+
 CASES = (
     Case("two-penstocks-at-once", two_at_once("tcp").__doc__, body=two_at_once("tcp"), ways=ENGINES, seconds=60),
     Case("two-penstocks-at-once-unix", two_at_once("unix").__doc__, body=two_at_once("unix"), ways=ENGINES, seconds=60),
@@ -202,6 +253,9 @@ CASES = (
     Case("no-socket-at-the-path", not_a_socket.__doc__, body=not_a_socket, ways=ONCE),
     Case("one-unix-socket-two-names", one_socket_two_names.__doc__, body=one_socket_two_names, ways=ONCE),
     Case("unwritable-log", unwritable_log.__doc__, body=unwritable_log, ways=ONCE),
+    Case("backend-is-this-machine", comes_back.__doc__, body=comes_back, ways=ONCE, seconds=60),
+    Case("listeners-in-a-circle", circle.__doc__, body=circle, ways=ONCE),
+    Case("addresses-of-the-machine-unknown", addresses_unknown.__doc__, body=addresses_unknown, ways=ONCE),
     Case("standard-descriptors-closed", standard_descriptors_closed.__doc__, body=standard_descriptors_closed, ways=ONCE),
     Case("few-descriptors", few_descriptors.__doc__, body=few_descriptors, ways=ONCE),
     Case("unix-socket-left-behind", socket_left_behind.__doc__, body=socket_left_behind, ways=ONCE),

@@ -141,6 +141,20 @@ static void loading_the_demo(void **state)
     sweep("etc/demo.ini", 0);
 }
 
+/* Whether backends lead back to a listener: paths, and the addresses of this machine. */
+static void loading_what_might_lead_back(void **state)
+{
+    char path[] = "/tmp/penstock-test-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    (void)state;
+    assert_non_null(file);
+    fputs("[listener l]\nbind=*:8000\nbind=unix:/tmp/a\npool=p\n[pool p]\nbackend=a 203.0.113.1:8000\nbackend=b unix:/tmp/b\nbackend=c unix:/tmp/a\n", file);
+    fclose(file);
+    sweep(path, 1);
+    unlink(path);
+}
+
 /* Many errors, included files, ranges, words that take up more than one block. */
 static void loading_what_is_wrong_throughout(void **state)
 {
@@ -164,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loading_the_sample),
         cmocka_unit_test(loading_the_demo),
+        cmocka_unit_test(loading_what_might_lead_back),
         cmocka_unit_test(loading_what_is_wrong_throughout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

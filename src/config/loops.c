@@ -1,0 +1,231 @@
+/* config/loops.c: refuses a configuration in which a connection comes back to the listener that it came from, over any number of others. Whoever loads runs
+ * it.
+ *
+ * Pools are the nodes of a graph. An edge leads from a pool to the pool of each listener that one of its backends reaches; a depth-first search meets a
+ * circle where an edge leads back to a pool that is still on the way. It takes a few look-ups for each backend. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/bound.h"
+#include "config/build.h"
+#include "config/machine.h"
+
+enum {
+    LINKS_MAX = 40,      /* symbolic links in one path, as in the kernel */
+    STEPS_SHOWN_MAX = 4, /* of the way round */
+};
+
+/* A pool on the way. */
+struct step {
+    size_t pool;
+    size_t backend;                     /* the one that leads on, or, of the last pool, that is looked at */
+    const struct config_bound *reached; /* by that backend */
+};
+
+enum mark { NEW, ON_THE_WAY, DONE };
+
+struct loops {
+    struct config_build *build;
+    const struct config_bound_index *bounds;
+    struct config_index paths; /* what is bound to UNIX paths, links followed */
+    struct config_machine machine;
+    struct config_arena arena; /* of all that the search needs */
+    uint8_t *marks;            /* of each pool */
+    size_t *reported;          /* of each listener: 1 + the pool from which the way back to it was reported last */
+    struct step *steps;        /* from the pool where the search began to the one in hand */
+    size_t depth;
+};
+
+static bool has_path(const struct addr *addr)
+{
+    return addr_family(addr) == AF_UNIX && addr->un.sun_path[0] != '\0';
+}
+
+/* The path without symbolic links, "..", "." and double slashes. What is not there (yet) is taken as it is written. */
+static void resolve_path(char out[PATH_MAX], const char *path)
+{
+    char rest[PATH_MAX], target[PATH_MAX], *at = rest;
+    size_t used = 0, n;
+    int links = 0;
+
+    snprintf(rest, sizeof(rest), "%s", path);
+    for (; *at; at += n) {
+        n = strcspn(at, "/");
+        if (n == 0) {
+            n = 1;
+        } else if (n == 2 && memcmp(at, "..", 2) == 0) {
+            while (used > 0 && out[--used] != '/')
+                ;
+        } else if ((n != 1 || *at != '.') && used + 1 + n < PATH_MAX) {
+            out[used] = '/';
+            memcpy(out + used + 1, at, n);
+            out[used + 1 + n] = '\0';
+            ssize_t bytes = links < LINKS_MAX ? readlink(out, target, sizeof(target)) : -1;
+            if (bytes > 0 && (size_t)bytes + strlen(at + n) < sizeof(rest)) { /* its target goes before what is left */
+                memmove(rest + bytes, at + n, strlen(at + n) + 1);
+                memcpy(rest, target, (size_t)bytes);
+                used = *target == '/' ? 0 : used;
+                links++;
+                at = rest;
+                n = 0;
+            } else {
+                used += 1 + n;
+            }
+        }
+    }
+    out[used] = '\0';
+}
+
+static void add_path(struct loops *loops, const struct config_bound *bound)
+{
+    char path[PATH_MAX], *copy;
+
+    resolve_path(path, bound->bind->addr.un.sun_path);
+    copy = config_index_find(&loops->paths, path) ? NULL : config_arena_copy(&loops->arena, path, strlen(path));
+    if (copy)
+        config_index_add(&loops->paths, &loops->arena, copy, bound);
+}
+
+/* What a connection to an IP address comes to, as the kernel chooses it (inet_lookup_listener). */
+static const struct config_bound *find_inet(struct loops *loops, const struct addr *addr)
+{
+    char own[ADDR_TEXT_BYTES], interface[CONFIG_BOUND_INTERFACE_BYTES];
+    struct config_bound_place place = {.family = addr_family(addr), .port = addr_port(addr), .address = "any", .interface = "any"};
+    const char *interfaces[] = {interface, CONFIG_BOUND_EVERYWHERE}, *addresses[] = {own, "*"}, *name;
+    const struct config_bound *bound = config_bound_find(loops->bounds, &place);
+
+    if (!bound) /* nearly always */
+        return NULL;
+    addr_format(addr, own, sizeof(own));
+    name = config_machine_interface(&loops->machine, &loops->arena, addr);
+    if (!name) { /* not here: a wildcard does not have it, but on the machine that is meant a listener has, whatever its interface */
+        place.address = own;
+        return config_bound_find(loops->bounds, &place);
+    }
+    config_bound_interface(interface, name);
+    bound = NULL;
+    for (int i = 0; i < 4 && !bound; i++) {
+        place.address = addresses[i / 2];
+        place.interface = interfaces[i % 2];
+        bound = config_bound_find(loops->bounds, &place);
+    }
+    return bound;
+}
+
+/* The listener's address that a connection to this backend comes to. NULL: it goes elsewhere. */
+static const struct config_bound *find_reached(struct loops *loops, const struct addr *addr)
+{
+    char text[PATH_MAX];
+
+    if (addr_family(addr) != AF_UNIX)
+        return find_inet(loops, addr);
+    if (has_path(addr)) {
+        resolve_path(text, addr->un.sun_path);
+        return config_index_find(&loops->paths, text);
+    }
+    addr_format(addr, text, sizeof(text));
+    return config_bound_find(loops->bounds, &(struct config_bound_place){.family = AF_UNIX, .address = text, .interface = CONFIG_BOUND_EVERYWHERE});
+}
+
+/* "-> pool P -> backend B (FILE:LINE) -> listener L (FILE:LINE)" */
+static void write_step(FILE *out, const struct config_build *build, const struct step *step)
+{
+    const struct config_place *from = &build->backend_keys[step->pool][step->backend]->place, *to = &step->reached->key->place;
+
+    fprintf(out, " -> pool %s -> backend %s (%s:%u) -> listener %s (%s:%u)", build->pools[step->pool].name,
+            build->pools[step->pool].backends[step->backend].name, from->source->file, from->line, build->listeners[step->reached->listener].name,
+            to->source->file, to->line);
+}
+
+/* The way round, which begins and ends with the listener that the last step reaches. */
+static void report(struct loops *loops, size_t first)
+{
+    struct config_build *build = loops->build;
+    const struct config_bound *back = loops->steps[loops->depth - 1].reached;
+    size_t count = loops->depth - first, left_out = count > STEPS_SHOWN_MAX ? count - STEPS_SHOWN_MAX : 0;
+    char *way = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&way, &bytes);
+
+    for (size_t i = first; i < loops->depth && out; i++) {
+        if (left_out > 0 && i == first + STEPS_SHOWN_MAX - 1) {
+            fprintf(out, " -> ... %zu more pool%s ...", left_out, left_out == 1 ? "" : "s");
+            i += left_out;
+        }
+        write_step(out, build, &loops->steps[i]);
+    }
+    if (out && fclose(out) == 0)
+        config_errors_add(build->errors, &back->key->place, "bind = %s: connections would come back for ever; remove one of these backends: listener %s%s", back->key->value,
+                          build->listeners[back->listener].name, way);
+    else
+        loops->arena.failed = true;
+    free(way);
+}
+
+/* Where the pool on top leads by the backend in hand. */
+static void follow(struct loops *loops, struct step *top)
+{
+    const struct config *config = loops->build->config;
+    size_t pool;
+
+    top->reached = find_reached(loops, &config->pools[top->pool].backends[top->backend].addr);
+    pool = top->reached ? config->listeners[top->reached->listener].pool : config->pool_count;
+    if (pool < config->pool_count && loops->marks[pool] == NEW) {
+        loops->marks[pool] = ON_THE_WAY;
+        loops->steps[loops->depth++] = (struct step){.pool = pool};
+        return;
+    }
+    /* Once for all backends of the pool that lead back to this listener. */
+    if (pool < config->pool_count && loops->marks[pool] == ON_THE_WAY && loops->reported[top->reached->listener] != 1 + top->pool) {
+        size_t first = loops->depth - 1;
+        while (loops->steps[first].pool != pool)
+            first--;
+        loops->reported[top->reached->listener] = 1 + top->pool;
+        report(loops, first);
+    }
+    top->backend++;
+}
+
+/* Everything that can be reached from the pool. The steps are kept by hand: a chain may be longer than a stack is deep. */
+static void search_from(struct loops *loops, size_t pool)
+{
+    const struct config *config = loops->build->config;
+
+    if (loops->marks[pool] != NEW)
+        return;
+    loops->marks[pool] = ON_THE_WAY;
+    loops->steps[loops->depth++] = (struct step){.pool = pool};
+    while (loops->depth > 0) {
+        struct step *top = &loops->steps[loops->depth - 1];
+
+        if (top->backend < config->pools[top->pool].backend_count) {
+            follow(loops, top);
+            continue;
+        }
+        loops->marks[top->pool] = DONE;
+        loops->depth--;
+        if (loops->depth > 0)
+            loops->steps[loops->depth - 1].backend++;
+    }
+}
+
+void config_loops_check(struct config_build *build, const struct config_bound_index *bounds)
+{
+    const struct config *config = build->config;
+    struct loops loops = {.build = build, .bounds = bounds};
+
+    loops.marks = config_arena_alloc(&loops.arena, config->pool_count * sizeof(*loops.marks));
+    loops.steps = config_arena_alloc(&loops.arena, config->pool_count * sizeof(*loops.steps));
+    loops.reported = config_arena_alloc(&loops.arena, config->listener_count * sizeof(*loops.reported));
+    for (size_t i = 0; i < bounds->count; i++)
+        if (has_path(&bounds->all[i].bind->addr))
+            add_path(&loops, &bounds->all[i]);
+    for (size_t i = 0; i < config->listener_count && loops.marks && loops.steps && loops.reported; i++)
+        if (config->listeners[i].pool < config->pool_count)
+            search_from(&loops, config->listeners[i].pool);
+    build->arena->failed |= loops.arena.failed;
+    config_arena_free(&loops.arena);
+}

@@ -1,0 +1,292 @@
+/* test_config_loops: whatever brings a connection back to the listener that it came from is refused, with the way round; what only looks like it is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "config/load.h"
+
+enum { DEADLINE_S = 30 };
+
+/* A listener with its pool in one line each, so that rows can be read. */
+#define L(name, bind, pool) "[listener " name "]\nbind=" bind "\npool=" pool "\n"
+#define P(name, address) "[pool " name "]\nbackend=to 203.0.113.1:9\nbackend=b" name " " address "\n"
+
+struct test_case {
+    const char *situation, *text;
+    const char *ways[2]; /* how the ways round go, places left out; NULL: there is none */
+};
+
+static const struct test_case cases[] = {
+    {"itself", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:1"), {"a x bx a"}},
+    {"two", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") L("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:1"), {"a x bx b y by a"}},
+    {"three", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") L("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:3") L("c", "127.0.0.1:3", "z")
+     P("z", "127.0.0.1:1"), {"a x bx b y by c z bz a"}},
+    {"a_chain_that_ends", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") L("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:3") L("c", "127.0.0.1:3", "z")
+     P("z", "127.0.0.1:4"), {NULL}},
+    {"two_ways_that_meet", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") "backend=b2 127.0.0.1:3\n" L("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:4")
+     L("c", "127.0.0.1:3", "y"), {NULL}},
+    {"a_circle_that_a_chain_leads_into", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") L("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:2"), {"b y by b"}},
+    {"two_circles", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:1") L("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:2"), {"a x bx a", "b y by b"}},
+    {"two_listeners_of_one_pool", L("a", "127.0.0.1:1", "x") L("b", "127.0.0.1:2", "x") P("x", "127.0.0.1:1") "backend=b2 127.0.0.1:2\n",
+     {"a x bx a", "b x b2 b"}},
+    {"a_backup", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:1 backup"), {"a x bx a"}},
+    {"a_pool_without_a_listener", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") P("y", "127.0.0.1:1"), {NULL}},
+    {"another_port", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2"), {NULL}},
+    {"ranges", L("a", "127.0.0.1:100-200", "x") P("x", "127.0.0.1:350") L("b", "[::1]:300-400", "y") L("c", "127.0.0.1:300-400", "y") P("y", "127.0.0.1:200"),
+     {"a x bx c y by a"}},
+    /* wildcards */
+    {"wildcard", L("a", "0.0.0.0:1", "x") P("x", "127.0.0.1:1"), {"a x bx a"}},
+    {"wildcard_and_any_of_127", L("a", "0.0.0.0:1", "x") P("x", "127.250.3.9:1"), {"a x bx a"}},
+    {"wildcard_of_ipv6", L("a", "[::]:1", "x") P("x", "[::1]:1"), {"a x bx a"}},
+    {"star_and_ipv4", L("a", "*:1", "x") P("x", "127.0.0.1:1"), {"a x bx a"}},
+    {"star_and_ipv6", L("a", "*:1", "x") P("x", "[::1]:1"), {"a x bx a"}},
+    {"star_range", L("a", "*:1-9", "x") P("x", "127.0.0.1:5") L("b", "*:10-19", "y") P("y", "[::1]:15"), {"a x bx a", "b y by b"}},
+    {"wildcards_in_a_circle", L("a", "*:1", "x") P("x", "[::1]:2") L("b", "[::]:2", "y") P("y", "127.0.0.7:1"), {"a x bx b y by a"}},
+    {"wildcard_of_the_other_family", L("a", "0.0.0.0:1", "x") P("x", "[::1]:1"), {NULL}},
+    {"wildcard_and_another_machine", L("a", "*:1", "x") P("x", "203.0.113.7:1"), {NULL}},
+    {"one_loopback_address_is_not_another", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.2:1"), {NULL}},
+    {"an_address_beside_the_loopback", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.2:1") L("b", "127.0.0.2:1", "y") P("y", "127.0.0.1:1"), {"a x bx b y by a"}},
+    {"an_address_of_another_machine", L("a", "203.0.113.7:1", "x") P("x", "203.0.113.7:1"), {"a x bx a"}},
+    /* interfaces */
+    {"the_loopback_interface", "[defaults]\ninterface=lo\n" L("a", "*:1", "x") P("x", "127.0.0.1:1"), {"a x bx a"}},
+    {"an_interface_that_is_not_the_loopback", "[defaults]\ninterface=nosuchif0\n" L("a", "*:1", "x") P("x", "127.0.0.1:1"), {NULL}},
+    {"an_address_of_another_machine_and_its_interface", "[defaults]\ninterface=nosuchif0\n" L("a", "203.0.113.7:1", "x") P("x", "203.0.113.7:1"), {"a x bx a"}},
+    /* UNIX sockets */
+    {"unix", L("a", "unix:/a", "x") P("x", "unix:/b") L("b", "unix:/b", "y") P("y", "unix:/a"), {"a x bx b y by a"}},
+    {"unix_and_tcp", L("a", "unix:/a", "x") P("x", "127.0.0.1:1") L("b", "*:1", "y") P("y", "unix:/a"), {"a x bx b y by a"}},
+    {"abstract", L("a", "unix:@a", "x") P("x", "unix:@a"), {"a x bx a"}},
+    {"abstract_is_no_path", L("a", "unix:@a/b", "x") P("x", "unix:@a//b"), {NULL}},
+    {"a_path_is_not_abstract", L("a", "unix:@/a", "x") P("x", "unix:/a"), {NULL}},
+    {"path_with_dots", L("a", "unix:/no/such/a", "x") P("x", "unix:/no//such/./it/../../such/a"), {"a x bx a"}},
+    {"path_beyond_the_root", L("a", "unix:/a", "x") P("x", "unix:/../../a"), {"a x bx a"}},
+    {"another_path", L("a", "unix:/no/a", "x") P("x", "unix:/no/b"), {NULL}},
+};
+
+/* Keeps of "... listener a -> pool x -> backend bx (test:5) -> ..." the names alone. */
+static void take_names(char *out, const char *message)
+{
+    const char *at = strstr(message, ": listener ");
+
+    out[0] = '\0';
+    if (!at)
+        return;
+    for (at += 2; at; at = strstr(at, "-> "), at = at ? at + 3 : NULL) {
+        char name[64] = "";
+        sscanf(at, "%*s %63s", name);
+        sprintf(out + strlen(out), "%s%s", *out ? " " : "", name);
+    }
+}
+
+static void leads_back_or_not(void **state)
+{
+    const struct test_case *c = *state;
+    struct config_errors *errors = config_errors_new();
+    struct config *config = config_load_text("test", c->text, strlen(c->text), errors);
+    size_t wanted = (c->ways[0] != NULL) + (c->ways[1] != NULL);
+    char names[200];
+
+    if (config_errors_count(errors) != wanted)
+        fail_msg("%zu errors instead of %zu: %s", config_errors_count(errors), wanted, config_errors_count(errors) ? config_errors_text(errors, 0) : "");
+    for (size_t i = 0; i < wanted; i++) {
+        take_names(names, config_errors_text(errors, i));
+        assert_string_equal(names, c->ways[i]);
+    }
+    config_free(config);
+    config_errors_free(errors);
+}
+
+/* One configuration that must be refused, or not, within the deadline. */
+static void is_refused(const char *text, bool refused)
+{
+    struct config_errors *errors = config_errors_new();
+
+    alarm(DEADLINE_S);
+    struct config *config = config_load_text("test", text, strlen(text), errors);
+    alarm(0);
+    if (refused && (config || !strstr(config_errors_text(errors, 0), "connections would come back for ever")))
+        fail_msg("not refused: %.200s: %s", text, config ? "" : config_errors_text(errors, 0));
+    if (!refused && !config)
+        fail_msg("refused: %.200s: %s", text, config_errors_text(errors, 0));
+    config_free(config);
+    config_errors_free(errors);
+}
+
+static void the_way_is_told_with_its_places(void **state)
+{
+    struct config_errors *errors = config_errors_new();
+    static const char text[] = L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") L("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:1");
+    (void)state;
+    assert_null(config_load_text("test", text, strlen(text), errors));
+    assert_string_equal(config_errors_text(errors, 0),
+                        "test:2: bind = 127.0.0.1:1: connections would come back for ever; remove one of these backends: listener a -> pool x -> backend bx "
+                        "(test:6) -> listener b (test:8) -> pool y -> backend by (test:12) -> listener a (test:2)");
+    config_errors_free(errors);
+}
+
+/* Every address that this machine has now, with a wildcard, with the interface that has it, and with another one. */
+static void addresses_of_this_machine_lead_back(void **state)
+{
+    struct ifaddrs *list;
+    char host[ADDR_TEXT_BYTES], text[600];
+    (void)state;
+    assert_int_equal(getifaddrs(&list), 0);
+    for (struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
+        struct addr addr = {.length = 0};
+        if (entry->ifa_addr && entry->ifa_addr->sa_family == AF_INET) {
+            addr.length = sizeof(addr.in);
+            memcpy(&addr.in, entry->ifa_addr, sizeof(addr.in));
+        } else if (entry->ifa_addr && entry->ifa_addr->sa_family == AF_INET6) {
+            addr.length = sizeof(addr.in6);
+            memcpy(&addr.in6, entry->ifa_addr, sizeof(addr.in6));
+        } else {
+            continue;
+        }
+        addr_set_port(&addr, 8001);
+        addr_format(&addr, host, sizeof(host));
+        snprintf(text, sizeof(text), L("a", "*:8001", "x") P("x", "%s"), host);
+        is_refused(text, true);
+        snprintf(text, sizeof(text), "[defaults]\ninterface=%.15s\n" L("a", "*:8000-8009", "x") P("x", "%s"), entry->ifa_name, host);
+        is_refused(text, true);
+        snprintf(text, sizeof(text), "[defaults]\ninterface=nosuchif0\n" L("a", "*:8001", "x") P("x", "%s"), host);
+        is_refused(text, false);
+    }
+    freeifaddrs(list);
+}
+
+static void links_lead_back(void **state)
+{
+    char folder[] = "/tmp/penstock-test-XXXXXX", path[100], text[600];
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/real", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/link", folder);
+    assert_int_equal(symlink("real/../real", path), 0);
+    snprintf(text, sizeof(text), L("a", "unix:%s/real/s", "x") P("x", "unix:%s/link/s"), folder, folder);
+    is_refused(text, true);
+    snprintf(text, sizeof(text), L("a", "unix:%s/link/s", "x") P("x", "unix:%s/real/t"), folder, folder);
+    is_refused(text, false);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("real/s", path), 0); /* to the socket, which is not there yet */
+    snprintf(text, sizeof(text), L("a", "unix:%s/real/s", "x") P("x", "unix:%s/link"), folder, folder);
+    is_refused(text, true);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("link", path), 0); /* to itself: nowhere */
+    snprintf(text, sizeof(text), L("a", "unix:%s/real/s", "x") P("x", "unix:%s/link"), folder, folder);
+    is_refused(text, false);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/real", folder);
+    rmdir(path);
+    rmdir(folder);
+}
+
+/* A chain of listeners, each of which leads to the next one, and the last to number `last`. */
+static char *make_chain(unsigned count, unsigned last)
+{
+    char *text;
+    size_t bytes;
+    FILE *stream = open_memstream(&text, &bytes);
+
+    assert_non_null(stream);
+    for (unsigned i = 0; i < count; i++)
+        fprintf(stream, "[listener l%u]\nbind=unix:@%u\npool=p%u\n[pool p%u]\nbackend=b unix:@%u\n", i, i, i, i, i + 1 < count ? i + 1 : last);
+    assert_int_equal(fclose(stream), 0);
+    return text;
+}
+
+static void long_chains_are_followed(void **state)
+{
+    enum { LONG = 50000 };
+    char *ends = make_chain(LONG, LONG), *round = make_chain(LONG, 0);
+    (void)state;
+    is_refused(ends, false);
+    is_refused(round, true);
+    free(ends);
+    free(round);
+}
+
+static void a_long_way_is_told_in_one_short_line(void **state)
+{
+    struct config_errors *errors = config_errors_new();
+    char *round = make_chain(10, 0), names[200];
+    (void)state;
+    assert_null(config_load_text("test", round, strlen(round), errors));
+    assert_int_equal(config_errors_count(errors), 1);
+    assert_non_null(strstr(config_errors_text(errors, 0), "-> listener l3 (test:17) -> ... 6 more pools ... -> pool p9 -> backend b (test:50) -> listener l0 (test:2)"));
+    take_names(names, config_errors_text(errors, 0));
+    assert_string_equal(names, "l0 p0 b l1 p1 b l2 p2 b l3 6 p9 b l0");
+    config_errors_free(errors);
+    free(round);
+}
+
+/* Each backend is held against each bind by a few look-ups. */
+static void many_backends_and_binds_are_checked_in_time(void **state)
+{
+    enum { BINDS = 1000, BACKENDS = 10000 };
+    char *text;
+    size_t bytes;
+    (void)state;
+    for (int back = 0; back < 2; back++) {
+        FILE *stream = open_memstream(&text, &bytes);
+        assert_non_null(stream);
+        for (unsigned l = 0; l < BINDS; l++)
+            fprintf(stream, "[listener l%u]\nbind=*:%u\npool=p\n", l, 10000 + l);
+        fprintf(stream, "[pool p]\n");
+        for (unsigned b = 0; b < BACKENDS; b++)
+            fprintf(stream, "backend=b%u 203.0.113.%u:%u\n", b, b % 200, 10000 + b % BINDS);
+        fprintf(stream, back ? "backend=back 127.0.0.1:10999\n" : "\n");
+        assert_int_equal(fclose(stream), 0);
+        is_refused(text, back);
+        free(text);
+    }
+}
+
+/* Ten thousand backends that all lead back are one mistake for each listener. */
+static void one_listener_is_told_once(void **state)
+{
+    struct config_errors *errors = config_errors_new();
+    char *text;
+    size_t bytes;
+    FILE *stream = open_memstream(&text, &bytes);
+    (void)state;
+    assert_non_null(stream);
+    fprintf(stream, "[listener l]\nbind=127.0.0.1:10000-20000\npool=p\n[pool p]\n");
+    for (unsigned b = 0; b < 10000; b++)
+        fprintf(stream, "backend=b%u 127.0.0.1:%u\n", b, 10000 + b);
+    assert_int_equal(fclose(stream), 0);
+    assert_null(config_load_text("test", text, bytes, errors));
+    assert_int_equal(config_errors_count(errors), 1);
+    config_errors_free(errors);
+    free(text);
+}
+
+#define CASES (sizeof(cases) / sizeof(cases[0]))
+
+int main(void)
+{
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(the_way_is_told_with_its_places),
+        cmocka_unit_test(addresses_of_this_machine_lead_back),
+        cmocka_unit_test(links_lead_back),
+        cmocka_unit_test(long_chains_are_followed),
+        cmocka_unit_test(a_long_way_is_told_in_one_short_line),
+        cmocka_unit_test(many_backends_and_binds_are_checked_in_time),
+        cmocka_unit_test(one_listener_is_told_once),
+    };
+    struct CMUnitTest tests[CASES + sizeof(others) / sizeof(others[0])];
+
+    for (size_t i = 0; i < CASES; i++)
+        tests[i] = (struct CMUnitTest){.name = cases[i].situation, .test_func = leads_back_or_not, .initial_state = (void *)(uintptr_t)&cases[i]};
+    memcpy(tests + CASES, others, sizeof(others));
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
