@@ -132,10 +132,17 @@ def nginx_files(settings, folder, _):
 
 
 KINDS = {"penstock": penstock_files, "haproxy": haproxy_files, "nginx": nginx_files}
+VERSIONS = {"penstock": lambda programs: [str(programs / "penstock"), "version"], "haproxy": lambda _: ["haproxy", "-v"], "nginx": lambda _: ["nginx", "-v"]}
+
+
+def add_penstock(kind, folder):
+    """Another build as a contender of its own."""
+    KINDS[kind] = lambda settings, temporary, _: penstock_files(settings, temporary, folder)
+    VERSIONS[kind] = lambda _: [str(folder / "penstock"), "version"]
 
 
 def version(kind, programs):
-    command = {"penstock": [str(programs / "penstock"), "version"], "haproxy": ["haproxy", "-v"], "nginx": ["nginx", "-v"]}[kind]
+    command = VERSIONS[kind](programs)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
