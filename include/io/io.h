@@ -1,7 +1,7 @@
 /* io/io.h: the seam between a worker and the kernel. Every system call of the data path goes through here.
  *
  * One `struct io` per worker, made, used and freed by that worker's thread alone. Three engines stand behind it: io_uring, epoll and, for tests, a
- * simulated kernel (io/sim.h). They promise the same:
+ * simulated kernel (test/sim). They promise the same:
  *
  *  - A socket is a `struct io_sock` that the caller embeds in its own object and keeps where it is until `closed` was called for it.
  *  - Operations end in calls of the socket's `struct io_events`, always from io_dispatch(), never from within the call that started them.
@@ -28,7 +28,7 @@
 struct io;
 struct io_sock;
 
-enum io_kind { IO_URING, IO_EPOLL, IO_SIM };
+enum io_kind { IO_URING, IO_EPOLL };
 
 /* Why a receive came to rest. */
 enum io_rest {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "io/sim.h"
+#include "sim.h"
 #include "table/limit.h"
 #include "table/shortage.h"
 #include "worker/context.h"

@@ -1,4 +1,4 @@
-/* io/sim.c: the simulated engine: operations in flight, the wait and the dispatch. Test thread; owns everything but the sockets.
+/* test/sim/sim.c: the simulated engine: operations in flight, the wait and the dispatch. Test thread; owns everything but the sockets.
  *
  * It works in one of two ways. Queued, as io_uring does: during the wait the kernel carries operations on and fills buffers, and the next dispatch tells, in
  * an order among sockets that the seed decides; what is in flight when a socket closes ends later, one way or the other. Or, as epoll does: the dispatch
@@ -7,9 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "io/kernel.h"
-#include "io/sim.h"
-#include "io/sim_ops.h"
+#include "sim.h"
+#include "sim_ops.h"
 
 /* ---- the wait ---- */
 
@@ -208,6 +207,16 @@ static void ops_dispatch(struct io *io)
 
 /* ---- life ---- */
 
+static bool ops_trimmable(struct io *io)
+{
+    return slab_trimmable(&io->buffers.slab);
+}
+
+static void ops_trim(struct io *io)
+{
+    slab_trim(&io->buffers.slab);
+}
+
 static void ops_free(struct io *io)
 {
     buffer_pool_deinit(&io->buffers); /* the connections stay for the test to look at: sim_free() */
@@ -240,8 +249,8 @@ static const struct io_ops sim_ops = {
     .broken = sim_ops_broken,
     .look_again = sim_ops_look_again,
     .clear_event = sim_ops_clear_event,
-    .trimmable = kernel_trimmable,
-    .trim = kernel_trim,
+    .trimmable = ops_trimmable,
+    .trim = ops_trim,
     .pipe_open = sim_ops_pipe_open,
     .pipe_close = sim_ops_pipe_close,
 };

@@ -1,9 +1,9 @@
-/* io/sim_stream.c: bytes on their way through the simulated network: a ring that is made when it is first used. Owned by the connection it is part of. */
+/* test/sim/sim_stream.c: bytes on their way through the simulated network: a ring that is made when it is first used. Owned by the connection it is part of. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/sim.h"
+#include "sim.h"
 
 static void make(struct sim_stream *stream)
 {

@@ -1,12 +1,12 @@
-/* io/sim.h: the simulated engine: a third implementation of struct io_ops, for tests. One thread.
+/* test/sim/sim.h: the simulated engine: a third implementation of struct io_ops, for tests. One thread.
  *
  * Behind it is a small model of a kernel and a network: a virtual clock, TCP connections of which one end is a descriptor of the worker's and the other, the
  * peer, is driven by the test, listeners with queues, and pipes. One seed decides how long everything takes, how much of it happens at once, in which order
  * and what goes wrong, so that the same seed gives the same run. What a connection does after a reset follows Linux (net/ipv4/tcp.c): bytes that had arrived
  * stay readable, the error is told once, to whichever call comes first, and after that a receive says end of file and a send EPIPE. Urgent bytes are in line:
  * a receive ends in front of one, and the next begins with it; splice(2) does not pass it. */
-#ifndef IO_SIM_H
-#define IO_SIM_H
+#ifndef TEST_SIM_SIM_H
+#define TEST_SIM_SIM_H
 
 #include <stdbool.h>
 #include <stdint.h>

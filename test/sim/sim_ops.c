@@ -1,9 +1,9 @@
-/* io/sim_ops.c: the simulated engine's operations: how they start, how the kernel carries them on, how their end is told. Test thread; owns nothing. */
+/* test/sim/sim_ops.c: the simulated engine's operations: how they start, how the kernel carries them on, how their end is told. Test thread; owns nothing. */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "io/sim.h"
-#include "io/sim_ops.h"
+#include "sim.h"
+#include "sim_ops.h"
 
 enum { CALLS_MAX = 200000 }; /* in a turn: more means that the caller runs in a circle */
 

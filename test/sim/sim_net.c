@@ -1,11 +1,11 @@
-/* io/sim_net.c: the simulated network: time, chance, connections and what becomes of their bytes. Test thread; owns connections and pipes until sim_free(). */
+/* test/sim/sim_net.c: the simulated network: time, chance, connections and what becomes of their bytes. Test thread; owns connections and pipes until sim_free(). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "io/sim.h"
-#include "io/sim_ops.h"
+#include "sim.h"
+#include "sim_ops.h"
 
 /* Far above any real descriptor, so that a stray close(2) does no harm. */
 enum { FD_BASE = 1 << 20 };

@@ -1,8 +1,8 @@
-/* io/sim_ops.h: what the files of the simulated engine share. Private to src/io. */
-#ifndef IO_SIM_OPS_H
-#define IO_SIM_OPS_H
+/* test/sim/sim_ops.h: what the files of the simulated engine share. */
+#ifndef TEST_SIM_SIM_OPS_H
+#define TEST_SIM_SIM_OPS_H
 
-#include "io/sim.h"
+#include "sim.h"
 
 static inline struct sim *sim_of(struct io *io)
 {

@@ -1,8 +1,8 @@
-/* io/sim_conn.c: the two ends of a simulated connection: what the kernel does on our side of it, and what the peer does on the other. Test thread; owns nothing. */
+/* test/sim/sim_conn.c: the two ends of a simulated connection: what the kernel does on our side of it, and what the peer does on the other. Test thread; owns nothing. */
 #include <errno.h>
 
-#include "io/sim.h"
-#include "io/sim_ops.h"
+#include "sim.h"
+#include "sim_ops.h"
 
 /* ---- our end ---- */
 

@@ -1,10 +1,10 @@
-/* io/sim_pipe.c: sockets that were never under the engine's care, and pipes, of the simulated engine. Test thread; the engine owns the pipes. */
+/* test/sim/sim_pipe.c: sockets that were never under the engine's care, and pipes, of the simulated engine. Test thread; the engine owns the pipes. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/sim.h"
-#include "io/sim_ops.h"
+#include "sim.h"
+#include "sim_ops.h"
 
 enum { PIPE_FD_BASE = 1 << 21, DENIALS_MAX = 500 };
 
