@@ -15,9 +15,6 @@
 /* Longest reason, with its ending zero. */
 #define PROBE_REASON_BYTES 160
 
-/* Most probes under way at a time, over all kinds: bounds the descriptors they take. More wait for their turn. */
-#define PROBES_MAX 256
-
 /* Most bytes of an HTTP body that are read. */
 #define PROBE_BODY_BYTES_MAX 65536
 

@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "control/resources.h"
+#include "health/health.h"
 #include "log/log.h"
 
 enum {
     OTHER_DESCRIPTORS = 48,   /* standard streams, logs, rings, eventfds, a table entry being swapped */
     PER_WORKER = 4,           /* ring or epoll, mailbox twice, one being accepted */
-    PROBES_MAX = 256,         /* health's bound on probes in flight; a probe is one socket */
     PIPES_MAX = 160,          /* an ordinary user's 64 MiB of pipes: worker/pipe_pool.c */
     PIPES_SHARE = 16,         /* of the descriptors: one in so many pairs */
     SPARE_SHARE = 16,         /* and one in so many for what could be done without */
@@ -46,7 +46,7 @@ static uint64_t probe_descriptors(const struct config *config)
         if (config->pools[i].check != CONFIG_CHECK_NONE)
             backends += config->pools[i].backend_count;
     }
-    return backends < PROBES_MAX ? backends : PROBES_MAX;
+    return backends < HEALTH_PROBES_MAX ? backends : HEALTH_PROBES_MAX;
 }
 
 /* A process with threads that outgrows its table of descriptors waits for all CPUs to let go of the old one (synchronize_rcu() in the kernel's fs/file.c), each time

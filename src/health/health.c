@@ -3,7 +3,7 @@
  *
  * It owns the targets (one per probed backend), the probers and the publisher, and with that the table's writing
  * side. Each target has one deadline in one heap: the next probe while idle, the time limit while a probe is under
- * way. A due target that finds PROBES_MAX probes under way waits in line.
+ * way. A due target that finds HEALTH_PROBES_MAX probes under way waits in line.
  *
  *      idle --due--> waiting --room--> probing --result or time limit--> idle */
 #include "health/health.h"
@@ -168,7 +168,7 @@ static void run_due(struct health *health)
             line_up(target);
         }
     }
-    while (health->waiting_first != NULL && health->under_way < PROBES_MAX) {
+    while (health->waiting_first != NULL && health->under_way < HEALTH_PROBES_MAX) {
         struct target *target = health->waiting_first;
         health->waiting_first = target->next;
         if (health->waiting_first == NULL)

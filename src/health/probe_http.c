@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "health/health.h"
 
 enum { HEADER_BYTES_MAX = 65536 };
 
@@ -362,8 +363,8 @@ static void report_finished(struct http_prober *prober)
 static void http_process(struct prober *base)
 {
     struct http_prober *prober = (struct http_prober *)base;
-    struct epoll_event events[PROBES_MAX];
-    int running, count = epoll_wait(base->fd, events, PROBES_MAX, 0);
+    struct epoll_event events[HEALTH_PROBES_MAX];
+    int running, count = epoll_wait(base->fd, events, HEALTH_PROBES_MAX, 0);
 
     for (int i = 0; i < count; i++) {
         uint32_t seen = events[i].events;

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "health/health.h"
+
 struct probe {
     struct probe_request request;
     int fd;
@@ -115,8 +117,8 @@ static void tcp_abandon(struct prober *prober, struct probe *probe)
  * abandons none. */
 static void tcp_process(struct prober *prober)
 {
-    struct epoll_event events[PROBES_MAX];
-    int count = epoll_wait(prober->fd, events, PROBES_MAX, 0);
+    struct epoll_event events[HEALTH_PROBES_MAX];
+    int count = epoll_wait(prober->fd, events, HEALTH_PROBES_MAX, 0);
 
     for (int i = 0; i < count; i++) {
         struct probe *probe = events[i].data.ptr;

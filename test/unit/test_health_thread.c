@@ -324,7 +324,7 @@ static unsigned open_descriptors(void)
 static void probes_under_way_are_bounded_and_the_rest_waits(void **state)
 {
     (void)state;
-    static struct addr addrs[2 * PROBES_MAX + 88];
+    static struct addr addrs[2 * HEALTH_PROBES_MAX + 88];
     const size_t count = sizeof addrs / sizeof addrs[0];
     int listener = listen_on(&addrs[0]);
     for (size_t i = 1; i < count; i++)
@@ -339,7 +339,7 @@ static void probes_under_way_are_bounded_and_the_rest_waits(void **state)
         most = now > most ? now : most;
     }
     assert_int_equal(usable(NULL), 0);
-    assert_in_range(most, before + PROBES_MAX, before + PROBES_MAX + 16);
+    assert_in_range(most, before + HEALTH_PROBES_MAX, before + HEALTH_PROBES_MAX + 16);
     free(stop());
     assert_int_equal(open_descriptors(), before);
     close(listener);
