@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "health/health.h"
+#include "health/probe_socket.h"
 
 enum { HEADER_BYTES_MAX = 65536 };
 
@@ -36,7 +37,8 @@ struct probe {
     size_t body_bytes;     /* read so far */
     size_t body_capacity;
     size_t header_bytes;
-    int socket_errno;      /* why there was no socket; 0: there was */
+    int fd;                /* libcurl's */
+    int connect_errno;     /* why there is no connection, where libcurl does not know; else 0 */
     bool enough;           /* stopped reading by ourselves at PROBE_BODY_BYTES_MAX */
     bool no_memory;
 };
@@ -83,10 +85,10 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
     struct probe *probe = context;
 
     (void)purpose;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0)
-        probe->socket_errno = errno;
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    probe->fd = probe_socket_open(address->family);
+    if (probe->fd < 0)
+        probe->connect_errno = errno;
+    return probe->fd < 0 ? CURL_SOCKET_BAD : probe->fd;
 }
 
 /* libcurl 7.88 may tell on_socket() of a socket after it was closed, when its number may be another thread's already:
@@ -97,7 +99,19 @@ static int on_close_socket(void *context, curl_socket_t fd)
 
     epoll_ctl(prober->base.fd, EPOLL_CTL_DEL, fd, NULL);
     curl_multi_assign(prober->multi, fd, NULL); /* fails when libcurl has forgotten it too */
-    return close(fd);
+    return probe_socket_close(fd);
+}
+
+/* Connected, and nothing was sent yet: a probe that met itself must not read its own request as an answer. */
+static int on_connected(void *context, char *peer, char *local, int peer_port, int local_port)
+{
+    struct probe *probe = context;
+
+    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    if (!probe_socket_is_own_peer(probe->fd))
+        return CURL_PREREQFUNC_OK;
+    probe->connect_errno = ECONNREFUSED;
+    return CURL_PREREQFUNC_ABORT;
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *context)
@@ -168,8 +182,8 @@ static enum probe_outcome judge_transfer(const struct probe *probe, CURLcode cod
 {
     long os_error = 0;
 
-    if (probe->socket_errno != 0)
-        return probe_errno(result, probe->socket_errno, probe->request.addr);
+    if (probe->connect_errno != 0)
+        return probe_errno(result, probe->connect_errno, probe->request.addr);
     if (probe->no_memory || code == CURLE_OUT_OF_MEMORY)
         return probe_errno(result, ENOMEM, probe->request.addr);
     if (code == CURLE_OK || probe->enough)
@@ -301,6 +315,8 @@ static bool set_transfer(struct probe *probe, struct http_prober *prober)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, probe);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, prober);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, probe);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

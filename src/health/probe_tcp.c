@@ -1,9 +1,10 @@
 /* probe_tcp.c: TCP (and UNIX stream) probes: a connection that is established is a pass. Runs in the health thread.
  *
  * The connection is closed in order (FIN), not reset with SO_LINGER 0: to a server an empty connection is an everyday
- * event, while many log each "connection reset by peer" or hand a socket that is already dead to a worker. The price
- * is a TIME_WAIT of 60 s on our side per probe: some 30 per backend at the default interval, 600 at the fastest, out
- * of 28000 ports for each backend address; the kernel bounds the total (tcp_max_tw_buckets). */
+ * event, while many log each "connection reset by peer" or hand a socket that is already dead to a worker. Only one
+ * that is connected to itself is reset (health/probe_socket.h). The price is a TIME_WAIT of 60 s on our side per probe:
+ * some 30 per backend at the default interval, 600 at the fastest, out of 28000 ports for each backend address; the
+ * kernel bounds the total (tcp_max_tw_buckets). */
 #include "health/probe.h"
 
 #include <assert.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "health/health.h"
+#include "health/probe_socket.h"
 
 struct probe {
     struct probe_request request;
@@ -48,20 +50,9 @@ static struct prober *tcp_open(probe_done_fn *done, int *error)
     return prober;
 }
 
-/* A connect to a port that nobody listens on can meet itself when the kernel draws that very port for our side (TCP
- * simultaneous open): nobody is there. Only local addresses with a port of the ephemeral range can see this. */
-static bool connected_to_itself(int fd)
-{
-    struct addr here = { .length = sizeof here.un }, there = { .length = sizeof there.un };
-
-    if (getsockname(fd, &here.sa, &here.length) < 0 || getpeername(fd, &there.sa, &there.length) < 0)
-        return false;
-    return here.sa.sa_family != AF_UNIX && addr_equal(&here, &there);
-}
-
 static enum probe_outcome judge_connection(int fd, int error, const struct addr *addr, struct probe_result *result)
 {
-    if (error == 0 && connected_to_itself(fd))
+    if (error == 0 && probe_socket_is_own_peer(fd))
         error = ECONNREFUSED;
     if (error != 0)
         return probe_errno(result, error, addr);
@@ -75,7 +66,7 @@ static enum probe_outcome tcp_start(struct prober *prober, const struct probe_re
     const struct addr *addr = request->addr;
     struct probe *probe = NULL;
     int error = 0;
-    int fd = socket(addr_family(addr), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = probe_socket_open(addr_family(addr));
 
     if (fd < 0)
         return probe_errno(result, errno, addr);
@@ -83,7 +74,7 @@ static enum probe_outcome tcp_start(struct prober *prober, const struct probe_re
         error = errno;
     if (error != EINPROGRESS) {
         judge_connection(fd, error, addr, result);
-        close(fd);
+        probe_socket_close(fd);
         return result->outcome;
     }
     probe = malloc(sizeof(*probe));
@@ -100,7 +91,7 @@ static enum probe_outcome tcp_start(struct prober *prober, const struct probe_re
     *out = probe;
     return PROBE_PENDING;
 fail:
-    close(fd);
+    probe_socket_close(fd);
     free(probe);
     return probe_errno(result, error, addr);
 }
@@ -109,7 +100,7 @@ static void tcp_abandon(struct prober *prober, struct probe *probe)
 {
     assert(prober->probes > 0);
     prober->probes--;
-    close(probe->fd); /* leaves the epoll set with it: nobody else has this descriptor */
+    probe_socket_close(probe->fd); /* leaves the epoll set with it: nobody else has this descriptor */
     free(probe);
 }
 

@@ -3,12 +3,14 @@ import platform
 import socket
 import time
 from collections import Counter
+from pathlib import Path
 
+import needs
 import sandbox
 from backends import Backend
-from case import EACH, ENGINES, Case, Stage
+from case import EACH, ENGINES, ONCE, Case, Stage
 from peers import Caller, connect, listen, turned_away
-from rig import Failure, Skip, require, wait_for
+from rig import Failure, Skip, holds_for, require, wait_for
 
 CHECKED = {"check": "tcp", "check_interval": "100ms", "check_fast_interval": "100ms", "check_timeout": "500ms", "rise": 2, "fall": 2}
 
@@ -187,6 +189,20 @@ def http_check(rig, case):
         server.server_close()
 
 
+def port_of_dead_backend(rig, case):
+    """Dead backends whose ports the kernel may draw for probes, IPv4 and IPv6, are down, and their servers can bind at any time."""
+    needs.own_network()
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40001")
+    penstock = rig.launch(rig.ini(["127.0.0.1:40000", "[::1]:40001"], ["127.0.0.1:9"], case.glob, pool=case.pool))
+    for name in "b0", "b1":
+        penstock.wait_log(rf"{name}\b.*\bdown: connection refused")
+    for address in ("127.0.0.1", 40000), ("::1", 40001):
+        holds_for(lambda address=address: not listen(address).close(), f"{address} can be bound", 1.0)
+    penstock.stop()
+    for address in ("127.0.0.1", 40000), ("::1", 40001):
+        listen(address).close()
+
+
 def weights(rig, case):
     """round_robin gives each backend its share exactly, over all workers."""
     names = greetings(Stage(rig, case).target, 40)
@@ -343,6 +359,8 @@ CASES = (
     Case("backend-killed-under-sessions", killed_backend.__doc__, body=killed_backend, backends=("greet", "greet"), ways=EACH),
     Case("http-check", http_check.__doc__, body=http_check, ways=ENGINES,
          pool={**CHECKED, "check": "http", "check_path": "/health", "balance": "round_robin"}),
+    *(Case(f"port-of-dead-backend-{check}", port_of_dead_backend.__doc__, body=port_of_dead_backend, ways=ONCE,
+           pool={**CHECKED, "check": check, "check_fast_interval": "10ms", "check_down_interval": "10ms"}) for check in ("tcp", "http")),
     Case("weights-round-robin", weights.__doc__, body=weights, backends=(("greet", "weight=3"), ("greet", "weight=1")),
          pool=BALANCED[0], ways=ENGINES),
     Case("least-conn-spreads-held-connections", least_connections.__doc__, body=least_connections, backends=THREE,

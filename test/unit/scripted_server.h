@@ -1,4 +1,4 @@
-/* scripted_server.h: for test_probe.c: a server on a thread of its own that plays one part. One connection at a time:
+/* scripted_server.h: for the tests of probes: a server on a thread of its own that plays one part. One connection at a time:
  * reads a request, plays, closes. */
 #ifndef TEST_SCRIPTED_SERVER_H
 #define TEST_SCRIPTED_SERVER_H
@@ -110,7 +110,7 @@ static struct addr loopback(int family)
     return addr;
 }
 
-static struct addr unix_name(const char *form, int number)
+static inline struct addr unix_name(const char *form, int number)
 {
     char text[100], with_number[120];
     struct addr addr;

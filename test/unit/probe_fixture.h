@@ -1,0 +1,67 @@
+/* probe_fixture.h: for the tests of probes: one probe from start to end. */
+#ifndef TEST_PROBE_FIXTURE_H
+#define TEST_PROBE_FIXTURE_H
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "health/probe.h"
+#include "scripted_server.h"
+
+enum { TIMEOUT_MS = 10000, SHORT_MS = 200 };
+
+static const struct config_pool usual = {
+    .check_timeout_ms = 1000, .check_path = "/health", .check_method = "GET",
+    .check_status_min = 200, .check_status_max = 399,
+};
+
+static void on_done(void *cookie, const struct probe_result *result)
+{
+    struct probe_result *out = cookie;
+    assert_int_equal(out->outcome, PROBE_PENDING); /* once */
+    *out = *result;
+}
+
+/* PROBE_PENDING: no answer within `timeout_ms`; the probe was abandoned. */
+static struct probe_result run(const struct probe_ops *ops, const struct config_pool *pool, const struct addr *addr,
+                               int timeout_ms)
+{
+    int error;
+    struct probe *probe = NULL;
+    struct probe_result result = { .outcome = PROBE_PENDING }, at_once;
+    struct prober *prober = ops->open(on_done, &error);
+    assert_non_null(prober);
+    const struct probe_request request = { .pool = pool, .addr = addr, .cookie = &result };
+    uint64_t deadline_ns = clock_now_ns() + (uint64_t)timeout_ms * 1000000;
+
+    if (ops->start(prober, &request, &probe, &at_once) != PROBE_PENDING) {
+        result = at_once;
+        probe = NULL;
+    }
+    while (result.outcome == PROBE_PENDING && clock_now_ns() < deadline_ns) {
+        uint64_t now_ns = clock_now_ns(), wake_ns = prober->wake_ns < deadline_ns ? prober->wake_ns : deadline_ns;
+        struct pollfd poller = { .fd = prober->fd, .events = POLLIN };
+        poll(&poller, 1, wake_ns <= now_ns ? 0 : (int)((wake_ns - now_ns) / 1000000) + 1);
+        ops->process(prober);
+    }
+    if (result.outcome == PROBE_PENDING)
+        ops->abandon(prober, probe);
+    assert_int_equal(prober->probes, 0);
+    ops->close(prober);
+    return result;
+}
+
+static void assert_passed(struct probe_result result)
+{
+    assert_string_equal(result.outcome == PROBE_PENDING ? "no answer" : result.reason, "");
+    assert_int_equal(result.outcome, PROBE_PASSED);
+}
+
+static void assert_failed(struct probe_result result, const char *reason)
+{
+    assert_string_equal(result.outcome == PROBE_PENDING ? "no answer" : result.reason, reason);
+    assert_int_equal(result.outcome, PROBE_FAILED);
+}
+
+#endif
