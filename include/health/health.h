@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 
-/* Most probes under way at a time, over all kinds. Each takes one descriptor, which control sets aside; more wait for their turn. */
+/* Most probes under way at a time, over all kinds. Control sets a descriptor aside for each; more probes wait for their turn. */
 #define HEALTH_PROBES_MAX 256
 
 struct table;

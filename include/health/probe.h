@@ -1,7 +1,8 @@
 /* health/probe.h: one probe of one backend, by kind.
  *
  * A prober runs the probes of one kind, without blocking. Its thread waits until the prober's descriptor is readable
- * or its wake time has come and then calls process(). Time limits are the caller's: it abandons what takes too long.
+ * or its wake time has come and then calls process(). Time limits are the caller's: it ends what takes too
+ * long with expire().
  * Health thread only. */
 #ifndef HEALTH_PROBE_H
 #define HEALTH_PROBE_H
@@ -33,8 +34,8 @@ struct probe_result {
 struct prober;
 struct probe; /* each kind has its own, in its own file */
 
-/* Called by process() once per started probe that was not abandoned; the probe is gone by then. May start probes, may
- * not abandon any. */
+/* Called by process() once per started probe that was not abandoned and did not expire; the probe is gone by then. May start
+ * probes, may not end any. */
 typedef void probe_done_fn(void *cookie, const struct probe_result *result);
 
 struct probe_request {
@@ -49,14 +50,16 @@ struct probe_ops {
     struct prober *(*open)(probe_done_fn *done, int *error);
     /* Asserts that no probe is left. NULL is allowed. */
     void (*close)(struct prober *prober);
-    /* Begins a probe. PROBE_PENDING: `*probe` is set, and done or abandon() ends it. Otherwise it is over: `result`
+    /* Begins a probe. PROBE_PENDING: `*probe` is set, and done, abandon() or expire() ends it. Otherwise it is over: `result`
      * tells. */
     enum probe_outcome (*start)(struct prober *prober, const struct probe_request *request, struct probe **probe,
                                 struct probe_result *result);
     /* Ends a probe without a result. */
     void (*abandon)(struct prober *prober, struct probe *probe);
-    /* Handles everything that has happened so far: a probe abandoned for its time after this call has really had no
-     * answer. */
+    /* Ends a probe whose time is up and fills `result`. What has arrived may be enough to pass. */
+    void (*expire)(struct prober *prober, struct probe *probe, struct probe_result *result);
+    /* Handles everything that has happened so far: a probe that expires after this call has really had no more
+     * than that. */
     void (*process)(struct prober *prober);
 };
 

@@ -120,9 +120,8 @@ static void time_out(struct target *target)
 {
     struct probe_result result;
 
-    target->prober->ops->abandon(target->prober, target->probe);
+    target->prober->ops->expire(target->prober, target->probe, &result);
     end_probe(target);
-    probe_failed(&result, "timed out after %u ms", target_pool(target)->check_timeout_ms);
     take_result(target, &result);
 }
 

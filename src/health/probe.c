@@ -52,6 +52,9 @@ enum probe_outcome probe_errno(struct probe_result *result, int error, const str
         return probe_failed(result, "no such socket file");
     case EHOSTUNREACH:
         return probe_failed(result, "host unreachable");
+    case ECONNRESET:
+    case EPIPE:
+        return probe_failed(result, "connection reset");
     case ETIMEDOUT:
         return probe_failed(result, "connection timed out");
     default:

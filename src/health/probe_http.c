@@ -3,8 +3,10 @@
  *
  * Every probe is a connection of its own (reachability is what is asked), to a numeric address (libcurl's resolver
  * would be a thread), without proxy, redirect, cookie or any protocol but http. Of the answer at most 64 KiB of
- * headers and 64 KiB of body are read, whatever the server sends; an answer that neither ends nor reaches that in
- * time is the caller's timeout. */
+ * headers and 64 KiB of body are read, whatever the server sends.
+ *
+ * health/answer.h has the rule by which an answer passes. Once the outcome is certain, the answer is still given
+ * ORDERLY_END_MS to come to its end, since to close before that would reset the server's connection. */
 #include "health/probe.h"
 
 #include <assert.h>
@@ -19,28 +21,39 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/list.h"
+#include "health/answer.h"
 #include "health/health.h"
+#include "health/http_end.h"
+#include "health/http_request.h"
 #include "health/probe_socket.h"
+#include "health/unread.h"
 
-enum { HEADER_BYTES_MAX = 65536 };
+#define NS_PER_MS UINT64_C(1000000)
+
+enum { ORDERLY_END_MS = 100 };
 
 struct http_prober {
-    struct prober base; /* first */
+    struct prober base;    /* first */
     CURLM *multi;
+    uint64_t curl_wake_ns; /* when libcurl wants to be called; UINT64_MAX: no such time */
+    struct list undecided; /* probes of which more must arrive */
+    struct list decided;   /* probes whose outcome is certain, the earliest report_ns first */
 };
 
 struct probe {
     struct probe_request request;
+    struct http_prober *prober;
     CURL *easy;
     struct curl_slist *headers;
-    char *body;            /* what check_body is looked for in; allocated as it arrives; NULL without check_body */
-    size_t body_bytes;     /* read so far */
-    size_t body_capacity;
-    size_t header_bytes;
-    int fd;                /* libcurl's */
+    struct answer answer;
+    struct list link;      /* in one of the prober's lists */
+    uint64_t report_ns;    /* CLOCK_MONOTONIC: when to wait no longer for the end; 0: undecided */
+    bool connected;        /* it was, perhaps to itself */
+    bool again;            /* the answer is read from `unread` */
+    int fd;                /* the connection, libcurl's; -1: there is none */
+    struct unread unread;
     int connect_errno;     /* why there is no connection, where libcurl does not know; else 0 */
-    bool enough;           /* stopped reading by ourselves at PROBE_BODY_BYTES_MAX */
-    bool no_memory;
 };
 
 static void probe_free(struct probe *probe)
@@ -49,7 +62,8 @@ static void probe_free(struct probe *probe)
         return;
     curl_easy_cleanup(probe->easy); /* closes the connection's descriptor */
     curl_slist_free_all(probe->headers);
-    free(probe->body);
+    unread_deinit(&probe->unread);
+    answer_deinit(&probe->answer);
     free(probe);
 }
 
@@ -71,12 +85,27 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     return 0;
 }
 
+static struct probe *first_decided(const struct http_prober *prober)
+{
+    return list_empty(&prober->decided) ? NULL : container_of(prober->decided.next, struct probe, link);
+}
+
+static void set_wake(struct http_prober *prober)
+{
+    const struct probe *probe = first_decided(prober);
+
+    prober->base.wake_ns = prober->curl_wake_ns;
+    if (probe != NULL && probe->report_ns < prober->base.wake_ns)
+        prober->base.wake_ns = probe->report_ns;
+}
+
 static int on_timer(CURLM *multi, long timeout_ms, void *context)
 {
     struct http_prober *prober = context;
 
     (void)multi;
-    prober->base.wake_ns = timeout_ms < 0 ? UINT64_MAX : clock_now_ns() + (uint64_t)timeout_ms * 1000000;
+    prober->curl_wake_ns = timeout_ms < 0 ? UINT64_MAX : clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+    set_wake(prober);
     return 0;
 }
 
@@ -85,10 +114,26 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
     struct probe *probe = context;
 
     (void)purpose;
-    probe->fd = probe_socket_open(address->family);
+    if (probe->again)
+        probe->fd = unread_open(&probe->unread, address);
+    else
+        probe->fd = probe_socket_open(address->family);
     if (probe->fd < 0)
         probe->connect_errno = errno;
     return probe->fd < 0 ? CURL_SOCKET_BAD : probe->fd;
+}
+
+/* In case that libcurl could not send its request: health/unread.h. */
+static void save_unread_answer(struct http_prober *prober, int fd)
+{
+    for (struct list *link = prober->undecided.next; link != &prober->undecided; link = link->next) {
+        struct probe *probe = container_of(link, struct probe, link);
+        if (probe->fd != fd)
+            continue;
+        probe->fd = -1;
+        if (!probe->again && probe->answer.header_bytes == 0)
+            unread_save(&probe->unread, fd);
+    }
 }
 
 /* libcurl 7.88 may tell on_socket() of a socket after it was closed, when its number may be another thread's already:
@@ -99,6 +144,7 @@ static int on_close_socket(void *context, curl_socket_t fd)
 
     epoll_ctl(prober->base.fd, EPOLL_CTL_DEL, fd, NULL);
     curl_multi_assign(prober->multi, fd, NULL); /* fails when libcurl has forgotten it too */
+    save_unread_answer(prober, fd);
     return probe_socket_close(fd);
 }
 
@@ -108,107 +154,56 @@ static int on_connected(void *context, char *peer, char *local, int peer_port, i
     struct probe *probe = context;
 
     (void)peer, (void)local, (void)peer_port, (void)local_port;
+    probe->connected = true;
+    if (probe->again)
+        unread_send(&probe->unread);
     if (!probe_socket_is_own_peer(probe->fd))
         return CURL_PREREQFUNC_OK;
     probe->connect_errno = ECONNREFUSED;
     return CURL_PREREQFUNC_ABORT;
 }
 
-static size_t on_header(char *data, size_t size, size_t count, void *context)
+/* Each probe waits equally long, so the list is in the order of time. */
+static void note_decided(struct probe *probe)
 {
-    struct probe *probe = context;
-
-    (void)data;
-    probe->header_bytes += size * count;
-    return probe->header_bytes > HEADER_BYTES_MAX ? 0 : size * count;
-}
-
-static bool keep_body(struct probe *probe, const char *data, size_t bytes)
-{
-    if (probe->body_bytes + bytes > probe->body_capacity) {
-        size_t capacity = probe->body_capacity == 0 ? 4096 : probe->body_capacity;
-        while (capacity < probe->body_bytes + bytes)
-            capacity *= 2;
-        char *body = realloc(probe->body, capacity);
-        if (body == NULL)
-            return false;
-        probe->body = body;
-        probe->body_capacity = capacity;
-    }
-    memcpy(probe->body + probe->body_bytes, data, bytes);
-    return true;
+    if (probe->report_ns != 0 || !answer_is_decided(&probe->answer))
+        return;
+    probe->report_ns = clock_now_ns() + ORDERLY_END_MS * NS_PER_MS;
+    list_remove(&probe->link);
+    list_append(&probe->prober->decided, &probe->link);
 }
 
 /* Returning less than was given ends the transfer with CURLE_WRITE_ERROR. */
-static size_t on_body(char *data, size_t size, size_t count, void *context)
+static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
     struct probe *probe = context;
-    size_t bytes = size * count, room = PROBE_BODY_BYTES_MAX - probe->body_bytes;
-    size_t taken = bytes < room ? bytes : room;
-
-    if (probe->request.pool->check_body != NULL && taken > 0 && !keep_body(probe, data, taken)) {
-        probe->no_memory = true;
-        return CURL_WRITEFUNC_ERROR;
-    }
-    probe->body_bytes += taken;
-    probe->enough = probe->body_bytes == PROBE_BODY_BYTES_MAX;
-    return probe->enough ? CURL_WRITEFUNC_ERROR : bytes;
-}
-
-static bool body_holds(const struct probe *probe, const char *text)
-{
-    return probe->body_bytes > 0 && memmem(probe->body, probe->body_bytes, text, strlen(text)) != NULL;
-}
-
-static enum probe_outcome judge_answer(const struct probe *probe, struct probe_result *result)
-{
-    const struct config_pool *pool = probe->request.pool;
     long status = 0;
 
     curl_easy_getinfo(probe->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status < pool->check_status_min || status > pool->check_status_max) {
-        if (pool->check_status_min == pool->check_status_max)
-            return probe_failed(result, "HTTP status %ld, wanted %u", status, pool->check_status_min);
-        return probe_failed(result, "HTTP status %ld, wanted %u-%u", status, pool->check_status_min,
-                            pool->check_status_max);
-    }
-    if (pool->check_body != NULL && !body_holds(probe, pool->check_body))
-        return probe_failed(result, "body lacks \"%s\"", pool->check_body);
-    result->reason[0] = '\0';
-    return result->outcome = PROBE_PASSED;
+    if (!answer_add_header(&probe->answer, data, size * count, status))
+        return 0;
+    note_decided(probe);
+    return size * count;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+    struct probe *probe = context;
+
+    if (!answer_add_body(&probe->answer, data, size * count))
+        return CURL_WRITEFUNC_ERROR;
+    note_decided(probe);
+    return size * count;
 }
 
 static enum probe_outcome judge_transfer(const struct probe *probe, CURLcode code, struct probe_result *result)
 {
-    long os_error = 0;
+    struct http_end end = { .code = code, .connected = probe->connected, .was_unread = probe->again };
 
     if (probe->connect_errno != 0)
         return probe_errno(result, probe->connect_errno, probe->request.addr);
-    if (probe->no_memory || code == CURLE_OUT_OF_MEMORY)
-        return probe_errno(result, ENOMEM, probe->request.addr);
-    if (code == CURLE_OK || probe->enough)
-        return judge_answer(probe, result);
-    curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &os_error);
-    switch (code) {
-    case CURLE_COULDNT_CONNECT:
-        if (os_error == 0)
-            return probe_failed(result, "cannot connect");
-        return probe_errno(result, (int)os_error, probe->request.addr);
-    case CURLE_GOT_NOTHING:
-        return probe_failed(result, "closed the connection without an answer");
-    case CURLE_PARTIAL_FILE:
-        return probe_failed(result, "closed the connection in the middle of its answer");
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-        return probe_failed(result, "connection reset");
-    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without a status line counts as HTTP/0.9 */
-    case CURLE_WEIRD_SERVER_REPLY:
-        return probe_failed(result, "does not answer in HTTP/1");
-    case CURLE_WRITE_ERROR:
-        return probe_failed(result, "HTTP headers of more than %d bytes", HEADER_BYTES_MAX);
-    default:
-        return probe_failed(result, "%s", curl_easy_strerror(code));
-    }
+    curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &end.os_error);
+    return http_end_judge(&end, &probe->answer, probe->request.addr, result);
 }
 
 static void http_close(struct prober *base)
@@ -235,6 +230,9 @@ static struct prober *http_open(probe_done_fn *done, int *error)
         return NULL;
     }
     prober->base = (struct prober){ .ops = &probe_http_ops, .done = done, .wake_ns = UINT64_MAX };
+    prober->curl_wake_ns = UINT64_MAX;
+    list_init(&prober->undecided);
+    list_init(&prober->decided);
     prober->base.fd = epoll_create1(EPOLL_CLOEXEC);
     if (prober->base.fd < 0) {
         *error = -errno;
@@ -253,53 +251,7 @@ fail:
     return NULL;
 }
 
-/* Where to connect; the name in the URL is never looked up. */
-static bool set_destination(CURL *easy, const struct addr *addr)
-{
-    char host[ADDR_TEXT_BYTES], text[ADDR_TEXT_BYTES + 16];
-    struct addr plain = *addr;
-
-    if (addr_family(addr) == AF_UNIX) {
-        size_t bytes = addr->length - offsetof(struct sockaddr_un, sun_path);
-        bool abstract = addr->un.sun_path[0] == '\0';
-        snprintf(text, sizeof text, "%.*s", (int)bytes - abstract, addr->un.sun_path + abstract);
-        CURLoption option = abstract ? CURLOPT_ABSTRACT_UNIX_SOCKET : CURLOPT_UNIX_SOCKET_PATH;
-        return curl_easy_setopt(easy, CURLOPT_URL, "http://localhost/") == CURLE_OK
-               && curl_easy_setopt(easy, option, text) == CURLE_OK;
-    }
-    if (addr_family(addr) == AF_INET6) { /* the zone by number: a URL would need it escaped */
-        curl_easy_setopt(easy, CURLOPT_ADDRESS_SCOPE, (long)addr->in6.sin6_scope_id);
-        plain.in6.sin6_scope_id = 0;
-    }
-    snprintf(text, sizeof text, "http://%s/", addr_format(&plain, host, sizeof host));
-    return curl_easy_setopt(easy, CURLOPT_URL, text) == CURLE_OK;
-}
-
-/* check_path goes out as it was written (REQUEST_TARGET), not as libcurl would normalise it. "Connection: close"
- * tells the server what will happen. */
-static bool set_request(struct probe *probe)
-{
-    const struct config_pool *pool = probe->request.pool;
-    CURL *easy = probe->easy;
-    char host[512];
-
-    probe->headers = curl_slist_append(NULL, "Connection: close");
-    if (probe->headers == NULL)
-        return false;
-    if (pool->check_host != NULL) {
-        snprintf(host, sizeof host, "Host: %s", pool->check_host);
-        if (curl_slist_append(probe->headers, host) == NULL)
-            return false;
-    }
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, probe->headers);
-    if (strcmp(pool->check_method, "HEAD") == 0) /* else libcurl would wait for a body */
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, pool->check_method) == CURLE_OK
-           && curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, pool->check_path) == CURLE_OK
-           && curl_easy_setopt(easy, CURLOPT_USERAGENT, "penstock") == CURLE_OK;
-}
-
-static bool set_transfer(struct probe *probe, struct http_prober *prober)
+static bool set_transfer(struct probe *probe)
 {
     CURL *easy = probe->easy;
 
@@ -307,22 +259,18 @@ static bool set_transfer(struct probe *probe, struct http_prober *prober)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* nothing is looked up, so nothing is worth keeping */
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, probe);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, prober);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, probe->prober);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, probe);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, probe);
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK
-           && curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* whatever http_proxy says */
+    return curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* whatever http_proxy says */
 }
 
 static enum probe_outcome http_start(struct prober *base, const struct probe_request *request, struct probe **out,
@@ -334,12 +282,17 @@ static enum probe_outcome http_start(struct prober *base, const struct probe_req
     if (probe == NULL)
         goto fail;
     probe->request = *request;
+    probe->prober = prober;
+    answer_init(&probe->answer, request->pool);
+    list_init(&probe->link);
+    probe->fd = -1;
+    unread_init(&probe->unread);
     probe->easy = curl_easy_init();
-    if (probe->easy == NULL || !set_transfer(probe, prober) || !set_destination(probe->easy, request->addr)
-        || !set_request(probe))
+    if (probe->easy == NULL || !set_transfer(probe) || !http_request_set(probe->easy, request, &probe->headers))
         goto fail;
     if (curl_multi_add_handle(prober->multi, probe->easy) != CURLM_OK)
         goto fail;
+    list_append(&prober->undecided, &probe->link);
     base->probes++;
     *out = probe;
     return PROBE_PENDING;
@@ -354,8 +307,36 @@ static void http_abandon(struct prober *base, struct probe *probe)
 
     assert(base->probes > 0);
     base->probes--;
+    list_remove(&probe->link);
     curl_multi_remove_handle(prober->multi, probe->easy);
     probe_free(probe);
+}
+
+static void http_expire(struct prober *base, struct probe *probe, struct probe_result *result)
+{
+    char cut[64];
+
+    snprintf(cut, sizeof cut, "timed out after %u ms", probe->request.pool->check_timeout_ms);
+    answer_judge(&probe->answer, cut, result);
+    http_abandon(base, probe);
+}
+
+static void report(struct http_prober *prober, struct probe *probe, const struct probe_result *result)
+{
+    void *cookie = probe->request.cookie;
+
+    http_abandon(&prober->base, probe);
+    prober->base.done(cookie, result);
+}
+
+/* Lets libcurl read the answer that it left unread. */
+static bool read_again(struct http_prober *prober, struct probe *probe, CURLcode code)
+{
+    if ((code != CURLE_SEND_ERROR && code != CURLE_COULDNT_CONNECT) || probe->unread.bytes == 0)
+        return false;
+    probe->again = true;
+    curl_multi_remove_handle(prober->multi, probe->easy);
+    return curl_multi_add_handle(prober->multi, probe->easy) == CURLM_OK;
 }
 
 static void report_finished(struct http_prober *prober)
@@ -369,10 +350,21 @@ static void report_finished(struct http_prober *prober)
         assert(message->msg == CURLMSG_DONE);
         CURLcode code = message->data.result; /* the message is gone after the handle is removed */
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&probe);
-        void *cookie = probe->request.cookie;
+        if (read_again(prober, probe, code))
+            continue;
         judge_transfer(probe, code, &result);
-        http_abandon(&prober->base, probe);
-        prober->base.done(cookie, &result);
+        report(prober, probe, &result);
+    }
+}
+
+static void report_decided(struct http_prober *prober)
+{
+    struct probe *probe;
+    struct probe_result result;
+
+    while ((probe = first_decided(prober)) != NULL && probe->report_ns <= clock_now_ns()) {
+        answer_judge(&probe->answer, NULL, &result);
+        report(prober, probe, &result);
     }
 }
 
@@ -388,11 +380,13 @@ static void http_process(struct prober *base)
                    | (seen & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
         curl_multi_socket_action(prober->multi, events[i].data.fd, what, &running);
     }
-    if (base->wake_ns <= clock_now_ns()) {
-        base->wake_ns = UINT64_MAX; /* libcurl sets the next one, if any, inside this call */
+    if (prober->curl_wake_ns <= clock_now_ns()) {
+        prober->curl_wake_ns = UINT64_MAX; /* libcurl sets the next one, if any, inside this call */
         curl_multi_socket_action(prober->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
     report_finished(prober);
+    report_decided(prober);
+    set_wake(prober);
 }
 
 const struct probe_ops probe_http_ops = {
@@ -401,5 +395,6 @@ const struct probe_ops probe_http_ops = {
     .close = http_close,
     .start = http_start,
     .abandon = http_abandon,
+    .expire = http_expire,
     .process = http_process,
 };

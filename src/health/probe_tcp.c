@@ -104,6 +104,12 @@ static void tcp_abandon(struct prober *prober, struct probe *probe)
     free(probe);
 }
 
+static void tcp_expire(struct prober *prober, struct probe *probe, struct probe_result *result)
+{
+    probe_failed(result, "timed out after %u ms", probe->request.pool->check_timeout_ms);
+    tcp_abandon(prober, probe);
+}
+
 /* An event's probe is still there when its turn comes: each has one descriptor, hence one event per call, and done
  * abandons none. */
 static void tcp_process(struct prober *prober)
@@ -131,5 +137,6 @@ const struct probe_ops probe_tcp_ops = {
     .close = tcp_close,
     .start = tcp_start,
     .abandon = tcp_abandon,
+    .expire = tcp_expire,
     .process = tcp_process,
 };

@@ -3,14 +3,12 @@ import platform
 import socket
 import time
 from collections import Counter
-from pathlib import Path
 
-import needs
 import sandbox
 from backends import Backend
-from case import EACH, ENGINES, ONCE, Case, Stage
+from case import EACH, ENGINES, Case, Stage
 from peers import Caller, connect, listen, turned_away
-from rig import Failure, Skip, holds_for, require, wait_for
+from rig import Failure, Skip, require, wait_for
 
 CHECKED = {"check": "tcp", "check_interval": "100ms", "check_fast_interval": "100ms", "check_timeout": "500ms", "rise": 2, "fall": 2}
 
@@ -154,53 +152,6 @@ def killed_backend(rig, case):
     require(greetings(stage.target, 30) == {"b1": 30}, "new clients were not all served by the one that lives")
     for caller in held:
         caller.close()
-
-
-def http_check(rig, case):
-    """check = http: a status out of the range marks the backend down, a good one marks it up."""
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-    import threading
-    status = {0: 200, 1: 503}
-
-    def site(number):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(status[number] if self.path == "/health" else 404)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return server
-    sites = [site(0), site(1)]
-    case = Case(**{**vars(case), "backends": tuple(("greet", f"check_port={server.server_port}") for server in sites)})
-    stage = Stage(rig, case)
-    stage.penstock.wait_log(r"b1\b.*\bdown")
-    settle(stage.target, ["b0"])
-    require(greetings(stage.target, 6) == {"b0": 6}, "a session went to the backend that answers 503")
-    status[1] = 204
-    stage.penstock.wait_log(r"b1\b.*\bup\b")
-    settle(stage.target, ["b0", "b1"])
-    require(greetings(stage.target, 6)["b1"] == 3, "the backend that answers 204 is not used")
-    for server in sites:
-        server.shutdown()
-        server.server_close()
-
-
-def port_of_dead_backend(rig, case):
-    """Dead backends whose ports the kernel may draw for probes, IPv4 and IPv6, are down, and their servers can bind at any time."""
-    needs.own_network()
-    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40001")
-    penstock = rig.launch(rig.ini(["127.0.0.1:40000", "[::1]:40001"], ["127.0.0.1:9"], case.glob, pool=case.pool))
-    for name in "b0", "b1":
-        penstock.wait_log(rf"{name}\b.*\bdown: connection refused")
-    for address in ("127.0.0.1", 40000), ("::1", 40001):
-        holds_for(lambda address=address: not listen(address).close(), f"{address} can be bound", 1.0)
-    penstock.stop()
-    for address in ("127.0.0.1", 40000), ("::1", 40001):
-        listen(address).close()
 
 
 def weights(rig, case):
@@ -357,10 +308,6 @@ CASES = (
     Case("down-gets-nothing-new-and-comes-back", down_and_up.__doc__, body=down_and_up, ways=ENGINES,
          pool={**CHECKED, "balance": "round_robin"}),
     Case("backend-killed-under-sessions", killed_backend.__doc__, body=killed_backend, backends=("greet", "greet"), ways=EACH),
-    Case("http-check", http_check.__doc__, body=http_check, ways=ENGINES,
-         pool={**CHECKED, "check": "http", "check_path": "/health", "balance": "round_robin"}),
-    *(Case(f"port-of-dead-backend-{check}", port_of_dead_backend.__doc__, body=port_of_dead_backend, ways=ONCE,
-           pool={**CHECKED, "check": check, "check_fast_interval": "10ms", "check_down_interval": "10ms"}) for check in ("tcp", "http")),
     Case("weights-round-robin", weights.__doc__, body=weights, backends=(("greet", "weight=3"), ("greet", "weight=1")),
          pool=BALANCED[0], ways=ENGINES),
     Case("least-conn-spreads-held-connections", least_connections.__doc__, body=least_connections, backends=THREE,

@@ -23,7 +23,7 @@ static void on_done(void *cookie, const struct probe_result *result)
     *out = *result;
 }
 
-/* PROBE_PENDING: no answer within `timeout_ms`; the probe was abandoned. */
+/* After `timeout_ms` its time is up. */
 static struct probe_result run(const struct probe_ops *ops, const struct config_pool *pool, const struct addr *addr,
                                int timeout_ms)
 {
@@ -46,7 +46,7 @@ static struct probe_result run(const struct probe_ops *ops, const struct config_
         ops->process(prober);
     }
     if (result.outcome == PROBE_PENDING)
-        ops->abandon(prober, probe);
+        ops->expire(prober, probe, &result);
     assert_int_equal(prober->probes, 0);
     ops->close(prober);
     return result;
@@ -54,14 +54,28 @@ static struct probe_result run(const struct probe_ops *ops, const struct config_
 
 static void assert_passed(struct probe_result result)
 {
-    assert_string_equal(result.outcome == PROBE_PENDING ? "no answer" : result.reason, "");
+    assert_string_equal(result.reason, "");
     assert_int_equal(result.outcome, PROBE_PASSED);
 }
 
 static void assert_failed(struct probe_result result, const char *reason)
 {
-    assert_string_equal(result.outcome == PROBE_PENDING ? "no answer" : result.reason, reason);
+    assert_string_equal(result.reason, reason);
     assert_int_equal(result.outcome, PROBE_FAILED);
+}
+
+static inline struct probe_result ask_server(struct server *server, const struct config_pool *pool, int timeout_ms)
+{
+    server_start(server);
+    struct probe_result result = run(&probe_http_ops, pool, &server->addr, timeout_ms);
+    server_stop(server);
+    return result;
+}
+
+static inline struct probe_result ask(enum part part, const char *answer, const struct config_pool *pool)
+{
+    struct server server = { .part = part, .answer = answer };
+    return ask_server(&server, pool, TIMEOUT_MS);
 }
 
 #endif

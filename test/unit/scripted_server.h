@@ -4,6 +4,7 @@
 #define TEST_SCRIPTED_SERVER_H
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -19,7 +20,12 @@ enum part {
     FLOOD,           /* `answer`, then 'x' for as long as they are taken */
     FLOOD_HEADERS,   /* a status line, then headers without end */
     HANG,            /* `answer`, then nothing until the client leaves */
-    RESET,           /* resets after the request */
+    RESET,           /* `answer`, then a reset */
+    DRIP,            /* `answer` byte by byte, each in a segment of its own, then an orderly close */
+    REPEAT,          /* `answer` again and again */
+    UNREAD,          /* waits for the request, but does not read it: `answer`, and closing is a reset */
+    UNASKED,         /* `answer` and an orderly close, before there is a request */
+    UNASKED_RESET,   /* `answer` and a reset, before there is a request */
 };
 
 struct server {
@@ -39,23 +45,46 @@ static bool stopped_or_readable(const struct server *server, int fd)
     return poll(pollers, 2, -1) < 0 || pollers[0].revents != 0;
 }
 
-static void play(struct server *server, int fd)
+static bool read_request(struct server *server, int fd)
 {
-    static const char header[] = "X-More: yes\r\n";
     size_t length = 0;
-    char x[4096];
 
-    memset(x, 'x', sizeof x);
     while (length + 1 < sizeof server->request && strstr(server->request, "\r\n\r\n") == NULL) {
         if (stopped_or_readable(server, fd))
-            return;
+            return false;
         ssize_t got = recv(fd, server->request + length, sizeof server->request - 1 - length, 0);
         if (got <= 0)
-            return;
+            return false;
         length += (size_t)got;
         server->request[length] = '\0';
     }
-    send(fd, server->answer, server->answer_bytes, MSG_NOSIGNAL);
+    return true;
+}
+
+static void drip(const struct server *server, int fd)
+{
+    const int on = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    for (size_t i = 0; i < server->answer_bytes; i++)
+        send(fd, server->answer + i, 1, MSG_NOSIGNAL);
+}
+
+static void play(struct server *server, int fd)
+{
+    static const char header[] = "X-More: yes\r\n";
+    char x[4096];
+
+    memset(x, 'x', sizeof x);
+    if (server->part == UNREAD ? stopped_or_readable(server, fd) : server->part < UNASKED && !read_request(server, fd))
+        return;
+    if (server->part == DRIP)
+        drip(server, fd);
+    else
+        send(fd, server->answer, server->answer_bytes, MSG_NOSIGNAL);
+    if (server->part == REPEAT)
+        while (send(fd, server->answer, server->answer_bytes, MSG_NOSIGNAL) > 0)
+            ;
     if (server->part == FLOOD)
         while (send(fd, x, sizeof x, MSG_NOSIGNAL) > 0)
             ;
@@ -66,7 +95,7 @@ static void play(struct server *server, int fd)
         while (!stopped_or_readable(server, fd) && recv(fd, x, sizeof x, 0) > 0)
             ;
     struct linger linger = { .l_onoff = 1 };
-    if (server->part == RESET)
+    if (server->part == RESET || server->part == UNASKED_RESET)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 

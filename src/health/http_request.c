@@ -1,0 +1,58 @@
+/* http_request.c: the request of an HTTP probe as options of libcurl. Runs in the health thread; owns nothing. */
+#include "health/http_request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where to connect; the name in the URL is never looked up. */
+static bool set_destination(CURL *easy, const struct addr *addr)
+{
+    char host[ADDR_TEXT_BYTES], text[ADDR_TEXT_BYTES + 16];
+    struct addr plain = *addr;
+
+    if (addr_family(addr) == AF_UNIX) {
+        size_t bytes = addr->length - offsetof(struct sockaddr_un, sun_path);
+        bool abstract = addr->un.sun_path[0] == '\0';
+        snprintf(text, sizeof text, "%.*s", (int)bytes - abstract, addr->un.sun_path + abstract);
+        CURLoption option = abstract ? CURLOPT_ABSTRACT_UNIX_SOCKET : CURLOPT_UNIX_SOCKET_PATH;
+        return curl_easy_setopt(easy, CURLOPT_URL, "http://localhost/") == CURLE_OK
+               && curl_easy_setopt(easy, option, text) == CURLE_OK;
+    }
+    if (addr_family(addr) == AF_INET6) { /* the zone by number: a URL would need it escaped */
+        curl_easy_setopt(easy, CURLOPT_ADDRESS_SCOPE, (long)addr->in6.sin6_scope_id);
+        plain.in6.sin6_scope_id = 0;
+    }
+    snprintf(text, sizeof text, "http://%s/", addr_format(&plain, host, sizeof host));
+    return curl_easy_setopt(easy, CURLOPT_URL, text) == CURLE_OK;
+}
+
+/* check_path goes out as it was written (REQUEST_TARGET), not as libcurl would normalise it. "Connection: close"
+ * tells the server what will happen. */
+static bool set_request(CURL *easy, const struct config_pool *pool, struct curl_slist **headers)
+{
+    char host[512];
+
+    *headers = curl_slist_append(NULL, "Connection: close");
+    if (*headers == NULL)
+        return false;
+    if (pool->check_host != NULL) {
+        snprintf(host, sizeof host, "Host: %s", pool->check_host);
+        if (curl_slist_append(*headers, host) == NULL)
+            return false;
+    }
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *headers);
+    if (strcmp(pool->check_method, "HEAD") == 0) /* else libcurl would wait for a body */
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, pool->check_method) == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, pool->check_path) == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_USERAGENT, "penstock") == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK;
+}
+
+bool http_request_set(CURL *easy, const struct probe_request *request, struct curl_slist **headers)
+{
+    return set_destination(easy, request->addr) && set_request(easy, request->pool, headers);
+}
