@@ -34,9 +34,14 @@ struct uring {
     struct io_uring_buf_ring *buffer_ring;
     uint32_t missing;     /* places of the ring without a buffer: not needed so far, or there was no memory */
     bool renews;          /* the next dispatch makes the ring of buffers anew */
-    bool withdrawn;       /* the kernel has no ring of buffers just now */
-    uint32_t taken, taken_most; /* buffers that were filled in this dispatch; most in one since the last trim, */
-    uint64_t taken_ever, taken_trimmed, taken_renewed; /* in all; of these until the last trim, and until the ring was made anew */
+    bool withdrawn;       /* the kernel has no ring of buffers just now, */
+    bool lacks_ring;      /* for want of memory */
+    uint32_t taken;       /* buffers that the kernel has filled in this dispatch */
+    uint32_t taken_most;  /* the largest such number since the last trim */
+    uint64_t taken_ever;
+    uint64_t taken_trimmed; /* taken_ever at the last trim */
+    uint64_t taken_renewed; /* taken_ever when the ring was last made anew */
+    uint32_t used_renewed;  /* buffers in use after that */
     struct buffer *published[URING_PUBLISHED];
 
     bool sets_options;          /* by requests */
@@ -74,8 +79,8 @@ void uring_buffers_publish_new(struct uring *uring, unsigned short place);
 /* Fills the places that are empty, as far as there is memory. False: there is no ring. */
 bool uring_buffers_publish_missing(struct uring *uring);
 
-/* A ring that has grown and is not needed in that size is made anew, around the reaping of completions: the kernel lets go of the buffers, what it has filled is
- * told, the others go back to the pool. Both do nothing at other times. */
+/* Before and after a dispatch reads completions. When uring_trim() has asked for it, the ring is made anew around that: the kernel lets go of all buffers, those
+ * that it has filled are told, the others go back to the pool. */
 void uring_buffers_withdraw(struct uring *uring);
 void uring_buffers_renew(struct uring *uring);
 

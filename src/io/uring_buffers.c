@@ -5,9 +5,11 @@
  * single buffer back. */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "io/uring.h"
+#include "log/log.h"
 
 enum { PUBLISHED_AT_FIRST = 64, TAKEN_FEW = PUBLISHED_AT_FIRST / 2, RENEWAL_TRIMS = 4 };
 
@@ -50,16 +52,17 @@ bool uring_buffers_publish_missing(struct uring *uring)
     return true;
 }
 
-/* Registers the ring, empty so far, and publishes the first buffers. 0 or a negative errno. */
+/* Registers the ring and publishes the first buffers. 0 or a negative errno. */
 static int register_ring(struct uring *uring)
 {
     struct io_uring_buf_reg registration = {
         .ring_addr = (uint64_t)(uintptr_t)uring->buffer_ring, .ring_entries = URING_PUBLISHED, .bgid = URING_BUFFER_GROUP};
-    int result = io_uring_register_buf_ring(&uring->ring, &registration, 0);
+    int result;
 
+    io_uring_buf_ring_init(uring->buffer_ring); /* first, since the kernel takes what the ring says it holds from the registration on */
+    result = io_uring_register_buf_ring(&uring->ring, &registration, 0);
     if (result < 0)
         return result;
-    io_uring_buf_ring_init(uring->buffer_ring);
     uring->missing = URING_PUBLISHED - PUBLISHED_AT_FIRST;
     for (unsigned short place = 0; place < PUBLISHED_AT_FIRST; place++)
         uring_buffers_publish_new(uring, place);
@@ -96,7 +99,7 @@ void uring_buffers_deinit(struct uring *uring)
 
 void uring_buffers_withdraw(struct uring *uring)
 {
-    if (!uring->renews)
+    if (!uring->renews || uring->withdrawn)
         return;
     uring->renews = false;
     uring->withdrawn = io_uring_unregister_buf_ring(&uring->ring, URING_BUFFER_GROUP) == 0;
@@ -104,6 +107,8 @@ void uring_buffers_withdraw(struct uring *uring)
 
 void uring_buffers_renew(struct uring *uring)
 {
+    int result;
+
     if (uring->taken > uring->taken_most)
         uring->taken_most = uring->taken;
     uring->taken_ever += uring->taken;
@@ -115,14 +120,23 @@ void uring_buffers_renew(struct uring *uring)
     for (int i = 0; i < RENEWAL_TRIMS; i++) /* so that the new ones are of memory that was not touched yet */
         slab_trim(&uring->io.buffers.slab);
     uring->withdrawn = false;
-    if (register_ring(uring) < 0) /* no memory just now: the next dispatch tries again */
+    result = register_ring(uring);
+    if (result < 0) { /* no memory just now: a later dispatch tries again */
         uring->withdrawn = true;
+        if (!uring->lacks_ring)
+            log_warn("receiving stops until the buffers of a worker can be registered again: %s", strerrorname_np(-result));
+    }
+    uring->lacks_ring = uring->withdrawn;
+    uring->used_renewed = uring->io.buffers.slab.used;
 }
 
-/* Few buffers would do, or they keep others' memory. */
+/* More buffers are published than at first, or the published ones are most of what keeps chunks in use. The latter may also be sessions' doing: then nothing is
+ * to be won, and it is not tried again before a buffer was taken or given back. */
 static bool too_large(const struct uring *uring)
 {
-    return uring->missing < URING_PUBLISHED - PUBLISHED_AT_FIRST || slab_scattered(&uring->io.buffers.slab);
+    const struct slab *slab = &uring->io.buffers.slab;
+
+    return uring->missing < URING_PUBLISHED - PUBLISHED_AT_FIRST || (slab_scattered(slab) && slab->used != uring->used_renewed);
 }
 
 /* Most of the published buffers have been filled once, and have their memory. */

@@ -99,8 +99,10 @@ int uring_wait(struct io *io, int64_t timeout_ms)
     uint64_t began_ns = clock_now_ns();
     int result;
 
-    if (closing_any(&uring->closing) || !list_empty(&uring->starving) || uring->hurried)
+    if (closing_any(&uring->closing) || uring->hurried)
         timeout_ms = 0;
+    else if (!list_empty(&uring->starving)) /* they are tried again at once, or in a moment when there is no memory for a ring */
+        timeout_ms = uring->lacks_ring ? 1 : 0;
     uring->hurried = false;
     io->spun_ns = 0;
     uring_gather_prepare(uring);

@@ -5,7 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "base/hash.h"
+#include "io/uring.h"
 #include "io_fixture.h"
 
 enum { PEERS = 120, ROUNDS = 400, CREDIT = 4 * BUFFER_BYTES, FEW = 64 };
@@ -23,7 +27,8 @@ static void turn(struct fixture *fixture)
     assert_int_equal(io_wait(fixture->io, 10), 0);
     io_dispatch(fixture->io);
     for (int i = 0; i < PEERS; i++) {
-        if (talkers[i].ours.rest && talkers[i].ours.why == IO_REST_CREDIT) {
+        assert_true(!talkers[i].ours.rest || talkers[i].ours.why == IO_REST_CREDIT);
+        if (talkers[i].ours.rest) {
             talkers[i].ours.rest = false;
             io_receive(fixture->io, &talkers[i].ours.sock, CREDIT);
         }
@@ -130,11 +135,52 @@ static void what_a_crowd_needed_comes_back(void **state)
     stop(fixture);
 }
 
+/* Speaks to all without end, as many bytes as fit. */
+static void *speak(void *argument)
+{
+    const atomic_bool *stopping = argument;
+    uint64_t random = 3;
+
+    while (!atomic_load(stopping)) {
+        struct talker *talker = &talkers[random_below(&random, PEERS)];
+
+        (void)feed(talker->theirs, &talker->said, 1 + random_below(&random, 30000));
+    }
+    return NULL;
+}
+
+/* On a ring without deferred task work the kernel fills buffers at any moment, also while the ring of buffers is made anew. */
+static void no_byte_is_lost_when_the_kernel_fills_at_any_moment(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    struct io_choice plain = fixture->choice;
+    struct io_options options = {.sockets_max = SOCKETS_MAX};
+    atomic_bool stopping = false;
+    pthread_t speaker;
+    int error;
+
+    plain.setup &= ~(unsigned)(IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER);
+    io_free(fixture->io);
+    fixture->io = io_new(&plain, &options, &error);
+    assert_non_null(fixture->io);
+    start(fixture);
+    assert_int_equal(pthread_create(&speaker, NULL, speak, &stopping), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        uring_of(fixture->io)->renews = true; /* as io_trim() does when it is worth it */
+        turn(fixture);
+    }
+    atomic_store(&stopping, true);
+    pthread_join(speaker, NULL);
+    until_arrived(fixture);
+    stop(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(no_byte_is_lost_by_trimming),
         BOTH(what_a_crowd_needed_comes_back),
+        cmocka_unit_test_setup_teardown(no_byte_is_lost_when_the_kernel_fills_at_any_moment, setup_uring, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
