@@ -118,6 +118,7 @@ struct io_ops {
     int (*socket)(struct io *io, int family);
     int (*accept)(struct io *io, struct io_sock *listener, struct addr *peer);
     int (*listen_again)(struct io *io, struct io_sock *listener, int backlog);
+    bool (*is_shut)(struct io *io, struct io_sock *listener);
     bool (*stop_queueing)(struct io *io, struct io_sock *listener);
     void (*set_congestion)(struct io *io, int fd, const char *name);
     void (*keep_alive)(struct io *io, struct io_sock *sock, uint32_t idle_ms);
@@ -253,14 +254,20 @@ static inline int io_accept(struct io *io, struct io_sock *listener, struct addr
     return io->ops->accept(io, listener, peer);
 }
 
-/* Listens again on a socket that somebody has shut from outside: accepting then fails with -EINVAL. 0 or a negative errno. */
+/* Whether somebody has shut a UNIX listener from outside, on which accepting then only says -EAGAIN. */
+static inline bool io_is_shut(struct io *io, struct io_sock *listener)
+{
+    return io->ops->is_shut(io, listener);
+}
+
+/* Listens again on a socket that somebody has shut from outside: accepting on TCP then fails with -EINVAL. 0 or a negative errno; a UNIX socket stays shut. */
 static inline int io_listen_again(struct io *io, struct io_sock *listener, int backlog)
 {
     return io->ops->listen_again(io, listener, backlog);
 }
 
-/* A listener is about to close: lets no new client into its queue, as far as that can be had. Those who are in it can be accepted, and TCP handshakes that have
- * begun go on to their end. Who comes later is not refused yet: a TCP client's kernel asks again after a second. False: some may still get in. */
+/* A listener is about to close: lets no new client into its queue. Those who are in it can still be accepted, and TCP handshakes that have begun can end. Who comes
+ * later is refused (UNIX), or not answered, so that a TCP client's kernel asks again after a second. False: the kernel does not allow it, and clients still get in. */
 static inline bool io_stop_queueing(struct io *io, struct io_sock *listener)
 {
     return io->ops->stop_queueing(io, listener);

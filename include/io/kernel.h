@@ -17,6 +17,7 @@ int kernel_socket(struct io *io, int family);
 void kernel_set_options_now(int fd, int family, const struct io_socket_options *options);
 int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer);
 int kernel_listen_again(struct io *io, struct io_sock *listener, int backlog);
+bool kernel_is_shut(struct io *io, struct io_sock *listener);
 bool kernel_stop_queueing(struct io *io, struct io_sock *listener);
 void kernel_set_congestion(struct io *io, int fd, const char *name);
 void kernel_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms);

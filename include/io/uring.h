@@ -53,7 +53,7 @@ struct uring {
     uint32_t gathered_count;    /* those that were started and are not known to be done */
     uint32_t gathered_prepared; /* the first of them: requests were made for these */
     bool gathered_taken;        /* by the kernel: it takes none for lack of memory */
-    bool gathered_beside;       /* some completions of then had no room in the queue and are not known to have moved there */
+    bool gathered_beside;       /* when they were handed over, some completions had no room in the queue, and are not known to have moved there since */
     uint32_t gathered_tail;     /* end of the completion queue when they had been handed over */
     uint64_t gathered_ns;       /* when the last of them were */
     struct io_sock *gathered[URING_GATHERED_MAX]; /* NULL: failed, and told */

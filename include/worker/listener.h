@@ -16,6 +16,7 @@ struct listener {
     bool open;
     bool waiting;     /* a poll is in flight */
     bool paused;      /* its own limit is full */
+    bool is_unix;     /* not TCP */
     bool by_client;   /* the congestion control depends on where the client is, and is not the socket's own */
     uint32_t drain_left; /* draining: most clients that are still accepted */
 };

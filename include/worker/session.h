@@ -9,7 +9,8 @@
  *
  *   CONNECTING  a backend was picked, a slot on it is reserved; or one is about to be
  *   RELAYING    both directions run, each until its source's FIN was passed on
- *   ABORTING    one side is gone; the other still gets what had come before, as long as it takes some of it every second, and then RST
+ *   ABORTING    one side is gone; the other still gets what had come before, as long as every second some of it is sent or acknowledged, and then RST.
+ *               A reader that pauses for longer, or reads so little that its kernel does not open the window meanwhile, loses the rest
  *   CLOSING     the sockets are being closed; nothing but `closed` can still happen
  *
  * Waiting for first bytes (preread) and for a free backend (queued) will come between accepted and CONNECTING.

@@ -23,6 +23,7 @@ struct worker_socket {
     size_t listener;     /* index into config.listeners */
     int fd;
     bool has_congestion; /* a congestion control of its own, which its clients inherit */
+    bool is_unix;
 };
 
 /* What all workers share; outlives them. */

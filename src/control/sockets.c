@@ -170,7 +170,7 @@ static int open_address(struct sockets *sockets, const struct config *config, co
         }
         if (result < 0)
             break;
-        first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = binding->congestion};
+        first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = binding->congestion, .is_unix = addr_family(&binding->addr) == AF_UNIX};
         sockets->count++;
         if (worker == 0)
             result = remember_path(sockets, &binding->addr);

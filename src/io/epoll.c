@@ -395,6 +395,7 @@ static const struct io_ops epoll_ops = {
     .socket = kernel_socket,
     .accept = epoll_accept,
     .listen_again = kernel_listen_again,
+    .is_shut = kernel_is_shut,
     .stop_queueing = kernel_stop_queueing,
     .set_congestion = kernel_set_congestion,
     .keep_alive = kernel_keep_alive,

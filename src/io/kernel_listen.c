@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "io/kernel.h"
@@ -28,10 +29,19 @@ int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
     }
 }
 
+bool kernel_is_shut(struct io *io, struct io_sock *listener)
+{
+    struct pollfd pollfd = {.fd = listener->fd, .events = POLLRDHUP};
+
+    (void)io;
+    return poll(&pollfd, 1, 0) > 0 && pollfd.revents & POLLRDHUP;
+}
+
 int kernel_listen_again(struct io *io, struct io_sock *listener, int backlog)
 {
-    (void)io;
-    return listen(listener->fd, backlog) < 0 ? -errno : 0;
+    if (listen(listener->fd, backlog) < 0)
+        return -errno;
+    return kernel_is_shut(io, listener) ? -ESHUTDOWN : 0;
 }
 
 /* Drops what has SYN set and ACK not. The filter sees a segment from its TCP header on, of which byte 13 has the flags. It is asked for a listening socket's
@@ -59,6 +69,5 @@ bool kernel_stop_queueing(struct io *io, struct io_sock *listener)
     (void)io;
     if (getsockopt(listener->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain != AF_UNIX)
         return drop_new_handshakes(listener->fd) == 0;
-    (void)listen(listener->fd, 0); /* who comes now waits in connect(2) until the queue is empty */
-    return false;
+    return shutdown(listener->fd, SHUT_RD) == 0; /* connect(2) fails from now on, accept(2) takes whom it finds */
 }

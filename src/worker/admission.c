@@ -62,7 +62,8 @@ static bool hand_over(struct worker *worker, unsigned to, const struct mail *mai
         return true;
     }
     counters_active_add(target, -1);
-    if (intake_leave(intake)) /* it may sleep and wait for just this: a drain asked for twice does no harm, and where there is no room it has mail to wake up for */
+    /* The other worker may wait for just this before it ends. A second MAIL_DRAIN wakes it; if that finds no room, it has other mail to wake up for. */
+    if (intake_leave(intake))
         (void)mailbox_post(mailbox, &(struct mail){.kind = MAIL_DRAIN});
     return false;
 }

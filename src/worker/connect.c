@@ -111,6 +111,7 @@ static bool client_left(struct session *session)
     client->error = io_broken(session->worker->io, &client->sock);
     if (!client->error)
         return false;
+    session->attempts += session->ends[BACKEND].open; /* the one that is underway */
     session_end(session, END_CLIENT_LEFT, 1u << CLIENT | 1u << BACKEND);
     return true;
 }

@@ -1,6 +1,6 @@
 /* worker/listener.c: accepts clients. Worker thread; owns its listening sockets.
  *
- *   open -----> draining (its queue is sealed) -----> closing -----> closed
+ *   open -----> draining (nobody new gets into its queue) -----> closing -----> closed
  *
  * Accepting stops at a connection limit or when the process is out of descriptors: clients then wait in the kernel's queue. It goes on as soon as one of this
  * worker's sessions ends (unless a session of any worker lacks something), and is tried again after a short while in any case, since what was missing may be given
@@ -13,6 +13,7 @@
 
 #include "io/congestion.h"
 #include "log/log.h"
+#include "table/intake.h"
 #include "table/shortage.h"
 #include "worker/admission.h"
 #include "worker/context.h"
@@ -73,14 +74,25 @@ static void close_listener(struct listener *listener)
     io_close(listener->worker->io, &listener->sock, false);
 }
 
-/* Somebody has shut the socket, with `ss -K` or by a descriptor of their own; whoever was queued has been reset. The address is still bound. */
+/* This worker, or another one that has been told earlier: it shuts the UNIX sockets that they share. */
+static bool process_drains(const struct worker *worker)
+{
+    for (unsigned i = 0; i < worker->shared->workers; i++) {
+        if (intake_closed(&worker->shared->intakes[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Somebody has shut the socket, with `ss -K` or by a descriptor of their own. Whoever was queued has been reset, and the address is still bound. A UNIX socket
+ * cannot be opened again. */
 static enum accepting listen_again(struct listener *listener)
 {
     struct worker *worker = listener->worker;
     const struct config_listener *config = &worker->shared->config->listeners[listener->index];
     int result;
 
-    if (worker->draining)
+    if (process_drains(worker))
         return ACCEPT_EMPTY;
     result = io_listen_again(worker->io, &listener->sock, (int)config->backlog);
     if (result < 0) {
@@ -180,6 +192,8 @@ static enum accepting accept_some(struct listener *listener)
             continue;
         }
         admission_give(worker, listener->index);
+        if (fd == -EAGAIN && i == 0 && listener->is_unix && io_is_shut(worker->io, &listener->sock)) /* else its poll would end again and again */
+            return listen_again(listener);
         outcome = accept_failed(listener, -fd);
         if (outcome != ACCEPT_MORE)
             return outcome;
@@ -202,7 +216,7 @@ static void drain_one(struct listener *listener)
 
     if (outcome == ACCEPT_MORE) {
         try_again_by(worker, worker_now_ms(worker));
-    } else if (outcome == ACCEPT_EMPTY && (listener->drain_left == 0 || worker_now_ms(worker) >= worker->handshakes_until_ms)) {
+    } else if (outcome == ACCEPT_EMPTY && (listener->is_unix || listener->drain_left == 0 || worker_now_ms(worker) >= worker->handshakes_until_ms)) {
         close_listener(listener);
     } else if (outcome == ACCEPT_EMPTY) {
         if (!listener->waiting)
@@ -233,12 +247,22 @@ static void on_readable(struct io_sock *sock)
         wait_for_clients(listener);
 }
 
-/* Who came between the last accept(2) that found nobody and now, when the poll is gone too, is served as well. */
+/* The most that the queue can have held. */
+static uint32_t queue_max(const struct listener *listener)
+{
+    return (uint32_t)listener->worker->shared->config->listeners[listener->index].backlog + 1;
+}
+
+/* Who came between the last accept(2) that found nobody and now, when the poll is gone too, is served as well, as far as the limits allow. */
 static void on_closing(struct io_sock *sock)
 {
     struct listener *listener = container_of(sock, struct listener, sock);
 
-    while (listener->worker->draining && !listener->worker->stopping && accept_some(listener) == ACCEPT_MORE)
+    if (!listener->worker->draining || listener->worker->stopping)
+        return;
+    if (listener->drain_left == 0)
+        listener->drain_left = queue_max(listener);
+    while (accept_some(listener) == ACCEPT_MORE)
         ;
 }
 
@@ -318,6 +342,7 @@ int listener_open_all(struct worker *worker)
         worker->listeners[i] = (struct listener){
             .worker = worker,
             .index = (uint32_t)worker->sockets[i].listener,
+            .is_unix = worker->sockets[i].is_unix,
             .by_client = !worker->sockets[i].has_congestion && worker->shared->loopback_congestion,
         };
         result = io_open(worker->io, &worker->listeners[i].sock, fd, &listener_events);
@@ -347,11 +372,15 @@ void listener_drain_all(struct worker *worker)
 
         if (!listener->open)
             continue;
-        /* A queue that is refilled as fast as it is emptied would keep the socket open: then no more are accepted than it can have held. */
-        if (io_stop_queueing(worker->io, &listener->sock))
+        if (io_stop_queueing(worker->io, &listener->sock)) {
             listener->drain_left = UINT32_MAX;
-        else
-            listener->drain_left = (uint32_t)worker->shared->config->listeners[listener->index].backlog + 1;
+            continue;
+        }
+        /* Clients who come as fast as they are accepted would keep the socket open. */
+        listener->drain_left = queue_max(listener);
+        if (worker_may_complain(worker, COMPLAINT_LACK))
+            log_warn("listener %s: the kernel allows no socket filter (SO_ATTACH_FILTER): clients who come while it closes may be reset",
+                     worker->shared->config->listeners[listener->index].name);
     }
     drain_each(worker);
 }

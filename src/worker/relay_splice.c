@@ -122,7 +122,7 @@ static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
     give_pipe(direction);
     direction->never_splice = true;
     relay_copy_start(direction);
-    if (got < 0 && got != -EINVAL) /* told once: the receive will find an end of file */
+    if (got < 0 && got != -EINVAL) /* the kernel tells an error once: the receive will only find an end of file */
         relay_source_broke(direction, (int)-got);
     return false;
 }

@@ -104,7 +104,7 @@ void session_abort_progress(struct session *session)
     uint32_t undelivered = io_undelivered(worker->io, &session->ends[!gone].sock);
     bool delivered = from_gone->phase != DIRECTION_COPY && from_gone->phase != DIRECTION_SPLICE && relay_flushed(from_gone) && undelivered == 0;
 
-    if (undelivered != session->undelivered) /* a slow side takes long for what its socket holds, without any event of ours */
+    if (undelivered != session->undelivered) /* the peer acknowledges what the socket holds, of which no event tells */
         session_touch(session);
     session->undelivered = undelivered;
     if (delivered || worker->io->now_ns - session->active_ns >= (uint64_t)ABORT_MS * 1000000)

@@ -51,8 +51,8 @@ void worker_begin_drain(struct worker *worker)
     if (worker->draining)
         return;
     worker->draining = true;
+    intake_close(own_intake(worker)); /* first: another worker with the same UNIX socket learns from it why that is shut */
     listener_drain_all(worker);
-    intake_close(own_intake(worker));
 }
 
 void worker_end_all(struct worker *worker)

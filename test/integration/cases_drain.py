@@ -53,7 +53,8 @@ def stop_under_churn(kind):
             port = rig.ports.free()
             target = rig.path(f"front{number}.sock") if kind == "unix" else ("127.0.0.1", port)
             bind = f"unix:{target}" if kind == "unix" else f"127.0.0.1:{port}"
-            penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [bind]))
+            backlog = {"backlog": 8} if kind == "unix" and number % 2 else {}  # clients then wait in connect(2), too
+            penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [bind], listener=backlog))
             flood = Flood(target, 12)
             wait_for(lambda flood=flood: flood.served > 200, "clients are served")
             penstock.signal(signal.SIGTERM)
@@ -78,8 +79,8 @@ def drain_at_limit(rig, case):
     require(stage.penstock.wait_exit(3) == 0, "status is not 0")
 
 
-def shut_from_outside(rig, pid, how):
-    """Takes a copy of each listening TCP socket of the process, as `ss -K` or a debugger can get at it, and shuts it."""
+def shut_from_outside(rig, pid, how, family=socket.AF_INET):
+    """Takes a copy of each listening socket of that family of the process, as `ss -K` or a debugger can get at it, and shuts it."""
     libc = ctypes.CDLL(None, use_errno=True)
     pidfd = os.pidfd_open(pid)
     shut = 0
@@ -91,7 +92,7 @@ def shut_from_outside(rig, pid, how):
             continue
         try:
             with socket.socket(fileno=os.dup(fd)) as sock:
-                if sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                if sock.family == family and sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                     sock.shutdown(how)
                     shut += 1
         except OSError:
@@ -116,6 +117,21 @@ def listener_shut_from_outside(rig, case):
     caller.call(10)
 
 
+def unix_listener_shut_from_outside(rig, case):
+    """A UNIX socket cannot listen again once it was shut: that is said, once for each worker, and costs no CPU."""
+    front = rig.path("front.sock")
+    backend, port = rig.keep(Backend(("127.0.0.1", rig.ports.free()))), rig.ports.free()
+    penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"unix:{front}", f"127.0.0.1:{port}"]))
+    caller = rig.keep(Caller(front))
+    caller.call(10)
+    require(shut_from_outside(rig, penstock.pid, socket.SHUT_RD, socket.AF_UNIX) > 0, "no listening UNIX socket")
+    wait_for(lambda: penstock.log().count("cannot listen again") == 2, "both workers say so")
+    penstock.must_rest(0.1, "a shut socket keeps a worker busy")
+    caller.call(10)
+    late = rig.keep(Caller(("127.0.0.1", port)))
+    late.call(100)
+
+
 CASES = (
     Case("stop-under-churn", stop_under_churn("tcp").__doc__, body=stop_under_churn("tcp"), ways=ENGINES, seconds=60),
     Case("stop-under-churn-unix", stop_under_churn("unix").__doc__, body=stop_under_churn("unix"), ways=ENGINES, seconds=60),
@@ -124,4 +140,5 @@ CASES = (
     Case("drain-at-the-listener-limit", drain_at_limit.__doc__, body=drain_at_limit, backends=("echo",), glob={"drain_timeout": "20s"},
          listener={"max_connections": 5}, ways=ENGINES),
     Case("listener-shut-from-outside", listener_shut_from_outside.__doc__, body=listener_shut_from_outside, backends=("echo",), ways=ENGINES),
+    Case("unix-listener-shut-from-outside", unix_listener_shut_from_outside.__doc__, body=unix_listener_shut_from_outside, ways=ENGINES),
 )

@@ -78,7 +78,7 @@ def left_while_connecting(rig, case):
     wait_for(lambda: penstock.sockets() > penstock.sockets_at_start + 1, "it connects to the backend")
     reset(client)
     row = rig.access(1, seconds=3)[0]
-    require(row["end"] == "CC" and row["tries"] == "0", f"the log says end={row['end']} tries={row['tries']} {row['reason']}")
+    require(row["end"] == "CC" and row["tries"] == "1", f"the log says end={row['end']} tries={row['tries']} {row['reason']}")
     require(not penstock.logged("not served"), "the log complains about a client that left")
 
 

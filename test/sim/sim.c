@@ -237,6 +237,7 @@ static const struct io_ops sim_ops = {
     .socket = sim_ops_socket,
     .accept = sim_ops_accept,
     .listen_again = sim_ops_listen_again,
+    .is_shut = sim_ops_is_shut,
     .stop_queueing = sim_ops_stop_queueing,
     .set_congestion = sim_ops_set_congestion,
     .keep_alive = sim_ops_keep_alive,

@@ -43,6 +43,7 @@ void sim_ops_clear_event(struct io *io, struct io_sock *sock);
 int sim_ops_socket(struct io *io, int family);
 int sim_ops_accept(struct io *io, struct io_sock *listener, struct addr *peer);
 int sim_ops_listen_again(struct io *io, struct io_sock *listener, int backlog);
+bool sim_ops_is_shut(struct io *io, struct io_sock *listener);
 bool sim_ops_stop_queueing(struct io *io, struct io_sock *listener);
 void sim_ops_set_congestion(struct io *io, int fd, const char *name);
 void sim_ops_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms);

@@ -67,6 +67,12 @@ int sim_ops_listen_again(struct io *io, struct io_sock *listener, int backlog)
     return sim_conn_of(sim_of(io), listener)->listening && !sim_chance(sim_of(io), 500) ? 0 : -EADDRINUSE;
 }
 
+bool sim_ops_is_shut(struct io *io, struct io_sock *listener)
+{
+    (void)sim_conn_of(sim_of(io), listener);
+    return false; /* all listeners here are of TCP */
+}
+
 bool sim_ops_stop_queueing(struct io *io, struct io_sock *listener)
 {
     struct sim_conn *listening = sim_conn_of(sim_of(io), listener);
