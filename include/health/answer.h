@@ -2,7 +2,8 @@
  *
  * The rule. An answer passes when all of this has arrived; how the connection ends after that does not matter:
  *
- *   1. the status line and all headers, up to the empty line, of a final answer: interim ones (1xx) do not count;
+ *   1. the status line of a final answer (interim ones, 1xx, do not count), and its headers up to the empty line or to
+ *      the end of the connection: only headers that are still to come when the time is over are missing;
  *   2. a status within check_status;
  *   3. with check_body: that text, within the first PROBE_BODY_BYTES_MAX bytes of the body;
  *      without it: as many bytes as Content-Length says, or the first PROBE_BODY_BYTES_MAX of them. A body without
@@ -33,6 +34,7 @@ struct answer {
     long status;                    /* of the last status line, of an interim answer, too; 0: there was none */
     bool has_content_length, has_transfer_encoding;
     bool has_text;                  /* check_body was found */
+    bool timed_out;                 /* the caller's time is over, and the connection still open */
     bool no_memory;
     size_t header_bytes;
     size_t body_bytes;              /* read so far, at most PROBE_BODY_BYTES_MAX */

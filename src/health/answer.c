@@ -145,7 +145,7 @@ enum probe_outcome answer_judge(const struct answer *answer, const char *cut, st
         return probe_failed(result, "%s", cut);
     if (judge_status(answer, result) != PROBE_PASSED)
         return result->outcome;
-    if (answer->stage == ANSWER_HEADERS)
+    if (answer->stage == ANSWER_HEADERS && answer->timed_out)
         return probe_failed(result, "%s in the middle of its headers", cut);
     return judge_body(answer, cut, result);
 }

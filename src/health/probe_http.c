@@ -317,6 +317,7 @@ static void http_expire(struct prober *base, struct probe *probe, struct probe_r
     char cut[64];
 
     snprintf(cut, sizeof cut, "timed out after %u ms", probe->request.pool->check_timeout_ms);
+    probe->answer.timed_out = true;
     answer_judge(&probe->answer, cut, result);
     http_abandon(base, probe);
 }
@@ -376,8 +377,8 @@ static void http_process(struct prober *base)
 
     for (int i = 0; i < count; i++) {
         uint32_t seen = events[i].events;
-        int what = (seen & EPOLLIN ? CURL_CSELECT_IN : 0) | (seen & EPOLLOUT ? CURL_CSELECT_OUT : 0)
-                   | (seen & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        /* Of an error alone libcurl would say that sending failed; receiving tells it which error it is. */
+        int what = (seen & (EPOLLIN | EPOLLERR | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (seen & EPOLLOUT ? CURL_CSELECT_OUT : 0);
         curl_multi_socket_action(prober->multi, events[i].data.fd, what, &running);
     }
     if (prober->curl_wake_ns <= clock_now_ns()) {
