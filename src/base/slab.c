@@ -2,11 +2,21 @@
  *
  * A chunk begins with its own head, found from an object by the chunk's alignment. New objects come from the chunk that was last full: so the others empty. */
 #include <assert.h>
-#include <sanitizer/asan_interface.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/slab.h"
+
+/* Under AddressSanitizer the use of a free object is an error. Its header comes with the compiler's runtime, which need not be installed otherwise. */
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#endif
 
 enum { LINE_BYTES = 64, CHUNK_BYTES_MIN = 64 * 1024, CHUNK_OBJECTS_MIN = 15, TRIMMED_MAX = 16 };
 
