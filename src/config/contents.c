@@ -10,11 +10,17 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "config/file.h"
 
+#define MS 1000000ull /* in ns */
+
 enum {
-    STEP_MS = 1000,     /* so long a FIFO may be without a writer */
-    SILENCE_STEPS = 4,  /* so many steps without a byte are too many */
+    FIFO_MS = 1000,     /* so long a FIFO may be without a writer */
+    SILENCE_MS = 4000,  /* so long whoever writes may write nothing */
+    WHOLE_MS = 60000,   /* so long all of it may take, if it had to be waited for */
+    LEASE_MS = 50000,   /* so long another process may keep a lease: by default the kernel takes it away after 45 s (lease-break-time) */
+    LEASE_STEP_MS = 20,
 };
 
 /* What cannot be read as a text; NULL: it can. */
@@ -23,14 +29,28 @@ static const char *explain_kind(mode_t mode, bool plain)
     if (S_ISDIR(mode))
         return strerror(EISDIR);
     if (S_ISSOCK(mode))
-        return "a socket, not a file";
+        return "is a socket, not a regular file";
     if (S_ISBLK(mode))
-        return "a block device, not a file";
+        return "is a block device, not a regular file";
     if (plain && S_ISFIFO(mode))
-        return "a FIFO, not a file";
+        return "is a FIFO, not a regular file";
     if (plain && S_ISCHR(mode))
-        return "a device, not a file";
+        return "is a device, not a regular file";
     return NULL;
+}
+
+/* Never waits for the other end of a FIFO. For a lease on a regular file it waits: the first attempt has told the holder to give it up. */
+static int open_without_blocking(const char *path, mode_t mode)
+{
+    uint64_t end_ns = clock_now_ns() + LEASE_MS * MS;
+    int fd;
+
+    for (;;) {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd >= 0 || errno != EWOULDBLOCK || !S_ISREG(mode) || clock_now_ns() > end_ns)
+            return fd;
+        poll(NULL, 0, LEASE_STEP_MS);
+    }
 }
 
 int config_contents_open(const char *path, bool plain, struct stat *status, const char **problem)
@@ -41,8 +61,10 @@ int config_contents_open(const char *path, bool plain, struct stat *status, cons
     *problem = stat(path, status) < 0 ? strerror(errno) : explain_kind(status->st_mode, plain);
     if (*problem)
         return -1;
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, status) < 0)
+    fd = open_without_blocking(path, status->st_mode);
+    if (fd < 0 && errno == EWOULDBLOCK)
+        *problem = "another process has a lease on it and does not give it up";
+    else if (fd < 0 || fstat(fd, status) < 0)
         *problem = strerror(errno);
     else
         *problem = explain_kind(status->st_mode, plain); /* it may be another one by now */
@@ -58,13 +80,6 @@ static bool has_patient_writer(int fd)
     return isatty(fd) || (fstatfs(fd, &system) == 0 && system.f_type == PIPEFS_MAGIC);
 }
 
-/* Waits until there is something to read, at most a step unless the writer is patient. False: there is not. */
-static bool wait_for_data(int fd, bool patient)
-{
-    struct pollfd wanted = {.fd = fd, .events = POLLIN};
-    return poll(&wanted, 1, patient ? -1 : STEP_MS) != 0;
-}
-
 static bool make_room(char **buffer, size_t used, size_t *room)
 {
     if (used < *room)
@@ -78,13 +93,64 @@ static bool make_room(char **buffer, size_t used, size_t *room)
     return true;
 }
 
+/* A file while it is read. */
+struct reading {
+    int fd;
+    bool is_fifo;
+    bool waits;                /* there may be nothing to read yet; of a regular file this comes out later, as with /proc/kmsg */
+    bool patient;
+    uint64_t begun_ns, got_ns; /* when reading began; when something came last */
+};
+
+/* Waits until there is something to read, at most until one of the times is over unless the writer is patient. False: there is not. */
+static bool wait_for_data(const struct reading *reading)
+{
+    struct pollfd wanted = {.fd = reading->fd, .events = POLLIN};
+    return poll(&wanted, 1, reading->patient ? -1 : FIFO_MS) != 0;
+}
+
+/* Why it is not read any further: it is endless, or too slow. NULL: neither. */
+static const char *explain_time(const struct reading *reading, size_t used)
+{
+    uint64_t now_ns = clock_now_ns();
+
+    if (used > CONFIG_FILE_BYTES_MAX)
+        return "larger than 16 MiB";
+    if (!reading->waits || reading->patient)
+        return NULL;
+    if (now_ns - reading->got_ns >= SILENCE_MS * MS)
+        return "no data for 4 seconds";
+    return now_ns - reading->begun_ns >= WHOLE_MS * MS ? "no end of it after 60 seconds" : NULL;
+}
+
+/* Reads once into the room. The bytes that came; 0: its end, or `*problem` says why there is none; -1: nothing yet. */
+static ssize_t read_some(struct reading *reading, char *room, size_t bytes, const char **problem)
+{
+    bool ready = !reading->waits || wait_for_data(reading);
+    ssize_t n = read(reading->fd, room, bytes);
+
+    if (n > 0) {
+        reading->got_ns = clock_now_ns();
+    } else if (n == 0 && !ready && reading->is_fifo) {
+        *problem = "a FIFO that nobody writes to";
+    } else if (n < 0 && errno == EAGAIN) {
+        if (reading->waits && ready && !reading->patient)
+            poll(NULL, 0, 10); /* poll(2) promised what read(2) does not keep: not again at once */
+        reading->waits = true;
+    } else if (n < 0 && errno != EINTR) {
+        *problem = strerror(errno);
+    }
+    return n;
+}
+
 ssize_t config_contents_read(int fd, const struct stat *status, char **text, const char **problem)
 {
-    bool waits = !S_ISREG(status->st_mode), patient = waits && has_patient_writer(fd), ready = true;
+    uint64_t now_ns = clock_now_ns();
+    struct reading reading = {.fd = fd, .is_fifo = S_ISFIFO(status->st_mode), .waits = !S_ISREG(status->st_mode), .begun_ns = now_ns, .got_ns = now_ns};
     size_t used = 0, room = 0;
-    unsigned silent_steps = 0;
     ssize_t n = 1;
 
+    reading.patient = reading.waits && has_patient_writer(fd);
     *text = NULL;
     *problem = NULL;
     while (n != 0 && !*problem) {
@@ -92,23 +158,10 @@ ssize_t config_contents_read(int fd, const struct stat *status, char **text, con
             *problem = strerror(ENOMEM);
             break;
         }
-        if (waits)
-            ready = wait_for_data(fd, patient);
-        n = read(fd, *text + used, room - used);
-        if (n > 0) {
-            used += (size_t)n;
-            silent_steps = 0;
-            if (used > CONFIG_FILE_BYTES_MAX)
-                *problem = "larger than 16 MiB";
-        } else if (n == 0 && !ready) {
-            *problem = "a FIFO that nobody writes to";
-        } else if (n < 0 && errno == EAGAIN) {
-            silent_steps += !ready;
-            if (silent_steps == SILENCE_STEPS)
-                *problem = "nothing comes from it: whoever has it open for writing writes nothing";
-        } else if (n < 0 && errno != EINTR) {
-            *problem = strerror(errno);
-        }
+        n = read_some(&reading, *text + used, room - used, problem);
+        used += n > 0 ? (size_t)n : 0;
+        if (n != 0 && !*problem)
+            *problem = explain_time(&reading, used);
     }
     if (!*problem)
         return (ssize_t)used;

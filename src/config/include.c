@@ -64,7 +64,7 @@ static bool read_file(struct config_files *files, const char *path, const struct
     if (!file)
         return false;
     file->source = (struct config_source){.file = path, .order = files->count++};
-    fd = config_contents_open(path, from->by_pattern, &status, &problem); /* what a pattern meets by chance must be a file */
+    fd = config_contents_open(path, from->by_pattern, &status, &problem); /* what a pattern matches by chance must be a regular file */
     if (fd >= 0 && S_ISREG(status.st_mode)) {
         file->device = status.st_dev;
         file->inode = status.st_ino;

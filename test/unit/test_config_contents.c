@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/contents.h"
 
 #define REST "[listener l]\nbind=127.0.0.1:1\npool=p\n[pool p]\nbackend=b 127.0.0.1:2\n"
 
@@ -62,7 +64,7 @@ static void load_gives(const char *path, const char *wanted)
     assert_string_equal(all, wanted);
 }
 
-/* What is called `name` as the first file, as an included one, and as one that a pattern meets; "%" stands for what it is. */
+/* What is called `name` as the first file, as an included one, and as one that a pattern matches. */
 static void is_refused(const char *name, const char *problem, const char *problem_by_pattern)
 {
     char text[256], wanted[256];
@@ -83,7 +85,7 @@ static void a_fifo_without_a_writer_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
-    is_refused("fifo", "a FIFO that nobody writes to", "a FIFO, not a file");
+    is_refused("fifo", "a FIFO that nobody writes to", "is a FIFO, not a regular file");
 }
 
 static void a_fifo_that_nothing_comes_from_is_refused(void **state)
@@ -93,7 +95,7 @@ static void a_fifo_that_nothing_comes_from_is_refused(void **state)
     assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
     silent = open(path_of("fifo"), O_RDWR);
     assert_true(silent >= 0);
-    load_gives(path_of("fifo"), "fifo: cannot be read: nothing comes from it: whoever has it open for writing writes nothing\n");
+    load_gives(path_of("fifo"), "fifo: cannot be read: no data for 4 seconds\n");
     close(silent);
 }
 
@@ -111,14 +113,14 @@ static void a_socket_is_refused(void **state)
     (void)state;
     snprintf(addr.sun_path, sizeof(addr.sun_path), "%.100s", path_of("sock"));
     assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-    is_refused("sock", "a socket, not a file", "a socket, not a file");
+    is_refused("sock", "is a socket, not a regular file", "is a socket, not a regular file");
     close(fd);
 }
 
 static void a_device_without_an_end_is_refused(void **state)
 {
     (void)state;
-    is_refused("/dev/zero", "larger than 16 MiB", "a device, not a file");
+    is_refused("/dev/zero", "larger than 16 MiB", "is a device, not a regular file");
 }
 
 static void the_null_device_is_an_empty_file(void **state)
@@ -200,6 +202,76 @@ static void a_pipe_whose_writer_has_ended_is_read(void **state)
     close(ends[0]);
 }
 
+/* As /proc/kmsg, a regular file for stat(2) that makes a reader wait: here the open end of a pipe, passed off as one. */
+static void what_only_looks_like_a_regular_file_is_not_waited_for(void **state)
+{
+    struct stat status = {.st_mode = S_IFREG | 0400};
+    const char *problem;
+    char *text;
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    for (int bytes = 0; bytes < 2; bytes++) {
+        assert_int_equal(write(ends[1], "x", (size_t)bytes), bytes);
+        alarm(DEADLINE_S);
+        assert_int_equal(config_contents_read(ends[0], &status, &text, &problem), -1);
+        alarm(0);
+        assert_null(text);
+        assert_string_equal(problem, "no data for 4 seconds");
+    }
+    close(ends[1]);
+    assert_int_equal(config_contents_read(ends[0], &status, &text, &problem), 0);
+    free(text);
+    close(ends[0]);
+}
+
+/* Takes a write lease on main.ini in a process of its own, and gives it up when somebody wants to read: `keeps` says how many microseconds later. 0: no
+ * leases here. */
+static pid_t lease_beside(useconds_t keeps)
+{
+    int ready[2];
+    char granted = 0;
+    pid_t child;
+
+    assert_int_equal(pipe(ready), 0);
+    child = fork();
+    if (child == 0) {
+        int fd = open(path_of("main.ini"), O_RDWR), number;
+        sigset_t wanted;
+
+        alarm(DEADLINE_S);
+        sigemptyset(&wanted);
+        sigaddset(&wanted, SIGIO);
+        sigprocmask(SIG_BLOCK, &wanted, NULL);
+        granted = fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
+        if (write(ready[1], &granted, 1) != 1 || !granted)
+            _exit(1);
+        sigwait(&wanted, &number);
+        usleep(keeps);
+        _exit(fcntl(fd, F_SETLEASE, F_UNLCK) < 0);
+    }
+    assert_true(child > 0);
+    assert_int_equal(read(ready[0], &granted, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    if (granted)
+        return child;
+    waitpid(child, NULL, 0);
+    return 0;
+}
+
+static void a_file_under_a_lease_is_read_when_the_lease_is_given_up(void **state)
+{
+    pid_t holder;
+    (void)state;
+    put("main.ini", REST);
+    holder = lease_beside(300000);
+    if (holder == 0)
+        skip();
+    load_gives(path_of("main.ini"), "");
+    has_ended_well(holder);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -233,6 +305,8 @@ int main(void)
         cmocka_unit_test_teardown(a_fifo_with_a_writer_is_read, remove_all),
         cmocka_unit_test_teardown(a_pipe_is_read, remove_all),
         cmocka_unit_test_teardown(a_pipe_whose_writer_has_ended_is_read, remove_all),
+        cmocka_unit_test_teardown(what_only_looks_like_a_regular_file_is_not_waited_for, remove_all),
+        cmocka_unit_test_teardown(a_file_under_a_lease_is_read_when_the_lease_is_given_up, remove_all),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
