@@ -26,7 +26,7 @@ struct addr {
 #define ADDR_TEXT_BYTES 128
 
 /* Parses "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/path" or "unix:@abstract".
- * The port is 1 to 65535; names are not looked up. Returns NULL and fills `out`, or returns a constant
+ * The port is 1 to 65535; names are not looked up; link-local addresses have an interface, and no others have. Returns NULL and fills `out`, or returns a constant
  * text that says what is wrong with it and what to write, and leaves `out` alone. */
 const char *addr_parse(struct addr *out, const char *text);
 
@@ -48,6 +48,9 @@ bool addr_is_loopback(const struct addr *addr);
 
 /* 0.0.0.0 or ::, whatever the port. */
 bool addr_is_wildcard(const struct addr *addr);
+
+/* Multicast, or the broadcast address 255.255.255.255: no connection goes there. */
+bool addr_is_group(const struct addr *addr);
 
 /* Same family, address, scope and port (UNIX: same path). */
 bool addr_equal(const struct addr *a, const struct addr *b);

@@ -155,6 +155,10 @@ static const char *parse_in6(struct addr *out, const char *host, uint16_t port)
         if (problem)
             return problem;
     }
+    /* The kernel ignores the interface of any other address: one address with two spellings again. */
+    if (IN6_IS_ADDR_LINKLOCAL(&addr.in6.sin6_addr) != (scope != NULL))
+        return scope ? "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"
+                     : "a link-local address needs its interface: [fe80::1%eth0]:PORT";
     *out = addr;
     return NULL;
 }
@@ -301,6 +305,18 @@ bool addr_is_wildcard(const struct addr *addr)
         return addr->in.sin_addr.s_addr == htonl(INADDR_ANY);
     case AF_INET6:
         return IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+    default:
+        return false;
+    }
+}
+
+bool addr_is_group(const struct addr *addr)
+{
+    switch (addr_family(addr)) {
+    case AF_INET:
+        return IN_MULTICAST(ntohl(addr->in.sin_addr.s_addr)) || addr->in.sin_addr.s_addr == htonl(INADDR_BROADCAST);
+    case AF_INET6:
+        return IN6_IS_ADDR_MULTICAST(&addr->in6.sin6_addr);
     default:
         return false;
     }

@@ -30,6 +30,13 @@ static void bind_append(struct config_build *build, const struct config_raw_key 
     list->keys[list->count++] = key;
 }
 
+/* As addr_parse(), for an address to listen on. */
+static const char *parse_bind(struct addr *out, const char *text)
+{
+    const char *problem = addr_parse(out, text);
+    return !problem && addr_is_group(out) ? "not an address to listen on" : problem;
+}
+
 /* "HOST:PORT" or "HOST:PORT-PORT" with HOST instead of what the key says (it may say "*"). False: reported. */
 static bool bind_host(struct config_build *build, const struct config_raw_key *key, struct config_bind_list *list, const char *host)
 {
@@ -40,7 +47,7 @@ static bool bind_host(struct config_build *build, const struct config_raw_key *k
     char text[160];
 
     snprintf(text, sizeof(text), "%s:%.*s", host, dash ? (int)(dash - ports) : (int)strlen(ports), ports);
-    problem = addr_parse(&bind.addr, text);
+    problem = parse_bind(&bind.addr, text);
     last = problem ? 0 : addr_port(&bind.addr);
     if (!problem && dash && !config_value_number(dash + 1, 1, PORT_MAX, &last, &last_problem))
         problem = "the end of the port range is not a number from 1 to 65535";
@@ -72,7 +79,7 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
         snprintf(host, sizeof(host), "%.*s", (int)(colon - value), value);
         bind_host(build, key, list, host);
     } else {
-        problem = addr_parse(&bind.addr, value);
+        problem = parse_bind(&bind.addr, value);
         if (problem)
             config_errors_add(build->errors, &key->place, "bind = %s: %s", value, problem);
         else
@@ -152,7 +159,7 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
         return false;
     }
     problem = addr_parse(&backend->addr, address);
-    if (*address == '*' || (!problem && addr_is_wildcard(&backend->addr)))
+    if (*address == '*' || (!problem && (addr_is_wildcard(&backend->addr) || addr_is_group(&backend->addr))))
         problem = "not an address to connect to";
     if (problem)
         config_errors_add(build->errors, &key->place, "backend %s: address %s: %s", backend->name, address, problem);

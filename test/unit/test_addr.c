@@ -28,6 +28,8 @@ static void good_addresses_come_back_as_written(void **state)
         {"[::1]:8001", AF_INET6, 8001},
         {"[2001:db8::ff:1]:65535", AF_INET6, 65535},
         {"[fe80::1%lo]:80", AF_INET6, 80},
+        {"[febf::1%lo]:80", AF_INET6, 80},
+        {"[fec0::1]:80", AF_INET6, 80},
         {"unix:/run/x.sock", AF_UNIX, 0},
         {"unix:/a:b 80", AF_UNIX, 0},
         {"unix:@hidden", AF_UNIX, 0},
@@ -121,6 +123,11 @@ static const struct {
     {"[::ffff:1.2.3.4]:80", "an IPv4 address inside IPv6; write the IPv4 address itself"},
     {"[fe80::1%nosuchif0]:80", "no such network interface after the %"},
     {"[fe80::1%]:80", "no such network interface after the %"},
+    {"[fe80::1]:80", "a link-local address needs its interface: [fe80::1%eth0]:PORT"},
+    {"[febf:ffff::1]:80", "a link-local address needs its interface: [fe80::1%eth0]:PORT"},
+    {"[::1%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
+    {"[fd00::2%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
+    {"[::%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
     {"/run/x.sock", "a UNIX socket is unix:/PATH or unix:@NAME"},
     {"@hidden", "a UNIX socket is unix:/PATH or unix:@NAME"},
     {"UNIX:/run/x.sock", "a UNIX socket is unix:/PATH or unix:@NAME"},
@@ -155,7 +162,7 @@ static struct addr parsed(const char *text)
 
 static void equal_means_family_address_scope_and_port(void **state)
 {
-    static const char *const different[] = {"1.2.3.4:80", "1.2.3.4:81", "1.2.3.5:80", "[::1]:80", "[::1]:81", "[::2]:80", "[::1%lo]:80",
+    static const char *const different[] = {"1.2.3.4:80", "1.2.3.4:81", "1.2.3.5:80", "[::1]:80", "[::1]:81", "[::2]:80", "[fe80::1%lo]:80", "[fe80::1%999]:80",
                                             "unix:/a", "unix:/ab", "unix:@a", "unix:@ab"};
     size_t count = sizeof(different) / sizeof(different[0]);
     (void)state;
@@ -208,6 +215,21 @@ static void wildcards_are_known(void **state)
     assert_false(addr_is_wildcard(&one) || addr_is_wildcard(&one6) || addr_is_wildcard(&local) || addr_is_wildcard(&none));
 }
 
+static void groups_are_known(void **state)
+{
+    static const char *const groups[] = {"224.0.0.1:80", "239.255.255.255:80", "255.255.255.255:80", "[ff02::1]:80", "[ff0e::1]:80"};
+    static const char *const others[] = {"223.255.255.255:80", "240.0.0.1:80", "255.255.255.254:80", "0.0.0.0:80", "[fe80::1%lo]:80", "[::]:80", "unix:/a"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        struct addr addr = parsed(groups[i]);
+        assert_true(addr_is_group(&addr));
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct addr addr = parsed(others[i]);
+        assert_false(addr_is_group(&addr));
+    }
+}
+
 static void ports_are_set_where_there_are_ports(void **state)
 {
     struct addr v4 = parsed("1.2.3.4:80"), v6 = parsed("[::1]:80"), local = parsed("unix:/a"), same = local, none = {0};
@@ -246,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_path_counted_without_its_zero_is_the_same_path),
         cmocka_unit_test(what_stays_on_this_machine_is_known),
         cmocka_unit_test(wildcards_are_known),
+        cmocka_unit_test(groups_are_known),
         cmocka_unit_test(ports_are_set_where_there_are_ports),
         cmocka_unit_test(odd_addresses_are_still_one_line_of_text),
     };

@@ -203,6 +203,19 @@ static struct test_case cases[] = {
     {"backend_at_any_address", GOOD "backend=c *:80\nbackend=d [::]:80\n", "6: backend c: address *:80: not an address to connect to\n"
      "7: backend d: address [::]:80: not an address to connect to\n"},
     {"backend_at_wildcard", GOOD "backend=c 0.0.0.0:80\n", "6: backend c: address 0.0.0.0:80: not an address to connect to\n"},
+    {"backend_at_broadcast", GOOD "backend=c 255.255.255.255:80\n", "6: backend c: address 255.255.255.255:80: not an address to connect to\n"},
+    {"backend_at_multicast", GOOD "backend=c 224.0.0.1:80\nbackend=d [ff02::1]:80\n", "6: backend c: address 224.0.0.1:80: not an address to connect to\n"
+     "7: backend d: address [ff02::1]:80: not an address to connect to\n"},
+    {"bind_at_multicast", LISTENER "bind=224.0.0.1:8-9\nbind=[ff02::1]:8\n" POOL, "4: bind = 224.0.0.1:8-9: not an address to listen on\n"
+     "5: bind = [ff02::1]:8: not an address to listen on\n"},
+    {"check_address_at_multicast", GOOD "check_address=ff02::1\n", "6: check_address = ff02::1: not an address to connect to\n"},
+    {"check_address_at_wildcard", GOOD "check_address=0.0.0.0\n", "6: check_address = 0.0.0.0: not an address to connect to\n"},
+    {"link_local_without_interface", LISTENER "bind=[fe80::1]:8-9\n" POOL "backend=c [fe80::2]:80\n",
+     "4: bind = [fe80::1]:8-9: a link-local address needs its interface: [fe80::1%eth0]:PORT\n"
+     "7: backend c: address [fe80::2]:80: a link-local address needs its interface: [fe80::1%eth0]:PORT\n"},
+    {"interface_of_an_address_that_has_none", "[listener l]\nbind=[::1]:1\nbind=[::1%lo]:1\npool=p\n[pool p]\nbackend=b [::1%lo]:1\n",
+     "3: bind = [::1%lo]:1: only a link-local address (fe80::) has an interface after a \"%\"; leave it out\n"
+     "6: backend b: address [::1%lo]:1: only a link-local address (fe80::) has an interface after a \"%\"; leave it out\n"},
     {"backend_weight_below", GOOD "backend=c 127.0.0.1:3 weight=0\n", "6: backend c: weight=0: not in the range: 1 to 256\n"},
     {"backend_weight_most", GOOD "backend=c 127.0.0.1:3 weight=256\n", ""},
     {"backend_weight_above", GOOD "backend=c 127.0.0.1:3 weight=257\n", "6: backend c: weight=257: not in the range: 1 to 256\n"},
