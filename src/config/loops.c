@@ -1,8 +1,8 @@
-/* config/loops.c: refuses a configuration in which a connection comes back to the listener that it came from, over any number of others. Whoever loads runs
- * it.
+/* config/loops.c: refuses a configuration in which connections loop back to the listener that they came from, directly or through other listeners. Whoever
+ * loads runs it.
  *
- * Pools are the nodes of a graph. An edge leads from a pool to the pool of each listener that one of its backends reaches; a depth-first search meets a
- * circle where an edge leads back to a pool that is still on the way. It takes a few look-ups for each backend. */
+ * Pools are the nodes of a graph: each backend that reaches a listener is an edge to the pool of that listener. A depth-first search follows the edges; one
+ * that leads to a pool still on the way closes a circle, and is reported. Without those edges there are no circles. A backend costs a few look-ups. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,6 @@ struct loops {
     struct config_machine machine;
     struct config_arena arena; /* of all that the search needs */
     uint8_t *marks;            /* of each pool */
-    size_t *reported;          /* of each listener: 1 + the pool from which the way back to it was reported last */
     struct step *steps;        /* from the pool where the search began to the one in hand */
     size_t depth;
 };
@@ -130,39 +129,88 @@ static const struct config_bound *find_reached(struct loops *loops, const struct
     return config_bound_find(loops->bounds, &(struct config_bound_place){.family = AF_UNIX, .address = text, .interface = CONFIG_BOUND_EVERYWHERE});
 }
 
-/* "-> pool P -> backend B (FILE:LINE) -> listener L (FILE:LINE)" */
-static void write_step(FILE *out, const struct config_build *build, const struct step *step)
+/* "line N" or "FILE:N": `place` as seen from `here`. */
+static void write_place(FILE *out, const struct config_place *place, const struct config_place *here)
 {
-    const struct config_place *from = &build->backend_keys[step->pool][step->backend]->place, *to = &step->reached->key->place;
+    if (place->source == here->source)
+        fprintf(out, "line %u", place->line);
+    else
+        fprintf(out, "%s:%u", place->source->file, place->line);
+}
 
-    fprintf(out, " -> pool %s -> backend %s (%s:%u) -> listener %s (%s:%u)", build->pools[step->pool].name,
-            build->pools[step->pool].backends[step->backend].name, from->source->file, from->line, build->listeners[step->reached->listener].name,
-            to->source->file, to->line);
+static const struct config_place *step_place(const struct loops *loops, const struct step *step)
+{
+    return &loops->build->backend_keys[step->pool][step->backend]->place;
+}
+
+/* "-> pool P -> backend B (PLACE) -> listener L (PLACE)" */
+static void write_step(FILE *out, const struct loops *loops, const struct step *step, const struct config_place *here)
+{
+    const struct config_build *build = loops->build;
+
+    fprintf(out, " -> pool %s -> backend %s (", build->pools[step->pool].name, build->pools[step->pool].backends[step->backend].name);
+    write_place(out, step_place(loops, step), here);
+    fprintf(out, ") -> listener %s (", build->listeners[step->reached->listener].name);
+    write_place(out, &step->reached->key->place, here);
+    fputc(')', out);
+}
+
+/* Why the backend of the last step comes to its listener: "the address of listener L (PLACE)". */
+static void write_reason(FILE *out, struct loops *loops, const struct step *last, const struct config_place *here)
+{
+    const struct addr *addr = &loops->build->pools[last->pool].backends[last->backend].addr;
+    const char *listener = loops->build->listeners[last->reached->listener].name, *interface;
+
+    if (addr_family(addr) == AF_UNIX) {
+        fprintf(out, "the socket of listener %s (", listener);
+    } else if (addr_equal(addr, &last->reached->bind->addr)) {
+        fprintf(out, "the address of listener %s (", listener);
+    } else if (addr_is_loopback(addr)) {
+        fprintf(out, "an address of this machine that listener %s accepts (", listener);
+    } else {
+        interface = config_machine_interface(&loops->machine, &loops->arena, addr);
+        fprintf(out, "an address of this machine (%s) that listener %s accepts (", interface, listener);
+    }
+    write_place(out, &last->reached->key->place, here);
+    fputc(')', out);
 }
 
 /* The way round, which begins and ends with the listener that the last step reaches. */
-static void report(struct loops *loops, size_t first)
+static void write_way(FILE *out, const struct loops *loops, size_t first, const struct config_place *here)
 {
-    struct config_build *build = loops->build;
-    const struct config_bound *back = loops->steps[loops->depth - 1].reached;
     size_t count = loops->depth - first, left_out = count > STEPS_SHOWN_MAX ? count - STEPS_SHOWN_MAX : 0;
-    char *way = NULL;
-    size_t bytes;
-    FILE *out = open_memstream(&way, &bytes);
 
-    for (size_t i = first; i < loops->depth && out; i++) {
+    fprintf(out, ": listener %s", loops->build->listeners[loops->steps[loops->depth - 1].reached->listener].name);
+    for (size_t i = first; i < loops->depth; i++) {
         if (left_out > 0 && i == first + STEPS_SHOWN_MAX - 1) {
             fprintf(out, " -> ... %zu more pool%s ...", left_out, left_out == 1 ? "" : "s");
             i += left_out;
         }
-        write_step(out, build, &loops->steps[i]);
+        write_step(out, loops, &loops->steps[i], here);
+    }
+}
+
+/* The last step leads back to the pool of step `first`. Told where its backend is; the way only if it is longer than that. */
+static void report(struct loops *loops, size_t first)
+{
+    const struct step *last = &loops->steps[loops->depth - 1];
+    const struct config_backend *backend = &loops->build->pools[last->pool].backends[last->backend];
+    const struct config_place *here = step_place(loops, last);
+    char address[ADDR_TEXT_BYTES], *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+
+    if (out) {
+        write_reason(out, loops, last, here);
+        fputs(": connections would loop back", out);
+        if (first + 1 < loops->depth)
+            write_way(out, loops, first, here);
     }
     if (out && fclose(out) == 0)
-        config_errors_add(build->errors, &back->key->place, "bind = %s: connections would come back for ever; remove one of these backends: listener %s%s", back->key->value,
-                          build->listeners[back->listener].name, way);
+        config_errors_add(loops->build->errors, here, "backend %s %s: %s", backend->name, addr_format(&backend->addr, address, sizeof(address)), text);
     else
         loops->arena.failed = true;
-    free(way);
+    free(text);
 }
 
 /* Where the pool on top leads by the backend in hand. */
@@ -178,12 +226,10 @@ static void follow(struct loops *loops, struct step *top)
         loops->steps[loops->depth++] = (struct step){.pool = pool};
         return;
     }
-    /* Once for all backends of the pool that lead back to this listener. */
-    if (pool < config->pool_count && loops->marks[pool] == ON_THE_WAY && loops->reported[top->reached->listener] != 1 + top->pool) {
+    if (pool < config->pool_count && loops->marks[pool] == ON_THE_WAY) {
         size_t first = loops->depth - 1;
         while (loops->steps[first].pool != pool)
             first--;
-        loops->reported[top->reached->listener] = 1 + top->pool;
         report(loops, first);
     }
     top->backend++;
@@ -219,11 +265,10 @@ void config_loops_check(struct config_build *build, const struct config_bound_in
 
     loops.marks = config_arena_alloc(&loops.arena, config->pool_count * sizeof(*loops.marks));
     loops.steps = config_arena_alloc(&loops.arena, config->pool_count * sizeof(*loops.steps));
-    loops.reported = config_arena_alloc(&loops.arena, config->listener_count * sizeof(*loops.reported));
     for (size_t i = 0; i < bounds->count; i++)
         if (has_path(&bounds->all[i].bind->addr))
             add_path(&loops, &bounds->all[i]);
-    for (size_t i = 0; i < config->listener_count && loops.marks && loops.steps && loops.reported; i++)
+    for (size_t i = 0; i < config->listener_count && loops.marks && loops.steps; i++)
         if (config->listeners[i].pool < config->pool_count)
             search_from(&loops, config->listeners[i].pool);
     build->arena->failed |= loops.arena.failed;

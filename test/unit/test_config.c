@@ -183,7 +183,7 @@ static struct test_case cases[] = {
      "5: bind = unix://a/././/b: unix://a/././/b is already bound at test:4\n"},
     {"unix_paths_that_differ", LISTENER "bind=unix:/a/b\nbind=unix:/a/.b\nbind=unix:/a/b.\nbind=unix:@a/b\nbind=unix:@a//b\n" POOL, ""},
     {"unix_backend_is_the_listener_spelt_another_way", "[listener l]\nbind=unix:/x\npool=p\n[pool p]\nbackend=b unix:/./x\n",
-     "2: bind = unix:/x: connections would come back for ever; remove one of these backends: listener l -> pool p -> backend b (test:5) -> listener l (test:2)\n"},
+     "5: backend b unix:/./x: the socket of listener l (line 2): connections would loop back\n"},
     {"unix_path_twice", LISTENER "bind=unix:/a\nbind=unix:/a\n" POOL, "5: bind = unix:/a: unix:/a is already bound at test:4\n"},
     {"unknown_pool", "[listener l]\nbind=127.0.0.1:1\npool=wbe\n[pool web]\n" BACKEND,
      "3: pool = wbe: there is no such pool; did you mean \"web\"?\n"},
@@ -257,13 +257,13 @@ static struct test_case cases[] = {
     {"backend_limit_above", GOOD "backend=c 127.0.0.1:3 max_connections=10000001\n",
      "6: backend c: max_connections=10000001: not in the range: 1 to 10000000\n"},
     {"unix_backend_is_the_listener", "[listener l]\nbind=unix:/x\nbind=127.0.0.1:3-9\npool=p\n[pool p]\nbackend=b unix:/x\n",
-     "2: bind = unix:/x: connections would come back for ever; remove one of these backends: listener l -> pool p -> backend b (test:6) -> listener l (test:2)\n"},
+     "6: backend b unix:/x: the socket of listener l (line 2): connections would loop back\n"},
     {"backend_is_in_the_range_of_the_listener", "[listener l]\nbind=127.0.0.1:1-65535\npool=p\n[pool p]\nbackend=b 127.0.0.1:65535\n",
-     "2: bind = 127.0.0.1:1-65535: connections would come back for ever; remove one of these backends: listener l -> pool p -> backend b (test:5) -> listener l (test:2)\n"},
+     "5: backend b 127.0.0.1:65535: the address of listener l (line 2): connections would loop back\n"},
     {"backend_is_the_listener", LISTENER "[pool p]\nbackend=b 127.0.0.1:1\n",
-     "2: bind = 127.0.0.1:1: connections would come back for ever; remove one of these backends: listener l -> pool p -> backend b (test:5) -> listener l (test:2)\n"},
+     "5: backend b 127.0.0.1:1: the address of listener l (line 2): connections would loop back\n"},
     {"backend_is_the_listener_through_wildcard", "[listener l]\nbind=*:2\npool=p\n" POOL,
-     "2: bind = *:2: connections would come back for ever; remove one of these backends: listener l -> pool p -> backend b (test:5) -> listener l (test:2)\n"},
+     "5: backend b 127.0.0.1:2: an address of this machine that listener l accepts (line 2): connections would loop back\n"},
 };
 
 static void gives_these_errors(void **state)
