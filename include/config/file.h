@@ -48,7 +48,6 @@ struct config_raw {
     struct config_raw_section *sections, *last_section;
     struct config_index listeners, pools; /* the sections of these kinds, by name */
     size_t listener_count, pool_count;
-    bool header_refused; /* some section is missing from the list because its header was wrong */
 };
 
 /* What is read: a file, or a text in memory under a name (then `include` is refused). */

@@ -18,6 +18,7 @@
 static const char not_numeric[] = "not a numeric address (names are not looked up)";
 static const char no_port[] = "no port; write ADDRESS:PORT";
 static const char bad_port[] = "the port is not a number from 1 to 65535";
+static const char not_ascii[] = "contains a character that is not ASCII, such as a no-break space";
 static const char not_unix[] = "a UNIX socket is unix:/PATH or unix:@NAME";
 
 /* Digits alone, no sign, no leading zero: strtoul() would take " +080". */
@@ -74,6 +75,9 @@ static const char *explain_shape(const char *text)
 {
     const char *slash = strchr(text, '/'), *colon = strchr(text, ':');
 
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            return not_ascii;
     if (strchr("\"'", *text) && *text)
         return "no quotes belong here: write ADDRESS:PORT";
     if (strstr(text, "://"))

@@ -46,6 +46,8 @@ static bool bind_host(struct config_build *build, const struct config_raw_key *k
     uint64_t last;
     char text[160];
 
+    if (dash == ports) /* a port below 0, and no range */
+        dash = NULL;
     snprintf(text, sizeof(text), "%s:%.*s", host, dash ? (int)(dash - ports) : (int)strlen(ports), ports);
     problem = parse_bind(&bind.addr, text);
     last = problem ? 0 : addr_port(&bind.addr);
@@ -87,9 +89,28 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
     }
 }
 
-/* One word after the address. Every option may come once: `given` remembers. */
-static void backend_option(struct config_build *build, const struct config_raw_key *key, struct config_backend *backend,
-                           char *option, unsigned *given)
+/* What is a comment in other formats, among the options of a backend. */
+static bool is_other_comment(const char *option)
+{
+    return *option == '#' || strncmp(option, "//", 2) == 0;
+}
+
+static void unknown_option(struct config_build *build, const struct config_raw_key *key, const struct config_backend *backend, const char *option,
+                           const char *nearest)
+{
+    if (strcmp(option, "zone") == 0)
+        config_errors_add(build->errors, &key->place, "backend %s: zone= is known but not supported by this version", backend->name);
+    else if (nearest && !is_other_comment(option))
+        config_errors_add(build->errors, &key->place, "backend %s: unknown option \"%s\"; did you mean \"%s\"?", backend->name, option, nearest);
+    else
+        config_errors_add(build->errors, &key->place, "backend %s: unknown option \"%s\"%s", backend->name, option,
+                          is_other_comment(option) ? " (a comment at the end of a line begins with \";\")"
+                                                   : "; there are weight=, max_connections=, check_port= and backup");
+}
+
+/* One word after the address, and what follows it. Every option may come once: `given` remembers. False: reported, and what follows is no option. */
+static bool backend_option(struct config_build *build, const struct config_raw_key *key, struct config_backend *backend,
+                           char *option, const char *rest, unsigned *given)
 {
     static const struct {
         const char *name;
@@ -107,16 +128,13 @@ static void backend_option(struct config_build *build, const struct config_raw_k
     while (i < OPTIONS && strcmp(options[i].name, option) != 0)
         suggest_offer(&suggest, option, options[i++].name);
     if (i == OPTIONS) {
-        if (strcmp(option, "zone") == 0)
-            config_errors_add(build->errors, &key->place, "backend %s: zone= is known but not supported by this version", backend->name);
-        else if (suggest.nearest)
-            config_errors_add(build->errors, &key->place, "backend %s: unknown option \"%s\"; did you mean \"%s\"?", backend->name,
-                              option, suggest.nearest);
-        else
-            config_errors_add(build->errors, &key->place, "backend %s: unknown option \"%s\"%s", backend->name, option,
-                              *option == '#' ? " (a comment at the end of a line begins with \";\")"
-                                             : "; there are weight=, max_connections=, check_port= and backup");
-        return;
+        unknown_option(build, key, backend, option, suggest.nearest);
+        return !is_other_comment(option);
+    }
+    rest += strspn(rest, " \t");
+    if (value ? *value == '\0' && *rest : *rest == '=') {
+        config_errors_add(build->errors, &key->place, "backend %s: options are written without blanks: %s=N", backend->name, option);
+        return false;
     }
     if (*given & 1u << i)
         config_errors_add(build->errors, &key->place, "backend %s: %s is given twice", backend->name, option);
@@ -135,6 +153,14 @@ static void backend_option(struct config_build *build, const struct config_raw_k
         backend->check_port = (uint16_t)number;
     else
         backend->backup = true;
+    return true;
+}
+
+static bool has_beyond_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return *text != '\0';
 }
 
 /* False: nothing came of it, reported. */
@@ -149,6 +175,10 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
         return false;
     *backend = (struct config_backend){.name = strtok_r(text, " \t", &rest), .weight = 1};
     address = strtok_r(NULL, " \t", &rest);
+    if (backend->name && has_beyond_ascii(backend->name)) {
+        config_errors_add(build->errors, &key->place, "backend = %s: contains a character that is not ASCII, such as a no-break space", key->value);
+        return false;
+    }
     if (!backend->name || !config_is_name(backend->name)) {
         config_errors_add(build->errors, &key->place, "backend = %s: begins with a name of letters, digits, \"_\", \"-\" and \".\" "
                           "(at most 63); write backend = NAME ADDRESS", key->value);
@@ -163,8 +193,8 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
         problem = "not an address to connect to";
     if (problem)
         config_errors_add(build->errors, &key->place, "backend %s: address %s: %s", backend->name, address, problem);
-    for (char *option = strtok_r(NULL, " \t", &rest); option; option = strtok_r(NULL, " \t", &rest))
-        backend_option(build, key, backend, option, &given);
+    for (char *option = strtok_r(NULL, " \t", &rest); option && backend_option(build, key, backend, option, rest, &given);)
+        option = strtok_r(NULL, " \t", &rest);
     return true;
 }
 

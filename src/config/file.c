@@ -186,8 +186,6 @@ static size_t take_header(struct reader *reader, const char *line, size_t n)
         good = open_section(reader, text);
     }
     reader->skipping = !good;
-    if (!good)
-        reader->files->raw->header_refused = true;
     return good ? n : 0;
 }
 
@@ -265,7 +263,7 @@ static bool check_length(struct reader *reader, const char *line, size_t n)
     refuse(reader, "line of %zu bytes; at most %d are allowed", n, CONFIG_LINE_BYTES_MAX);
     if (*line == '[') { /* what follows does not belong to the section before */
         reader->section = NULL;
-        reader->skipping = reader->files->raw->header_refused = true;
+        reader->skipping = true;
     }
     return false;
 }

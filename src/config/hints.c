@@ -79,6 +79,8 @@ static bool has_hash_comment(const struct config_hints_value *value)
 static bool has_slash_comment(const struct config_hints_value *value)
 {
     const char *text = value->text, *end = strrchr(text, '*');
+    if (value->key->type == CONFIG_BACKEND)
+        return false;
     return has_after_blank(text, "//") || (has_after_blank(text, "/*") && end && strcmp(end, "*/") == 0);
 }
 

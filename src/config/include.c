@@ -167,6 +167,10 @@ static const char *variable(struct config_files *files, const struct config_plac
 
     while (isalnum((unsigned char)start[n]) || start[n] == '_')
         n++;
+    if (n > 0 && start[n] && strchr(":-=", start[n])) { /* as in a shell: ${NAME:-text} */
+        config_errors_add(files->errors, place, "defaults are not supported: write ${%.*s} and set %.*s", (int)n, start, (int)n, start);
+        return NULL;
+    }
     if (start[n] != '}' || n == 0 || n >= sizeof(name)) {
         config_errors_add(files->errors, place, "\"${\" without NAME and \"}\" (write \\${ for the characters themselves)");
         return NULL;
@@ -197,7 +201,11 @@ static bool expand(struct config_files *files, const struct config_place *place,
         const char *piece = in;
         size_t piece_bytes = 1;
         if (*in == '\\') {
-            if (in[1] == '\0' || !strchr(CONFIG_ESCAPED, in[1])) {
+            if (in[1] == '\0') {
+                config_errors_add(files->errors, place, "a \"\\\" at the end: lines are not continued; leave it out, or write \\\\ if it is meant");
+                return false;
+            }
+            if (!strchr(CONFIG_ESCAPED, in[1])) {
                 config_errors_add(files->errors, place, "\"\\%.1s\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` and \\\\", in + 1);
                 return false;
             }
@@ -228,7 +236,10 @@ const char *config_expand(struct config_files *files, const struct config_place 
     if (!expand(files, place, value, NULL, &bytes))
         return NULL;
     if (bytes == 0) {
-        config_errors_add(files->errors, place, "no value after the \"=\"");
+        if (*value)
+            config_errors_add(files->errors, place, "the value is empty: %s is set to nothing", value);
+        else
+            config_errors_add(files->errors, place, "no value after the \"=\"");
         return NULL;
     }
     out = config_arena_alloc(files->arena, bytes + 1);

@@ -37,8 +37,9 @@ static struct config *load(const struct config_input *input, struct config_error
         return NULL;
     }
     if (config_file_read(&raw, input, &loaded->arena, errors)) {
+        bool all_understood = config_errors_count(errors) == 0;
         config_build(&loaded->config, &raw, &loaded->arena, errors);
-        if (loaded->config.listener_count == 0 && !raw.header_refused)
+        if (loaded->config.listener_count == 0 && all_understood) /* else it may be in a line or a file that was refused */
             config_errors_add(errors, &place, "no [listener NAME] section: there is nothing to do");
     }
     config_errors_sort(errors);

@@ -32,6 +32,7 @@ static void good_addresses_come_back_as_written(void **state)
         {"[fec0::1]:80", AF_INET6, 80},
         {"unix:/run/x.sock", AF_UNIX, 0},
         {"unix:/a:b 80", AF_UNIX, 0},
+        {"unix:/\xc3\xa9", AF_UNIX, 0},
         {"unix:@hidden", AF_UNIX, 0},
         {"unix:" LONGEST_PATH "6", AF_UNIX, 0},
     };
@@ -128,6 +129,8 @@ static const struct {
     {"[::1%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
     {"[fd00::2%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
     {"[::%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
+    {"1.2.3.4:80\xc2\xa0", "contains a character that is not ASCII, such as a no-break space"},
+    {"\xe2\x80\x9c[::1]:80\xe2\x80\x9d", "contains a character that is not ASCII, such as a no-break space"},
     {"/run/x.sock", "a UNIX socket is unix:/PATH or unix:@NAME"},
     {"@hidden", "a UNIX socket is unix:/PATH or unix:@NAME"},
     {"UNIX:/run/x.sock", "a UNIX socket is unix:/PATH or unix:@NAME"},

@@ -30,6 +30,9 @@ static struct test_case cases[] = {
     {"complete", GOOD, ""},
     {"empty_file", "", "is empty\n"},
     {"only_comments", "; a\n# b\n\n", "no [listener NAME] section: there is nothing to do\n"},
+    {"no_listener_that_was_understood", "[pool p]\nbackend=b 127.0.0.1:2\nlistener l\nbind=127.0.0.1:1\n",
+     "3: not a [section], a \"key = value\" or a comment (which begins with \";\")\n4: key \"bind\" belongs in [listener NAME], not in [pool]\n"},
+    {"no_listener_where_an_include_is_refused", "[global]\ninclude=l.ini\n" POOL, "2: include is not possible in a text that is not a file\n"},
     {"no_listener", POOL, "no [listener NAME] section: there is nothing to do\n"},
     {"crlf_line_ends", "[listener l]\r\nbind=127.0.0.1:1\r\npool=p\r\n[pool p]\r\nbackend=b 127.0.0.1:2\r\n", ""},
     {"byte_order_mark", "\xef\xbb\xbf" GOOD, ""},
@@ -37,8 +40,7 @@ static struct test_case cases[] = {
     {"error_on_a_last_line_without_newline", GOOD "rise=x", "6: rise = x: not a whole number\n"},
     {"indented_keys_are_keys", "  [listener l]\n\tbind=127.0.0.1:1\n  pool = p\n [pool p]\n  " BACKEND "   rise=0\n",
      "6: rise = 0: not in the range: 1 to 100\n"},
-    {"nul_byte", "[global]\nlog\0=\nnonsense\n", "2: a NUL byte: this is not a text file\n"
-     "no [listener NAME] section: there is nothing to do\n", 23},
+    {"nul_byte", "[global]\nlog\0=\nnonsense\n", "2: a NUL byte: this is not a text file\n", 23},
     {"control_character", GOOD "check_body=a\x1b[2J\n", "6: control character 0x1b in the line\n"},
     {"lone_carriage_return", GOOD "rise=1\rfall=1\n", "6: control character 0x0d in the line\n"},
     {"nonsense_line", GOOD "nonsense\n", "6: not a [section], a \"key = value\" or a comment (which begins with \";\")\n"},
@@ -56,11 +58,16 @@ static struct test_case cases[] = {
     {"long_comment", ";" X100 X100 X100 "\n" GOOD, ""},
     /* escapes and variables */
     {"unknown_escape", GOOD "check_host=a\\n\n", "6: \"\\n\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` and \\\\\n"},
-    {"backslash_at_the_end", GOOD "check_host=a\\\n", "6: \"\\\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` and \\\\\n"},
+    {"backslash_at_the_end", GOOD "check_host=a\\\n", "6: a \"\\\" at the end: lines are not continued; leave it out, or write \\\\ if it is meant\n"},
+    {"backslash_before_a_comment", GOOD "check_host=a \\ ; b\n", "6: a \"\\\" at the end: lines are not continued; leave it out, or write \\\\ if it is meant\n"},
+    {"backslashes_at_the_end", GOOD "check=http\ncheck_body=a\\\\\n", ""},
     {"variable_not_set", GOOD "rise=${PENSTOCK_TEST_UNSET}\n", "6: ${PENSTOCK_TEST_UNSET} is not set in the environment\n"},
     {"variable_not_closed", GOOD "rise=${HOME\n", "6: \"${\" without NAME and \"}\" (write \\${ for the characters themselves)\n"},
     {"variable_without_name", GOOD "rise=${}\n", "6: \"${\" without NAME and \"}\" (write \\${ for the characters themselves)\n"},
-    {"empty_variable", GOOD "rise=${PENSTOCK_TEST_EMPTY}\n", "6: no value after the \"=\"\n"},
+    {"variable_with_a_default", GOOD "rise=${PENSTOCK_TEST_UNSET:-3}\nfall=${PENSTOCK_TEST_UNSET-3}\n",
+     "6: defaults are not supported: write ${PENSTOCK_TEST_UNSET} and set PENSTOCK_TEST_UNSET\n"
+     "7: defaults are not supported: write ${PENSTOCK_TEST_UNSET} and set PENSTOCK_TEST_UNSET\n"},
+    {"empty_variable", GOOD "rise=${PENSTOCK_TEST_EMPTY}\n", "6: the value is empty: ${PENSTOCK_TEST_EMPTY} is set to nothing\n"},
     {"variable_with_a_newline", GOOD "check_host=${PENSTOCK_TEST_NEWLINE}\n",
      "6: ${PENSTOCK_TEST_NEWLINE} holds the control character 0x0a\n"},
     {"include_in_a_text", "[global]\ninclude=/etc/passwd\n" GOOD, "2: include is not possible in a text that is not a file\n"},
@@ -167,6 +174,8 @@ static struct test_case cases[] = {
     {"bind_of_two_addresses", LISTENER "bind=*:80,*:81\nbind=1.2.3.4:80-81, 1.2.3.5:80\n" POOL,
      "4: bind = *:80,*:81: a comma in it: write one ADDRESS:PORT, and nothing after it\n"
      "5: bind = 1.2.3.4:80-81, 1.2.3.5:80: a blank in it: write one ADDRESS:PORT, and nothing after it\n"},
+    {"bind_port_below", LISTENER "bind=127.0.0.1:-1\nbind=*:-1\n" POOL, "4: bind = 127.0.0.1:-1: the port is not a number from 1 to 65535\n"
+     "5: bind = *:-1: the port is not a number from 1 to 65535\n"},
     {"bind_range_backwards", LISTENER "bind=127.0.0.1:9-8\n" POOL, "4: bind = 127.0.0.1:9-8: the port range ends before it begins\n"},
     {"bind_range_too_far", LISTENER "bind=127.0.0.1:9-65536\n" POOL,
      "4: bind = 127.0.0.1:9-65536: the end of the port range is not a number from 1 to 65535\n"},
@@ -223,9 +232,20 @@ static struct test_case cases[] = {
      "6: backend c: unknown option \"wieght\"; did you mean \"weight\"?\n"},
     {"backend_option_of_a_later_version", GOOD "backend=c 127.0.0.1:3 zone=a\n",
      "6: backend c: zone= is known but not supported by this version\n"},
-    {"backend_options_in_wrong_shape", GOOD "backend=c 127.0.0.1:3 weight backup=1 # x\n", "6: backend c: weight needs a value: weight=N\n"
+    {"backend_options_in_wrong_shape", GOOD "backend=c 127.0.0.1:3 weight backup=1 # x\nbackend=d 127.0.0.1:3 x\n", "6: backend c: weight needs a value: weight=N\n"
      "6: backend c: backup takes no value\n6: backend c: unknown option \"#\" (a comment at the end of a line begins with \";\")\n"
-     "6: backend c: unknown option \"x\"; there are weight=, max_connections=, check_port= and backup\n"},
+     "7: backend d: unknown option \"x\"; there are weight=, max_connections=, check_port= and backup\n"},
+    {"backend_options_with_blanks", GOOD "backend=c 127.0.0.1:3 weight = 2 backup\nbackend=d 127.0.0.1:3 check_port= 2\nbackend=e 127.0.0.1:3 weight =2\n",
+     "6: backend c: options are written without blanks: weight=N\n7: backend d: options are written without blanks: check_port=N\n"
+     "8: backend e: options are written without blanks: weight=N\n"},
+    {"backend_option_without_number", GOOD "backend=c 127.0.0.1:3 weight=\n", "6: backend c: weight=: not a whole number\n"},
+    {"backend_with_a_comment", GOOD "backend=c 127.0.0.1:3 # the second one\nbackend=d 127.0.0.1:3 #backup too\nbackend=e 127.0.0.1:3 // the third\n",
+     "6: backend c: unknown option \"#\" (a comment at the end of a line begins with \";\")\n"
+     "7: backend d: unknown option \"#backup\" (a comment at the end of a line begins with \";\")\n"
+     "8: backend e: unknown option \"//\" (a comment at the end of a line begins with \";\")\n"},
+    {"no_break_space", LISTENER "bind=127.0.0.1:8\xc2\xa0\n" POOL "backend=c\xc2\xa0" "127.0.0.1:3\n",
+     "4: bind = 127.0.0.1:8\xc2\xa0: contains a character that is not ASCII, such as a no-break space\n"
+     "7: backend = c\xc2\xa0" "127.0.0.1:3: contains a character that is not ASCII, such as a no-break space\n"},
     {"backend_option_twice", GOOD "backend=c 127.0.0.1:3 backup backup\n", "6: backend c: backup is given twice\n"},
     /* where a UNIX backend is probed */
     {"check_port_of_a_unix_backend", GOOD "backend=c unix:/x check_port=1\n",

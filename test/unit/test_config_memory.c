@@ -167,7 +167,7 @@ static void loading_what_is_wrong_throughout(void **state)
     fputs("[global]\ninclude=/tmp/penstock-none/*.ini\ninclude=/tmp/penstock-none*.ini\ncpu_affinity=0-9\nnonsense\nwrokers=1\n"
           "[listener l]\nbind=*:8000-9000\nbind=*:8500\npool=q\n[pool p]\nbackend=a\nbackend=b 127.0.0.1:8001\n", file);
     for (int i = 0; i < BACKENDS; i++)
-        fprintf(file, "backend=b%d 127.0.0.1:8001 weight=0 # a remark\n", i);
+        fprintf(file, "backend=b%d 127.0.0.1:8001 weight=0 backup=1 red green\n", i);
     fclose(file);
     sweep(path, 6 + 4 * BACKENDS);
     unlink(path);
