@@ -30,6 +30,7 @@ struct config_build {
     struct config_pool *pools;
     const struct config_raw_key ***backend_keys; /* of each pool, one per backend */
     struct config_written global, defaults, named; /* over all files; of the section in hand */
+    size_t addresses;   /* of all listeners so far, those refused for being too many included */
     size_t suggestions; /* candidates weighed so far */
     bool head_refused;  /* that [defaults] want to look into the body of an answer to HEAD */
 };

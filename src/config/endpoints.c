@@ -8,6 +8,8 @@
 #include "config/value.h"
 
 #define PORT_MAX 65535
+/* Of all listeners together: room for every port of both families. */
+#define ADDRESSES_MAX 131072
 
 static void bind_append(struct config_build *build, const struct config_raw_key *key, struct config_bind_list *list,
                         const struct config_bind *bind)
@@ -28,6 +30,15 @@ static void bind_append(struct config_build *build, const struct config_raw_key 
     }
     list->binds[list->count] = *bind;
     list->keys[list->count++] = key;
+}
+
+/* Whether there is room for so many more addresses; the first key for which there is not is reported. */
+static bool reserve(struct config_build *build, const struct config_raw_key *key, size_t count)
+{
+    if (build->addresses <= ADDRESSES_MAX && build->addresses + count > ADDRESSES_MAX)
+        config_errors_add(build->errors, &key->place, "bind = %s: more than %d addresses in all listeners together", key->value, ADDRESSES_MAX);
+    build->addresses += count;
+    return build->addresses <= ADDRESSES_MAX;
 }
 
 /* As addr_parse(), for an address to listen on. */
@@ -59,6 +70,8 @@ static bool bind_host(struct config_build *build, const struct config_raw_key *k
         config_errors_add(build->errors, &key->place, "bind = %s: %s", key->value, problem);
         return false;
     }
+    if (!reserve(build, key, last + 1 - addr_port(&bind.addr)))
+        return false;
     for (unsigned port = addr_port(&bind.addr); port <= last; port++) {
         addr_set_port(&bind.addr, (uint16_t)port);
         bind_append(build, key, list, &bind);
@@ -84,7 +97,7 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
         problem = parse_bind(&bind.addr, value);
         if (problem)
             config_errors_add(build->errors, &key->place, "bind = %s: %s", value, problem);
-        else
+        else if (reserve(build, key, 1))
             bind_append(build, key, list, &bind);
     }
 }

@@ -1,6 +1,7 @@
-/* config/errors.c: the lists of what is wrong with a configuration, and of what is doubtful in it. Whoever loads runs it; the lists own their texts.
+/* config/errors.c: the errors and warnings of a configuration. Whoever loads runs it; the lists own their texts.
  *
- * A file that is no configuration has an error in each line: the texts of the first ones are kept, in the order of the files, and the rest is counted. */
+ * A file that is no configuration has an error in each line. The texts of the first 50 are kept, in the order of the files and their lines; the others are
+ * only counted. Errors are not found in that order, so that a later one can still take the place of one that was kept. */
 #include "config/errors.h"
 
 #include <stdarg.h>
@@ -21,8 +22,10 @@ struct complaint {
 };
 
 struct list {
-    struct complaint kept[2 * KEPT_MAX]; /* in the order of their coming; so many that dropping the last ones in the order of the files is seldom due */
+    struct complaint kept[2 * KEPT_MAX]; /* as they were added; when it is full, all but the first KEPT_MAX are dropped */
     size_t kept_count, found;
+    bool full;                  /* KEPT_MAX were found, and none is wanted from here on: */
+    unsigned last_order, last_line;
     char more[64]; /* what stands for those that are not kept; "": all are */
 };
 
@@ -132,11 +135,22 @@ static int compare(const void *left, const void *right)
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
-static void sort_list(struct list *list, const char *name)
+/* Sorts the list and drops all but its first KEPT_MAX. */
+static void trim(struct list *list)
 {
     if (list->kept_count > 1)
         qsort(list->kept, list->kept_count, sizeof(list->kept[0]), compare);
     drop_from(list, KEPT_MAX);
+    if (list->kept_count == KEPT_MAX) {
+        list->full = true;
+        list->last_order = list->kept[KEPT_MAX - 1].order;
+        list->last_line = list->kept[KEPT_MAX - 1].line;
+    }
+}
+
+static void sort_list(struct list *list, const char *name)
+{
+    trim(list);
     if (list->found > list->kept_count)
         snprintf(list->more, sizeof(list->more), "and %zu more %s", list->found - list->kept_count, name);
 }
@@ -167,16 +181,30 @@ static char *__attribute__((format(printf, 3, 0))) make_text(const struct config
     return text;
 }
 
-/* Takes `text` over; NULL: memory ran out. */
-static void add(struct config_errors *errors, struct list *list, const struct config_place *place, char *text)
+/* Whether a complaint about this place is among the first ones, as far as they are known, and there is room for it. */
+static bool is_wanted(struct list *list, const struct config_place *place)
 {
-    if (!text) {
-        errors->out_of_memory = true;
-        return;
+    if (list->kept_count == sizeof(list->kept) / sizeof(list->kept[0]) || (list->kept_count == KEPT_MAX && !list->full))
+        trim(list);
+    if (!list->full || place->source->order < list->last_order)
+        return true;
+    return place->source->order == list->last_order && place->line < list->last_line;
+}
+
+static void __attribute__((format(printf, 5, 0))) add(struct config_errors *errors, struct list *list, const struct config_place *place, const char *kind,
+                                                      const char *format, va_list arguments)
+{
+    char *text;
+
+    if (is_wanted(list, place)) {
+        text = make_text(place, kind, format, arguments);
+        if (!text) {
+            errors->out_of_memory = true;
+            return;
+        }
+        list->kept[list->kept_count++] = (struct complaint){.text = text, .order = place->source->order, .line = place->line, .sequence = list->found};
     }
-    if (list->kept_count == sizeof(list->kept) / sizeof(list->kept[0]))
-        config_errors_sort(errors);
-    list->kept[list->kept_count++] = (struct complaint){.text = text, .order = place->source->order, .line = place->line, .sequence = list->found++};
+    list->found++;
 }
 
 void config_errors_add(struct config_errors *errors, const struct config_place *place, const char *format, ...)
@@ -184,7 +212,7 @@ void config_errors_add(struct config_errors *errors, const struct config_place *
     va_list arguments;
 
     va_start(arguments, format);
-    add(errors, &errors->errors, place, make_text(place, "", format, arguments));
+    add(errors, &errors->errors, place, "", format, arguments);
     va_end(arguments);
 }
 
@@ -193,6 +221,6 @@ void config_errors_warn(struct config_errors *errors, const struct config_place 
     va_list arguments;
 
     va_start(arguments, format);
-    add(errors, &errors->warnings, place, make_text(place, "warning: ", format, arguments));
+    add(errors, &errors->warnings, place, "warning: ", format, arguments);
     va_end(arguments);
 }

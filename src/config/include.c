@@ -11,6 +11,9 @@
 #include "config/contents.h"
 #include "config/pattern.h"
 
+/* More than any key allows: a line may name the same long variable a thousand times. */
+#define VALUE_BYTES_MAX 65536
+
 /* A file that is being or was read: one file twice would only repeat every name in it. */
 struct config_open_file {
     struct config_open_file *next;
@@ -223,6 +226,10 @@ static bool expand(struct config_files *files, const struct config_place *place,
         if (out)
             memcpy(out + n, piece, piece_bytes);
         n += piece_bytes;
+        if (n > VALUE_BYTES_MAX) {
+            config_errors_add(files->errors, place, "the value is longer than %d bytes", VALUE_BYTES_MAX);
+            return false;
+        }
     }
     *bytes = n;
     return true;

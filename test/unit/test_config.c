@@ -68,6 +68,7 @@ static struct test_case cases[] = {
      "6: defaults are not supported: write ${PENSTOCK_TEST_UNSET} and set PENSTOCK_TEST_UNSET\n"
      "7: defaults are not supported: write ${PENSTOCK_TEST_UNSET} and set PENSTOCK_TEST_UNSET\n"},
     {"empty_variable", GOOD "rise=${PENSTOCK_TEST_EMPTY}\n", "6: the value is empty: ${PENSTOCK_TEST_EMPTY} is set to nothing\n"},
+    {"variables_of_more_than_64_KiB", GOOD "check_host=${PENSTOCK_TEST_32_KIB}${PENSTOCK_TEST_32_KIB}x\n", "6: the value is longer than 65536 bytes\n"},
     {"variable_with_a_newline", GOOD "check_host=${PENSTOCK_TEST_NEWLINE}\n",
      "6: ${PENSTOCK_TEST_NEWLINE} holds the control character 0x0a\n"},
     {"include_in_a_text", "[global]\ninclude=/etc/passwd\n" GOOD, "2: include is not possible in a text that is not a file\n"},
@@ -179,6 +180,12 @@ static struct test_case cases[] = {
     {"bind_range_backwards", LISTENER "bind=127.0.0.1:9-8\n" POOL, "4: bind = 127.0.0.1:9-8: the port range ends before it begins\n"},
     {"bind_range_too_far", LISTENER "bind=127.0.0.1:9-65536\n" POOL,
      "4: bind = 127.0.0.1:9-65536: the end of the port range is not a number from 1 to 65535\n"},
+    {"as_many_addresses_as_allowed", "[listener l]\ninterface=nosuchif0\nbind=*:1-65535\nbind=unix:/a\nbind=unix:/b\npool=p\n" POOL, ""},
+    {"one_address_too_many", "[listener l]\ninterface=nosuchif0\nbind=*:1-65535\nbind=unix:/a\nbind=unix:/b\nbind=unix:/c\nbind=unix:/d\npool=p\n" POOL,
+     "6: bind = unix:/c: more than 131072 addresses in all listeners together\n"},
+    {"ranges_of_too_many_addresses", "[listener l]\ninterface=nosuchif0\nbind=*:1-65535\npool=p\n"
+     "[listener m]\ninterface=nosuchif1\npool=p\nbind=*:1-65535\nbind=*:1-65535\n" POOL,
+     "8: bind = *:1-65535: more than 131072 addresses in all listeners together\n"},
     {"bind_twice", LISTENER "bind=127.0.0.1:1\n" POOL, "4: bind = 127.0.0.1:1: 127.0.0.1:1 is already bound at test:2\n"},
     {"bind_twice_in_two_listeners", GOOD "[listener m]\npool=p\nbind=127.0.0.1:1\n",
      "8: bind = 127.0.0.1:1: 127.0.0.1:1 is already bound at test:2\n"},
@@ -317,6 +324,9 @@ int main(void)
     struct CMUnitTest tests[sizeof(cases) / sizeof(cases[0])] = {{0}};
 
     unsetenv("PENSTOCK_TEST_UNSET");
+    static char large[32769];
+    memset(large, 'x', sizeof(large) - 1);
+    setenv("PENSTOCK_TEST_32_KIB", large, 1);
     setenv("PENSTOCK_TEST_EMPTY", "", 1);
     setenv("PENSTOCK_TEST_NEWLINE", "a\nb", 1);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/errors.h"
 #include "config/load.h"
 
-enum { KEPT = 50, MANY = 800000 };
+enum { KEPT = 50, MANY = 800000, DEADLINE_S = 10 };
 
 static const struct config_source files[] = {{"a", 0}, {"b", 1}};
 
@@ -78,6 +79,29 @@ static void a_long_message_keeps_its_beginning_and_its_end(void **state)
     free(value);
 }
 
+/* Formatting them all would take minutes. */
+static void errors_that_are_not_told_are_only_counted(void **state)
+{
+    struct config_errors *errors = config_errors_new();
+    char *value = calloc(1, 1000001);
+    (void)state;
+    memset(value, 'x', 1000000);
+    alarm(DEADLINE_S);
+    for (unsigned i = 0; i < MANY; i++)
+        config_errors_add(errors, &(struct config_place){&files[0], 1000 + i}, "key = %s: wrong", value);
+    alarm(0);
+    for (unsigned i = 0; i < 10; i++) /* these come late and are told all the same */
+        config_errors_add(errors, &(struct config_place){&files[0], 10 - i}, "wrong");
+    config_errors_sort(errors);
+    assert_int_equal(config_errors_count(errors), MANY + 10);
+    assert_string_equal(config_errors_text(errors, 0), "a:1: wrong");
+    assert_memory_equal(config_errors_text(errors, 10), "a:1000: ", 8);
+    assert_memory_equal(config_errors_text(errors, KEPT - 1), "a:1039: ", 8);
+    assert_string_equal(config_errors_text(errors, KEPT), "and 799960 more errors");
+    config_errors_free(errors);
+    free(value);
+}
+
 static void garbage_is_told_in_few_lines(void **state)
 {
     struct config_errors *errors = config_errors_new();
@@ -101,6 +125,7 @@ int main(void)
         cmocka_unit_test(fifty_errors_are_all_told),
         cmocka_unit_test(errors_do_not_fill_the_memory),
         cmocka_unit_test(a_long_message_keeps_its_beginning_and_its_end),
+        cmocka_unit_test(errors_that_are_not_told_are_only_counted),
         cmocka_unit_test(garbage_is_told_in_few_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
