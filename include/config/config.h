@@ -113,9 +113,12 @@ struct config {
     const struct config_pool *pools; /* at least one */
     size_t pool_count;
 
-    const char *const *warnings; /* what is allowed, but hardly what was meant: "file:line: warning: message", at most 51 lines */
+    const char *const *warnings; /* of what is allowed, but probably not intended: "file:line: warning: message", at most 51 lines */
     size_t warning_count;
 };
+
+/* Stands before the message of every warning. */
+#define CONFIG_WARNING "warning: "
 
 struct config_errors;
 

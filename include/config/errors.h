@@ -21,7 +21,7 @@ struct config_place {
 void config_errors_add(struct config_errors *errors, const struct config_place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same for what is allowed, but hardly what was meant: "file:line: warning: message". */
+/* The same for what is allowed, but probably not intended: "file:line: warning: message". */
 void config_errors_warn(struct config_errors *errors, const struct config_place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,4 +1,4 @@
-/* config/hints.h: values that are allowed, but hardly what was meant. Within src/config; whoever loads runs it. */
+/* config/hints.h: values that are allowed, but probably not intended. Within src/config; whoever loads runs it. */
 #ifndef CONFIG_HINTS_H
 #define CONFIG_HINTS_H
 
@@ -13,8 +13,8 @@ struct config_hints_value {
     size_t comment_bytes;
 };
 
-/* Warns of what habits from other file formats leave behind: quotes, comments of other kinds, $NAME, commands, "~". What is written with a backslash is
- * meant. What ${NAME} stands for is not looked at. */
+/* Warns of what habits from other file formats leave behind: quotes, comments of other kinds, $NAME, commands, "~". A backslash before the character
+ * suppresses the warning. What ${NAME} stands for is not looked at. */
 void config_hints_give(struct config_errors *errors, const struct config_place *place, const struct config_hints_value *value);
 
 #endif

@@ -18,8 +18,8 @@ struct config_files {
     bool from_memory;              /* includes are refused */
 };
 
-/* What stands for itself after a backslash. */
-#define CONFIG_ESCAPED ";#$\"'`\\"
+/* What stands for itself after a backslash: whatever a rule of config/hints.c looks for. */
+#define CONFIG_ESCAPED ";#$\"'`=/{~\\"
 
 /* The value with escapes and ${NAME} resolved, in the arena. NULL: refused (reported) or out of memory. */
 const char *config_expand(struct config_files *files, const struct config_place *place, const char *value);

@@ -14,7 +14,7 @@ static void show_usage(void)
     puts("usage: penstock check [-c FILE]\n"
          "\n"
          "Checks the configuration in FILE (" OPTIONS_DEFAULT_FILE ") and prints what would run,\n"
-         "or every error as \"file:line: message\"; what is allowed but hardly meant, as \"file:line: warning: message\".\n"
+         "or every error as \"file:line: message\"; a value that is probably not intended causes \"file:line: warning: message\".\n"
          "Exit status: 0 all is well or there are only warnings, 1 there are errors, 2 wrong usage.\n"
          "\n"
          "The keys of a configuration file; [defaults] takes any of [listener NAME] and [pool NAME] but bind, pool\n"

@@ -221,6 +221,6 @@ void config_errors_warn(struct config_errors *errors, const struct config_place 
     va_list arguments;
 
     va_start(arguments, format);
-    add(errors, &errors->warnings, place, "warning: ", format, arguments);
+    add(errors, &errors->warnings, place, CONFIG_WARNING, format, arguments);
     va_end(arguments);
 }

@@ -1,6 +1,7 @@
-/* config/hints.c: the rules by which a value is taken for something else than was meant. Whoever loads runs it.
+/* config/hints.c: the rules that recognize values which are probably not intended. Whoever loads runs it.
  *
- * A rule must not apply to what people write on purpose: a quote or a "#" in the middle of a text, a path with "//". */
+ * A rule must not apply to what people write on purpose: a quote or a "#" in the middle of a text, a path with "//". Nor must it apply where there is a
+ * backslash before the character. Rules exclude one another where they would have the same cause. */
 #include "config/hints.h"
 
 #include <ctype.h>
@@ -44,7 +45,7 @@ static bool is_quoted(const struct config_hints_value *value)
     return is_between(value->text, '"') || is_between(value->text, '\'');
 }
 
-static bool is_quoted_in_print(const struct config_hints_value *value)
+static bool has_typographic_quotes(const struct config_hints_value *value)
 {
     static const char *const marks[] = {"“", "”", "„", "‘", "’", "‚", "«", "»", "‹", "›"};
     size_t n = strlen(value->text), begins = 0, ends = 0;
@@ -79,14 +80,22 @@ static bool has_hash_comment(const struct config_hints_value *value)
 static bool has_slash_comment(const struct config_hints_value *value)
 {
     const char *text = value->text, *end = strrchr(text, '*');
+
     if (value->key->type == CONFIG_BACKEND)
         return false;
     return has_after_blank(text, "//") || (has_after_blank(text, "/*") && end && strcmp(end, "*/") == 0);
 }
 
-/* In a text it may well be meant, but at the end. */
+static bool has_comment(const struct config_hints_value *value)
+{
+    return has_hash_comment(value) || has_slash_comment(value);
+}
+
+/* In the middle of a text it may well be meant. */
 static bool has_semicolon(const struct config_hints_value *value)
 {
+    if (value->text[0] == ';')
+        return true;
     for (const char *at = find_plain(value->text, ";"); at; at = find_plain(at + 1, ";"))
         if (at[1] == '\0' || (is_blank(at[1]) && value->key->type != CONFIG_TEXT))
             return true;
@@ -98,38 +107,51 @@ static bool has_second_equals(const struct config_hints_value *value)
     return value->text[0] == '=';
 }
 
+static bool has_command(const struct config_hints_value *value)
+{
+    return find_plain(value->text, "$(") || is_between(value->text, '`');
+}
+
 static bool has_bare_variable(const struct config_hints_value *value)
 {
+    if (has_command(value))
+        return false;
     for (const char *at = find_plain(value->text, "$"); at; at = find_plain(at + 1, "$"))
         if (isalpha((unsigned char)at[1]) || at[1] == '_')
             return true;
     return false;
 }
 
-static bool has_command(const struct config_hints_value *value)
-{
-    return find_plain(value->text, "$(") || is_between(value->text, '`');
-}
-
 static bool is_unfilled_template(const struct config_hints_value *value)
 {
-    const char *begin = strstr(value->text, "{{");
+    const char *begin = find_plain(value->text, "{{");
     return begin && strstr(begin, "}}");
+}
+
+static bool is_path(const struct config_hints_value *value)
+{
+    return value->key->type == CONFIG_SINK || value->key->type == CONFIG_INCLUDE;
 }
 
 static bool is_in_home(const struct config_hints_value *value)
 {
-    return (value->key->type == CONFIG_SINK || value->key->type == CONFIG_INCLUDE) && value->text[0] == '~';
+    return is_path(value) && value->text[0] == '~';
+}
+
+static bool is_url_for_path(const struct config_hints_value *value)
+{
+    size_t n = strspn(value->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-");
+    return is_path(value) && n > 0 && value->text[n] == ':';
 }
 
 static bool is_path_with_options(const struct config_hints_value *value)
 {
-    return value->key->type == CONFIG_BIND && strncmp(value->text, "unix:", 5) == 0 && strpbrk(value->text, " \t");
+    return value->key->type == CONFIG_BIND && strncmp(value->text, "unix:", 5) == 0 && strpbrk(value->text, " \t") && !has_comment(value);
 }
 
 static bool is_url_for_host(const struct config_hints_value *value)
 {
-    return strcmp(value->key->name, "check_host") == 0 && strstr(value->text, "://");
+    return strcmp(value->key->name, "check_host") == 0 && find_plain(value->text, "/") && !has_comment(value);
 }
 
 static const struct {
@@ -137,18 +159,19 @@ static const struct {
     const char *advice;
 } rules[] = {
     {is_quoted, "the quotes are part of the value; leave them out, or write a backslash before each that is meant"},
-    {is_quoted_in_print, "the quotation marks are part of the value; leave them out"},
-    {is_cut_between_quotes, "the \";\" after a blank begins a comment, between quotes too; write \\; for a semicolon, and leave the quotes out"},
-    {has_hash_comment, "\"#\" begins no comment here and is part of the value; write \";\" for a comment at the end of a line, or \\# if it is meant"},
-    {has_slash_comment, "\"//\" or \"/*\" begins no comment here and is part of the value; write \";\" for a comment at the end of a line"},
+    {has_typographic_quotes, "the quotation marks are part of the value; leave them out"},
+    {is_cut_between_quotes, "the \";\" after a blank starts a comment, between quotes too; write \\; for a semicolon, and leave the quotes out"},
+    {has_hash_comment, "\"#\" does not start a comment here; it is part of the value; write \";\" for a comment at the end of a line, or \\# if it is meant"},
+    {has_slash_comment, "\"//\" or \"/*\" does not start a comment here; it is part of the value; write \";\" for a comment at the end of a line, or \\/ if it is meant"},
     {has_semicolon, "the \";\" is part of the value, since no blank is before it; leave it out, write \" ;\" for a comment, or \\; if it is meant"},
-    {has_second_equals, "the second \"=\" is part of the value; write \"key = value\""},
+    {has_second_equals, "the second \"=\" is part of the value; write \"key = value\", or \\= if it is meant"},
     {has_bare_variable, "a \"$\" without braces is part of the value; write ${NAME} for a variable of the environment, or \\$ if it is meant"},
     {has_command, "commands are not run; write ${NAME} and set NAME in the environment, or a backslash before \"$\" or \"`\" if it is meant"},
-    {is_unfilled_template, "looks like a template that was not filled in; \"{{\" and \"}}\" are part of the value"},
-    {is_in_home, "\"~\" is not the home directory here; write the whole path"},
+    {is_unfilled_template, "looks like a template that was not filled in; \"{{\" and \"}}\" are part of the value; write \\{{ if they are meant"},
+    {is_in_home, "\"~\" is not the home directory here; write the whole path, or \\~ if it is meant"},
+    {is_url_for_path, "a path has no scheme; write the path alone, or ./ before it if it is meant"},
     {is_path_with_options, "the blank and what follows are part of the path; a bind takes an address and nothing else"},
-    {is_url_for_host, "a Host header has no scheme; write the host alone, or HOST:PORT"},
+    {is_url_for_host, "a Host header has neither scheme nor path; write the host alone, or HOST:PORT, or \\/ if it is meant"},
 };
 
 void config_hints_give(struct config_errors *errors, const struct config_place *place, const struct config_hints_value *value)

@@ -209,7 +209,7 @@ static bool expand(struct config_files *files, const struct config_place *place,
                 return false;
             }
             if (!strchr(CONFIG_ESCAPED, in[1])) {
-                config_errors_add(files->errors, place, "\"\\%.1s\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` and \\\\", in + 1);
+                config_errors_add(files->errors, place, "\"\\%.1s\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` \\= \\/ \\{ \\~ and \\\\", in + 1);
                 return false;
             }
             piece = in + 1;

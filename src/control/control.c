@@ -245,10 +245,13 @@ static int start(struct control *control)
     return 0;
 }
 
+/* The level stands for the word. */
 static void tell_warnings(const struct config *config)
 {
-    for (size_t i = 0; i < config->warning_count; i++)
-        log_warn("%s", config->warnings[i]);
+    for (size_t i = 0; i < config->warning_count; i++) {
+        const char *text = config->warnings[i], *word = strstr(text, CONFIG_WARNING);
+        log_warn("%.*s%s", word ? (int)(word - text) : 0, text, word ? word + strlen(CONFIG_WARNING) : text);
+    }
 }
 
 static void announce(const struct control *control)

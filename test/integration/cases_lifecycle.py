@@ -203,19 +203,20 @@ def bad_config(rig, case):
 
 
 def warnings(rig, case):
-    """What is hardly meant: `check` warns with file and line and status 0, `run` logs it, even when it cannot start for that reason."""
+    """Values that are probably not intended: `check` warns with file and line and status 0, `run` logs it, even when it cannot start for that reason."""
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     port = rig.ports.free()
     pool = {"check": "http", "check_body": '"ok"'}
     ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{port}"], {"log": rig.path("run.log")}, pool=pool)
-    said = r'penstock\.ini:\d+: warning: check_body = "ok": the quotes'
+    said = r'penstock\.ini:\d+: (warning: )?check_body = "ok": the quotes'
     done = subprocess.run([rig.penstock, "check", "-c", ini], capture_output=True, text=True, timeout=10, check=False)
     require(done.returncode == 0 and re.search(said, done.stderr), f"check: {done}")
     penstock = rig.launch(ini, ready=False)
     wait_for(lambda: Path(rig.path("run.log")).exists() and re.search(said, Path(rig.path("run.log")).read_text()), "the log says it")
+    require("warning:" not in Path(rig.path("run.log")).read_text(), "the log says it beside the level again")
     penstock.stop()
     ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{port}"], {"log": "$LOGDIR/x.log"})
-    fails(rig, ["run", "-c", ini], r"warning: log = \$LOGDIR/x\.log: .*\$\{NAME\}", lines=2)
+    fails(rig, ["run", "-c", ini], r"penstock\.ini:\d+: log = \$LOGDIR/x\.log: .*\$\{NAME\}", lines=2)
 
 
 def usage(rig, case):

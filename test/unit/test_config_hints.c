@@ -1,4 +1,5 @@
-/* test_config_hints: what is hardly meant gets a warning with its place and what to write instead; what people write on purpose gets none. */
+/* test_config_hints: a value that is probably not intended causes one warning with its place and what to write instead; what people write on purpose, or with
+ * a backslash, causes none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,10 +22,16 @@ struct test_case {
 
 #define QUOTES "the quotes are part of the value"
 #define MARKS "the quotation marks are part of the value"
-#define HASH "\"#\" begins no comment here"
-#define SLASHES "\"//\" or \"/*\" begins no comment here"
+#define HASH "\"#\" does not start a comment here; it is part of the value"
+#define SLASHES "\"//\" or \"/*\" does not start a comment here; it is part of the value"
 #define SEMICOLON "the \";\" is part of the value"
-#define CUT "the \";\" after a blank begins a comment, between quotes too"
+#define CUT "the \";\" after a blank starts a comment, between quotes too"
+#define SCHEME "a path has no scheme"
+#define HOST "a Host header has neither scheme nor path"
+#define EQUALS "the second \"=\" is part of the value"
+#define TEMPLATE "looks like a template"
+#define HOME "\"~\" is not the home directory here"
+#define BLANK "the blank and what follows are part of the path"
 #define BRACES "write ${NAME} for a variable"
 #define COMMAND "commands are not run"
 
@@ -66,17 +73,23 @@ static const struct test_case cases[] = {
     {"check_body = ready ; # wait", NULL},
     {"check_body = ready // wait for it", SLASHES},
     {"check_body = ready /* wait for it */", SLASHES},
+    {"check_body = ready \\// wait", NULL},
+    {"check_body = ready \\/* wait */", NULL},
     {"check_body = http://ready", NULL},
     {"check_path = //a//b", NULL},
     {"check_body = a /*b", NULL},
     {"check_body = ready;", SEMICOLON},
     {"log = /var/log/x.log;", SEMICOLON},
     {"log = /var/log/x.log; the log", SEMICOLON},
+    {"check_body =; none", SEMICOLON},
+    {"check_body =;", SEMICOLON},
+    {"check_body =\\; none", NULL},
     {"check_body = ready\\;", NULL},
     {"check_body = a;b", NULL},
     {"check_body = text/html; charset=utf-8", NULL},
     {"check_path = /a;b", NULL},
-    {"check_body == ok", "the second \"=\" is part of the value"},
+    {"check_body == ok", EQUALS},
+    {"check_body =\\= ok", NULL},
     {"check_body = a=b", NULL},
     /* variables, commands, templates */
     {"log = $LOGDIR/x.log", BRACES},
@@ -92,15 +105,28 @@ static const struct test_case cases[] = {
     {"check_body = \\$(hostname)", NULL},
     {"check_body = \\`hostname\\`", NULL},
     {"check_body = a `b` c", NULL},
-    {"check_host = {{host}}", "looks like a template"},
-    {"check_body = {{ host }}", "looks like a template"},
+    {"check_host = {{host}}", TEMPLATE},
+    {"check_body = {{ host }}", TEMPLATE},
+    {"check_body = \\{{ host }}", NULL},
+    {"check_body = {\\{ host }}", NULL},
     {"check_body = {\"a\":{\"b\":1}}", NULL},
+    {"check_body = $(echo $HOME)", COMMAND},
     /* what belongs to one key */
-    {"log = ~/x.log", "\"~\" is not the home directory here"},
+    {"log = ~/x.log", HOME},
+    {"log = \\~/x.log", NULL},
     {"check_path = /~user", NULL},
-    {"bind = unix:/run/x.sock mode=660", "the blank and what follows are part of the path"},
+    {"log = file:///var/log/x.log", SCHEME},
+    {"log = syslog:/dev/log", SCHEME},
+    {"access_log = file:/var/log/x.log", SCHEME},
+    {"log = ./file:/x.log", NULL},
+    {"log = /var/log/a:b", NULL},
+    {"bind = unix:/run/x.sock mode=660", BLANK},
+    {"bind = unix:/run/x.sock # the socket", HASH},
+    {"bind = unix:/run/x.sock // the socket", SLASHES},
     {"bind = unix:/run/x.sock", NULL},
-    {"check_host = https://example.com", "a Host header has no scheme"},
+    {"check_host = https://example.com", HOST},
+    {"check_host = example.com/health", HOST},
+    {"check_host = https:\\/\\/example.com", NULL},
     {"check_host = example.com:80", NULL},
     {"check_body = https://example.com", NULL},
 };
@@ -108,7 +134,7 @@ static const struct test_case cases[] = {
 /* The file that has the line in the section where it belongs, which is line 2, 6 or 10. */
 static int put_line(char *text, size_t size, const char *line)
 {
-    bool global = strncmp(line, "log", 3) == 0, listener = strncmp(line, "bind", 4) == 0;
+    bool global = strncmp(line, "log", 3) == 0 || strncmp(line, "access_log", 10) == 0, listener = strncmp(line, "bind", 4) == 0;
 
     snprintf(text, size, "[global]\n%s\n" LISTENER "%s\n" POOL "%s\n", global ? line : "", listener ? line : "", global || listener ? "" : line);
     return global ? 2 : listener ? 6 : 10;
@@ -142,7 +168,7 @@ static void a_warning_explains_an_error(void **state)
         "test:2: workers = \"4\": not a whole number, or auto",
         "test:9: rise = 3 # three: not a whole number",
         "test:2: warning: workers = \"4\": the quotes are part of the value; leave them out, or write a backslash before each that is meant",
-        ("test:9: warning: rise = 3 # three: \"#\" begins no comment here and is part of the value; write \";\" for a comment at the end of a line, "
+        ("test:9: warning: rise = 3 # three: \"#\" does not start a comment here; it is part of the value; write \";\" for a comment at the end of a line, "
          "or \\# if it is meant"),
     };
     struct config_errors *errors = config_errors_new();
@@ -177,11 +203,11 @@ static void many_warnings_are_told_in_few_lines(void **state)
 static void escapes_are_what_the_warnings_say(void **state)
 {
     struct config_errors *errors = config_errors_new();
-    static const char text[] = LISTENER POOL "check_body = \\\"a\\\" \\'b\\' \\`c\\` \\# \\; \\$D \\\\\n";
+    static const char text[] = LISTENER POOL "check_body = \\\"a\\\" \\'b\\' \\`c\\` \\# \\; \\$D \\\\ \\= \\/ \\{ \\~\n";
     struct config *config = config_load_text("test", text, strlen(text), errors);
     (void)state;
     assert_non_null(config);
-    assert_string_equal(config->pools[0].check_body, "\"a\" 'b' `c` # ; $D \\");
+    assert_string_equal(config->pools[0].check_body, "\"a\" 'b' `c` # ; $D \\ = / { ~");
     assert_int_equal(config->warning_count, 0);
     config_free(config);
     config_errors_free(errors);
