@@ -15,9 +15,16 @@ struct config_bound {
     const char *interface;            /* NULL: any */
 };
 
-/* Addresses bound so far, each under up to four texts: its own, or "*" for a wildcard's, and "any"; its interface, or CONFIG_BOUND_EVERYWHERE for none, and
- * "any". The first under each text is kept. So whatever meets an address is found by looking up a few texts, however many addresses share a port. All zero
- * is empty; the arena is its own and is to be freed. */
+/* Addresses bound so far, each under up to four keys, with its family and port:
+ *
+ *     address    interface
+ *     its own    its own     the address is its text, "*" for a wildcard; the interface its name, CONFIG_BOUND_EVERYWHERE for none
+ *     its own    "any"
+ *     "any"      its own
+ *     "any"      "any"
+ *
+ * The first under each key is kept. So whatever meets an address is found by a few look-ups, however many addresses share a port. All zero is empty; the
+ * arena is its own and is to be freed. */
 struct config_bound_index {
     const struct config_bound *all; /* in the order of the file; whoever fills the index owns it */
     size_t count;

@@ -85,11 +85,11 @@ static const char *explain_shape(const char *text)
     if (*text == '/' || *text == '@' || (strncasecmp(text, "unix", 4) == 0 && text[4] && strchr(":@/", text[4])))
         return not_unix;
     if (strpbrk(text, " \t"))
-        return "a blank in it: write one ADDRESS:PORT, and nothing after it";
+        return "contains a blank; write a single ADDRESS:PORT";
     if (strchr(text, ','))
-        return "a comma in it: write one ADDRESS:PORT, and nothing after it";
+        return "contains a comma; write a single ADDRESS:PORT";
     if (strchr(text, '@'))
-        return "an \"@\" in it: write ADDRESS:PORT, without a user";
+        return "contains an \"@\"; write a single ADDRESS:PORT";
     if (slash)
         return explain_slash(text, slash);
     if (*text != '[' && colon && strchr(colon + 1, ':'))

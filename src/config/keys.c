@@ -64,9 +64,8 @@ const struct config_key config_keys[] = {
     {.name = "keepalive", LISTENER(keepalive_ms), .type = CONFIG_DURATION, .initial = "60s", .zero = "off", .min = S(1),
      .max = S(32767), .step = S(1), .help = "Quiet time before the first TCP keepalive probe, on both sides; whole seconds; off sends none."},
     {.name = "tcp_user_timeout", LISTENER(tcp_user_timeout_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 100,
-     .max = H(24), .help = "How long sent data may stay unacknowledged, or unsent because the peer's window is full, on both sides: a client or backend "
-             "that pauses reading for this long is cut off, too; to find peers that are gone while nothing is sent, use keepalive; off leaves it to the "
-             "system."},
+     .max = H(24), .help = "How long sent data may stay unacknowledged, or unsent because the peer's window is full, on both sides: a peer that stops reading for this "
+             "long is disconnected even if it is alive; to find peers that are gone while nothing is sent, use keepalive; off leaves it to the system."},
     {.name = "defer_accept", LISTENER(defer_accept), .type = CONFIG_YES_NO, .initial = "no",
      .help = "Accept a client only when its first bytes are there, or a silent one a second late; not for protocols in which the server "
              "speaks first."},

@@ -167,14 +167,14 @@ static struct test_case cases[] = {
      "5: bind = 8080: no address before the port; write *:PORT for all addresses\n"
      "6: bind = :8000-8010: no address before the port; write *:PORT for all addresses\n"},
     {"bind_with_options", LISTENER "bind=0.0.0.0:80 ssl\nbind=*:81 ssl\n" POOL,
-     "4: bind = 0.0.0.0:80 ssl: a blank in it: write one ADDRESS:PORT, and nothing after it\n"
-     "5: bind = *:81 ssl: a blank in it: write one ADDRESS:PORT, and nothing after it\n"},
+     "4: bind = 0.0.0.0:80 ssl: contains a blank; write a single ADDRESS:PORT\n"
+     "5: bind = *:81 ssl: contains a blank; write a single ADDRESS:PORT\n"},
     {"bind_with_a_scheme", LISTENER "bind=tcp://0.0.0.0:80\nbind=http://*:80-90\n" POOL,
      "4: bind = tcp://0.0.0.0:80: no scheme and no path belong here: write ADDRESS:PORT\n"
      "5: bind = http://*:80-90: no scheme and no path belong here: write ADDRESS:PORT\n"},
     {"bind_of_two_addresses", LISTENER "bind=*:80,*:81\nbind=1.2.3.4:80-81, 1.2.3.5:80\n" POOL,
-     "4: bind = *:80,*:81: a comma in it: write one ADDRESS:PORT, and nothing after it\n"
-     "5: bind = 1.2.3.4:80-81, 1.2.3.5:80: a blank in it: write one ADDRESS:PORT, and nothing after it\n"},
+     "4: bind = *:80,*:81: contains a comma; write a single ADDRESS:PORT\n"
+     "5: bind = 1.2.3.4:80-81, 1.2.3.5:80: contains a blank; write a single ADDRESS:PORT\n"},
     {"bind_port_below", LISTENER "bind=127.0.0.1:-1\nbind=*:-1\n" POOL, "4: bind = 127.0.0.1:-1: the port is not a number from 1 to 65535\n"
      "5: bind = *:-1: the port is not a number from 1 to 65535\n"},
     {"bind_range_backwards", LISTENER "bind=127.0.0.1:9-8\n" POOL, "4: bind = 127.0.0.1:9-8: the port range ends before it begins\n"},
@@ -214,7 +214,7 @@ static struct test_case cases[] = {
      "6: backend c: address :8001: no address before the port; write ADDRESS:PORT\n"},
     {"backend_without_port", GOOD "backend=c 10.0.0.1 weight=2\n", "6: backend c: address 10.0.0.1: no port; write ADDRESS:PORT\n"},
     {"backend_with_a_comma", GOOD "backend=c 10.0.0.1:80, weight=2\n",
-     "6: backend c: address 10.0.0.1:80,: a comma in it: write one ADDRESS:PORT, and nothing after it\n"},
+     "6: backend c: address 10.0.0.1:80,: contains a comma; write a single ADDRESS:PORT\n"},
     {"backend_of_many_ports", GOOD "backend=c 10.0.0.1:80-81\n", "6: backend c: address 10.0.0.1:80-81: a range of ports, where one port is needed\n"},
     {"backend_at_any_address", GOOD "backend=c *:80\nbackend=d [::]:80\n", "6: backend c: address *:80: not an address to connect to\n"
      "7: backend d: address [::]:80: not an address to connect to\n"},
