@@ -26,7 +26,7 @@ struct addr {
 #define ADDR_TEXT_BYTES 128
 
 /* Parses "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/path" or "unix:@abstract".
- * The port is 1 to 65535; names are not looked up; link-local addresses have an interface, and no others have. Returns NULL and fills `out`, or returns a constant
+ * The port is 1 to 65535; names are not looked up; only link-local addresses may have an interface. Returns NULL and fills `out`, or returns a constant
  * text that says what is wrong with it and what to write, and leaves `out` alone. */
 const char *addr_parse(struct addr *out, const char *text);
 
@@ -51,6 +51,9 @@ bool addr_is_wildcard(const struct addr *addr);
 
 /* Multicast, or the broadcast address 255.255.255.255: no connection goes there. */
 bool addr_is_group(const struct addr *addr);
+
+/* Link-local without an interface: connect(2), and bind(2) of a socket that is bound to no interface either, refuse it. */
+bool addr_lacks_interface(const struct addr *addr);
 
 /* Same family, address, scope and port (UNIX: same path). */
 bool addr_equal(const struct addr *a, const struct addr *b);

@@ -160,9 +160,8 @@ static const char *parse_in6(struct addr *out, const char *host, uint16_t port)
             return problem;
     }
     /* The kernel ignores the interface of any other address: one address with two spellings again. */
-    if (IN6_IS_ADDR_LINKLOCAL(&addr.in6.sin6_addr) != (scope != NULL))
-        return scope ? "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"
-                     : "a link-local address needs its interface: [fe80::1%eth0]:PORT";
+    if (scope && !IN6_IS_ADDR_LINKLOCAL(&addr.in6.sin6_addr))
+        return "only a link-local address (fe80::) has an interface after a \"%\"; leave it out";
     *out = addr;
     return NULL;
 }
@@ -324,6 +323,11 @@ bool addr_is_group(const struct addr *addr)
     default:
         return false;
     }
+}
+
+bool addr_lacks_interface(const struct addr *addr)
+{
+    return addr_family(addr) == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr) && addr->in6.sin6_scope_id == 0;
 }
 
 bool addr_equal(const struct addr *a, const struct addr *b)

@@ -101,6 +101,17 @@ static void report_collisions(struct config_build *build, struct config_bound_in
     }
 }
 
+/* A link-local address has an interface of its own, or the listener's. Once for each key, whatever its range of ports. */
+static void check_interfaces(struct config_build *build, const struct config_bind_list *list, const char *interface)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct config_raw_key *key = list->keys[i];
+
+        if (!interface && addr_lacks_interface(&list->binds[i].addr) && (i == 0 || list->keys[i - 1] != key))
+            config_errors_add(build->errors, &key->place, "bind = %s: a link-local address needs its interface: [fe80::1%%eth0]:PORT, or interface = eth0", key->value);
+    }
+}
+
 void config_collisions_check(struct config_build *build)
 {
     const struct config *config = build->config;
@@ -117,6 +128,7 @@ void config_collisions_check(struct config_build *build)
         const struct config_bind_list *list = &build->bind_lists[l];
         for (size_t i = 0; i < list->count; i++)
             bound[n++] = (struct config_bound){&list->binds[i], list->keys[i], l, config->listeners[l].interface};
+        check_interfaces(build, list, config->listeners[l].interface);
     }
     report_collisions(build, &bounds);
     config_loops_check(build, &bounds);

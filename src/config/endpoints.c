@@ -204,6 +204,8 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
     problem = addr_parse(&backend->addr, address);
     if (*address == '*' || (!problem && (addr_is_wildcard(&backend->addr) || addr_is_group(&backend->addr))))
         problem = "not an address to connect to";
+    if (!problem && addr_lacks_interface(&backend->addr))
+        problem = "a link-local address needs its interface: [fe80::1%eth0]:PORT";
     if (problem)
         config_errors_add(build->errors, &key->place, "backend %s: address %s: %s", backend->name, address, problem);
     for (char *option = strtok_r(NULL, " \t", &rest); option && backend_option(build, key, backend, option, rest, &given);)

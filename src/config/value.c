@@ -279,6 +279,8 @@ static bool set_ip(const struct target *t)
     problem = addr_parse(&addr, with_port); /* a text that was cut has lost its port */
     if (problem || addr_family(&addr) == AF_UNIX)
         return say(t->problem, "%s", problem && strstr(problem, "interface") ? problem : "not an IP address (without a port)");
+    if (addr_lacks_interface(&addr))
+        return say(t->problem, "a link-local address needs its interface: fe80::1%%eth0");
     if (addr_is_wildcard(&addr) || addr_is_group(&addr))
         return say(t->problem, "not an address to connect to");
     pool->check_address = addr;

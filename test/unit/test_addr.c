@@ -124,8 +124,6 @@ static const struct {
     {"[::ffff:1.2.3.4]:80", "an IPv4 address inside IPv6; write the IPv4 address itself"},
     {"[fe80::1%nosuchif0]:80", "no such network interface after the %"},
     {"[fe80::1%]:80", "no such network interface after the %"},
-    {"[fe80::1]:80", "a link-local address needs its interface: [fe80::1%eth0]:PORT"},
-    {"[febf:ffff::1]:80", "a link-local address needs its interface: [fe80::1%eth0]:PORT"},
     {"[::1%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
     {"[fd00::2%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
     {"[::%lo]:80", "only a link-local address (fe80::) has an interface after a \"%\"; leave it out"},
@@ -233,6 +231,19 @@ static void groups_are_known(void **state)
     }
 }
 
+static void link_local_addresses_lack_an_interface_that_is_not_given(void **state)
+{
+    static const char *const given[] = {"[fe80::1%lo]:80", "[fec0::1]:80", "[::1]:80", "[::]:80", "1.2.3.4:80", "unix:/a"};
+    struct addr first = parsed("[fe80::1]:80"), last = parsed("[febf:ffff::1]:80"), none = {0};
+    (void)state;
+    assert_true(addr_lacks_interface(&first) && addr_lacks_interface(&last));
+    assert_false(addr_lacks_interface(&none));
+    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+        struct addr addr = parsed(given[i]);
+        assert_false(addr_lacks_interface(&addr));
+    }
+}
+
 static void ports_are_set_where_there_are_ports(void **state)
 {
     struct addr v4 = parsed("1.2.3.4:80"), v6 = parsed("[::1]:80"), local = parsed("unix:/a"), same = local, none = {0};
@@ -272,6 +283,7 @@ int main(void)
         cmocka_unit_test(what_stays_on_this_machine_is_known),
         cmocka_unit_test(wildcards_are_known),
         cmocka_unit_test(groups_are_known),
+        cmocka_unit_test(link_local_addresses_lack_an_interface_that_is_not_given),
         cmocka_unit_test(ports_are_set_where_there_are_ports),
         cmocka_unit_test(odd_addresses_are_still_one_line_of_text),
     };

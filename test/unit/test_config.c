@@ -227,8 +227,10 @@ static struct test_case cases[] = {
     {"check_address_at_multicast", GOOD "check_address=ff02::1\n", "6: check_address = ff02::1: not an address to connect to\n"},
     {"check_address_at_wildcard", GOOD "check_address=0.0.0.0\n", "6: check_address = 0.0.0.0: not an address to connect to\n"},
     {"link_local_without_interface", LISTENER "bind=[fe80::1]:8-9\n" POOL "backend=c [fe80::2]:80\n",
-     "4: bind = [fe80::1]:8-9: a link-local address needs its interface: [fe80::1%eth0]:PORT\n"
+     "4: bind = [fe80::1]:8-9: a link-local address needs its interface: [fe80::1%eth0]:PORT, or interface = eth0\n"
      "7: backend c: address [fe80::2]:80: a link-local address needs its interface: [fe80::1%eth0]:PORT\n"},
+    {"link_local_with_the_interface_of_the_listener", LISTENER "interface=eth0\nbind=[fe80::1]:8-9\n" POOL, ""},
+    {"check_address_without_interface", GOOD "check_address=fe80::1\n", "6: check_address = fe80::1: a link-local address needs its interface: fe80::1%eth0\n"},
     {"interface_of_an_address_that_has_none", "[listener l]\nbind=[::1]:1\nbind=[::1%lo]:1\npool=p\n[pool p]\nbackend=b [::1%lo]:1\n",
      "3: bind = [::1%lo]:1: only a link-local address (fe80::) has an interface after a \"%\"; leave it out\n"
      "6: backend b: address [::1%lo]:1: only a link-local address (fe80::) has an interface after a \"%\"; leave it out\n"},
