@@ -128,7 +128,7 @@ void uring_send_on(struct uring *uring, struct io_sock *sock);
 /* Sets a socket's options before any request that follows. It must have one in flight soon, which keeps the descriptor from being closed before. */
 void uring_set_options(struct uring *uring, int fd, int family, const struct io_socket_options *options);
 /* Whether this kernel sets options by requests. The ring is idle. */
-bool uring_options_trial(struct uring *uring);
+bool uring_options_self_test(struct uring *uring);
 
 /* ---- uring_gather.c: sends, handed over together ---- */
 

@@ -1,12 +1,12 @@
-/* io/io.c: picks the engine once, by trying it. Control's thread, or any single thread for the trial; owns nothing that lasts.
+/* io/io.c: picks the engine once, by trying it. Control's thread, or any single thread for the self-test; owns nothing that lasts.
  *
- * No version checks: distributions backport and containers forbid. Each tier is tried (io/trial.h) and counts only when it moved the right bytes. */
+ * No version checks: distributions backport and containers forbid. Each tier is tried (io/self_test.h) and counts only when it moved the right bytes. */
 #include <errno.h>
 #include <liburing.h>
 #include <string.h>
 
 #include "io/kernel.h"
-#include "io/trial.h"
+#include "io/self_test.h"
 
 static const char *error_name(int error)
 {
@@ -51,7 +51,7 @@ static int choose_uring(struct io_choice *choice)
         for (unsigned without = 0; without < 4; without++) { /* what is dearest to lose goes last */
             choice->multishot = !(without & 2);
             choice->gathers = !(without & 1);
-            result = io_trial(choice);
+            result = io_self_test(choice);
             if (result == 0) {
                 (void)snprintf(choice->reason, sizeof(choice->reason), "io_uring (%s, %s, %s)",
                                choice->multishot ? "multishot receive with credit" : "one receive at a time",
@@ -96,7 +96,7 @@ void io_tiers_print(FILE *out)
     else
         (void)fprintf(out, "engine io_uring: not available: %s (%s)\n", uring_refusal(-result), error_name(-result));
     choice = (struct io_choice){.kind = IO_EPOLL};
-    result = io_trial(&choice);
+    result = io_self_test(&choice);
     (void)fprintf(out, "engine epoll: %s\n", result == 0 ? "available" : error_name(-result));
     (void)io_choose(-1, &choice);
     (void)fprintf(out, "engine = auto picks %s\n", choice.reason);

@@ -252,7 +252,7 @@ struct io *uring_new(const struct io_choice *choice, const struct io_options *op
     uring->min_wait = params.features & FEAT_MIN_TIMEOUT;
     (void)io_uring_ring_dontfork(&uring->ring);
     uring->registered = io_uring_register_ring_fd(&uring->ring) == 1; /* an optimisation; old kernels refuse */
-    uring->sets_options = uring_options_trial(uring);
+    uring->sets_options = uring_options_self_test(uring);
     *error = uring_buffers_init(uring);
     if (*error < 0) {
         uring_free(&uring->io);

@@ -62,7 +62,7 @@ void uring_set_options(struct uring *uring, int fd, int family, const struct io_
         kernel_set_options_now(fd, family, options);
 }
 
-bool uring_options_trial(struct uring *uring)
+bool uring_options_self_test(struct uring *uring)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), value = 0;
     static const int one = 1;
