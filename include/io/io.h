@@ -73,7 +73,7 @@ struct io_sock {
     bool closing;
     bool reset;          /* close with RST */
     bool close_at_once;  /* closing it is not put off by other events */
-    bool wants_room, had_room, peer_ended; /* io_uring: see uring_wait_for_room() */
+    bool wants_writable, was_writable, peer_ended; /* io_uring: see uring_wait_writable() */
     const uint8_t *send_data; /* what is left of a pending send; borrowed from the caller until `sent` */
     uint32_t send_bytes;
     int connect_error;   /* errno of a connect(2) that failed at once, until `connected` tells it */

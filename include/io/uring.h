@@ -18,7 +18,7 @@ enum { URING_SQ_ENTRIES = 1024 };
 enum { URING_GATHERED_MAX = 512 };
 
 /* Operations; the bit of one in io_sock.in_flight is 1 << it. Of what has OP_UNHEARD nobody wants to know. */
-enum { OP_RECEIVE, OP_CONNECT, OP_IN, OP_OUT, OP_ROOM, OP_CANCEL, OP_GATHERED, OP_UNHEARD };
+enum { OP_RECEIVE, OP_CONNECT, OP_IN, OP_OUT, OP_WRITABLE, OP_CANCEL, OP_GATHERED, OP_UNHEARD };
 
 struct uring {
     struct io io; /* first */
@@ -111,16 +111,16 @@ void uring_cancel(struct uring *uring, struct io_sock *sock);
 /* A cancellation has ended: goes on with what is still in flight. */
 void uring_cancel_ended(struct uring *uring, struct io_sock *sock, int result);
 
-/* ---- uring_room.c: room in a socket that was full ---- */
+/* ---- uring_writable.c: waiting for a full socket to be writable ---- */
 
 /* Of struct io_ops. */
 int uring_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
 
-/* Ends in uring_room(). The socket has just been found full. */
-void uring_wait_for_room(struct uring *uring, struct io_sock *sock);
-/* What the wait has brought: poll(2) events or a negative errno. */
-void uring_room(struct uring *uring, struct io_sock *sock, int result);
-/* Goes on with what is left of a pending send, now and whenever there is room. */
+/* Ends in uring_writable(). The socket was just found full. */
+void uring_wait_writable(struct uring *uring, struct io_sock *sock);
+/* The result of that wait: poll(2) events or a negative errno. */
+void uring_writable(struct uring *uring, struct io_sock *sock, int result);
+/* Continues a pending send, now and whenever the socket is writable. */
 void uring_send_on(struct uring *uring, struct io_sock *sock);
 
 /* ---- uring_options.c ---- */

@@ -82,10 +82,10 @@ static void completed_other(struct uring *uring, struct io_sock *sock, int opera
         sock->events->readable(sock);
         break;
     case OP_OUT:
-        uring_room(uring, sock, result);
+        uring_writable(uring, sock, result);
         break;
-    case OP_ROOM:
-        uring_room(uring, sock, POLLOUT);
+    case OP_WRITABLE:
+        uring_writable(uring, sock, POLLOUT);
         break;
     default:
         assert(!"no such operation");

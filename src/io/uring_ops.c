@@ -2,7 +2,7 @@
  *
  * Receives, connects and polls are requests of the ring. A multishot receive is armed with a credit (`sqe->optlen`, Linux 6.17) after which the kernel ends it by
  * itself. Sends are gathered (uring_gather.c) or, where the kernel does not let them or too many are, a send(2) each, whose result is known at once
- * (uring_room.c). */
+ * (uring_writable.c). */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -19,7 +19,7 @@ enum { SUBMIT_RETRY_US = 1000 };
 enum { CANCEL_FAILED = 1u << 7 };
 
 /* Operations that end by themselves. */
-enum { ENDS_ITSELF = 1u << OP_ROOM | 1u << OP_GATHERED };
+enum { ENDS_ITSELF = 1u << OP_WRITABLE | 1u << OP_GATHERED };
 
 static bool may_pass(int error)
 {
@@ -193,7 +193,7 @@ void uring_poll(struct io *io, struct io_sock *sock, enum io_side side)
     struct io_uring_sqe *sqe;
 
     if (side == IO_OUT) {
-        uring_wait_for_room(uring, sock);
+        uring_wait_writable(uring, sock);
         return;
     }
     sqe = uring_sqe_for(uring, sock, OP_IN);

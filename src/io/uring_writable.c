@@ -1,9 +1,9 @@
-/* io/uring_room.c: waits until a socket that was full has room, and goes on with the send that found it so. Worker thread; owns nothing.
+/* io/uring_writable.c: waits until a full socket is writable again, and continues the send that found it full. Worker thread; owns nothing.
  *
- * With every poll the kernel also waits for the end of what the peer sends (its IO_POLL_UNMASK), asked for or not. A client that has half-closed and reads slowly
- * ends a poll for room at once, again and again, and a send that was left to the ring is tried again and again until a kernel thread takes it. So sends are
- * made here, when there is room; and once a poll has ended by nothing but that end, the next is one that stays (multishot, edge-triggered): it tells of the end
- * once, and then of changes only. It tells also those who do not wait, so that others are spared it. */
+ * Every poll of the ring also ends when the peer has half-closed (the kernel's IO_POLL_UNMASK adds POLLRDHUP). For a client that has half-closed and reads slowly
+ * a poll for POLLOUT therefore ends at once, again and again, and a send that is left to the ring is retried until a kernel thread takes it over. So sends are
+ * made here, when the socket is writable. Once a poll has ended by POLLRDHUP alone, the next one is a multishot poll, which is edge-triggered: it reports the
+ * half-close once and then only changes. It also reports when nobody waits, so other sockets keep the one-shot poll. */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -11,7 +11,7 @@
 #include "io/kernel.h"
 #include "io/uring.h"
 
-static void tell(struct uring *uring, struct io_sock *sock)
+static void tell_writable(struct uring *uring, struct io_sock *sock)
 {
     if (sock->send_data)
         uring_send_on(uring, sock);
@@ -19,11 +19,11 @@ static void tell(struct uring *uring, struct io_sock *sock)
         sock->events->writable(sock);
 }
 
-void uring_wait_for_room(struct uring *uring, struct io_sock *sock)
+void uring_wait_writable(struct uring *uring, struct io_sock *sock)
 {
     struct io_uring_sqe *sqe;
 
-    sock->wants_room = true;
+    sock->wants_writable = true;
     if (!(sock->in_flight & 1u << OP_OUT)) {
         sqe = uring_sqe_for(uring, sock, OP_OUT);
         if (sock->peer_ended)
@@ -31,27 +31,27 @@ void uring_wait_for_room(struct uring *uring, struct io_sock *sock)
         else
             io_uring_prep_poll_add(sqe, sock->fd, POLLOUT);
         uring_sqe_name(uring, sqe, sock, OP_OUT);
-    } else if (sock->had_room && !(sock->in_flight & 1u << OP_ROOM)) { /* the change that this waits for may have been */
-        sqe = uring_sqe_for(uring, sock, OP_ROOM);
+    } else if (sock->was_writable && !(sock->in_flight & 1u << OP_WRITABLE)) { /* the change that this waits for may have been */
+        sqe = uring_sqe_for(uring, sock, OP_WRITABLE);
         io_uring_prep_nop(sqe);
-        uring_sqe_name(uring, sqe, sock, OP_ROOM);
+        uring_sqe_name(uring, sqe, sock, OP_WRITABLE);
     }
-    sock->had_room = false;
+    sock->was_writable = false;
 }
 
-void uring_room(struct uring *uring, struct io_sock *sock, int result)
+void uring_writable(struct uring *uring, struct io_sock *sock, int result)
 {
     bool only_the_end = result >= 0 && !(result & (POLLOUT | POLLERR | POLLHUP));
 
     if (only_the_end) {
         sock->peer_ended = true;
-        if (sock->wants_room)
-            uring_wait_for_room(uring, sock);
-    } else if (sock->wants_room) {
-        sock->wants_room = false;
-        tell(uring, sock);
+        if (sock->wants_writable)
+            uring_wait_writable(uring, sock);
+    } else if (sock->wants_writable) {
+        sock->wants_writable = false;
+        tell_writable(uring, sock);
     } else {
-        sock->had_room = true;
+        sock->was_writable = true;
     }
 }
 
@@ -71,7 +71,7 @@ void uring_send_on(struct uring *uring, struct io_sock *sock)
     else if (sock->send_bytes == 0)
         uring_sent(sock, 0);
     else
-        uring_wait_for_room(uring, sock);
+        uring_wait_writable(uring, sock);
 }
 
 int uring_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_t bytes)
@@ -89,6 +89,6 @@ int uring_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_
         return (int)sent;
     sock->send_data = data + sent;
     sock->send_bytes = bytes - (uint32_t)sent;
-    uring_wait_for_room(uring, sock);
+    uring_wait_writable(uring, sock);
     return IO_PENDING;
 }
