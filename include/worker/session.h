@@ -138,6 +138,8 @@ void session_abort(struct session *session, enum side gone);
 /* ABORTING: looks whether the other side has everything by now. */
 void session_abort_progress(struct session *session);
 
+/* ---- session_timer.c ---- */
+
 /* Notes that bytes moved: now, or at a time of the clock of io->now_ns. */
 void session_touch(struct session *session);
 void session_touch_at(struct session *session, uint64_t at_ns);
@@ -148,6 +150,9 @@ void session_look_after(struct session *session);
 
 /* Arms the timer for idle_timeout, or for half_close_timeout once a direction has ended, or for the next look. RELAYING. */
 void session_arm(struct session *session);
+
+/* Fires: does what the state is waiting for. */
+void session_on_timer(struct timer *timer);
 
 static inline struct session *session_of_direction(struct direction *direction)
 {

@@ -1,4 +1,4 @@
-/* worker/session.c: the life of a session: its states, its end, its timers, and the events of its two sockets. Worker thread; owns both sockets, the slot on the
+/* worker/session.c: the life of a session: its states, its end, and the events of its two sockets. Worker thread; owns both sockets, the slot on the
  * backend and the places in the connection limits. */
 #include <assert.h>
 #include <string.h>
@@ -17,7 +17,6 @@
 enum {
     ABORT_MS = 1000,      /* patience with a side that takes nothing of what was sent before the other one went away */
     ABORT_STEP_MS = 10,
-    LOOK_MS = 500,        /* between two looks at an end on which nothing is in flight */
 };
 
 /* Allowed moves: bit `to` of moves[from]. */
@@ -111,147 +110,6 @@ void session_abort_progress(struct session *session)
         session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
     else
         timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + ABORT_STEP_MS);
-}
-
-/* ---- time ---- */
-
-void session_touch(struct session *session)
-{
-    session->active_ns = session->worker->io->now_ns;
-}
-
-void session_touch_at(struct session *session, uint64_t at_ns)
-{
-    if (at_ns > session->active_ns)
-        session->active_ns = at_ns;
-}
-
-/* One side has sent FIN, or reads no more. */
-static bool half_closed(const struct session *session)
-{
-    for (int source = CLIENT; source <= BACKEND; source++) {
-        if (session->directions[source].phase == DIRECTION_ENDED || session->directions[source].phase == DIRECTION_DROP)
-            return true;
-    }
-    return false;
-}
-
-static uint64_t idle_limit_ms(const struct session *session)
-{
-    uint64_t idle_ms = session->pool->idle_timeout_ms;
-
-    return half_closed(session) && session->pool->half_close_timeout_ms < idle_ms ? session->pool->half_close_timeout_ms : idle_ms;
-}
-
-/* Most sessions end long before a peer could be quiet for that time: they are spared the calls and timers. UINT64_MAX: not, or done already. */
-static uint64_t keep_alive_due_ms(const struct session *session)
-{
-    uint32_t idle_ms = session->worker->shared->config->listeners[session->listener].keepalive_ms;
-
-    return idle_ms && !session->kept_alive ? session->connected_ns / 1000000 + idle_ms / 2 : UINT64_MAX;
-}
-
-static void keep_alive(struct session *session)
-{
-    struct worker *worker = session->worker;
-
-    for (int side = CLIENT; side <= BACKEND; side++)
-        io_keep_alive(worker->io, &session->ends[side].sock, worker->shared->config->listeners[session->listener].keepalive_ms);
-    session->kept_alive = true;
-}
-
-void session_arm(struct session *session)
-{
-    uint64_t due_ms = session->active_ns / 1000000 + idle_limit_ms(session);
-    uint64_t look_ms = worker_now_ms(session->worker) + LOOK_MS;
-
-    if (keep_alive_due_ms(session) < due_ms)
-        due_ms = keep_alive_due_ms(session);
-    if (session->looked_after && look_ms < due_ms)
-        due_ms = look_ms;
-    timer_arm(&session->worker->timers, &session->timer, due_ms);
-}
-
-/* A direction is not reading, with nothing in flight on its source. */
-static bool needs_looking_after(const struct session *session)
-{
-    for (int source = CLIENT; source <= BACKEND; source++) {
-        const struct direction *direction = &session->directions[source];
-
-        if (direction->phase == DIRECTION_ENDED || (!direction->receiving && !direction->polling_in))
-            return true;
-    }
-    return false;
-}
-
-void session_look_after(struct session *session)
-{
-    if (session->looked_after || session->state != SESSION_RELAYING)
-        return;
-    session->looked_after = true;
-    session_arm(session);
-}
-
-/* An end that is gone makes the session ABORTING. What it sent before may still be unread in its socket: that direction goes on to its end. */
-static bool look_after(struct session *session)
-{
-    for (enum side side = CLIENT; side <= BACKEND; side++) {
-        int error = io_broken(session->worker->io, &session->ends[side].sock);
-
-        if (!error)
-            continue;
-        session->ends[side].error = error;
-        session_abort(session, side);
-        return true;
-    }
-    return false;
-}
-
-/* Whose turn it was: who did not read, who did not close, or who did not say the next thing. */
-static enum session_end idle_reason(const struct session *session)
-{
-    if (!relay_flushed(&session->directions[CLIENT]))
-        return END_BACKEND_IDLE;
-    if (!relay_flushed(&session->directions[BACKEND]))
-        return END_CLIENT_IDLE;
-    if (session->directions[CLIENT].phase == DIRECTION_ENDED)
-        return END_BACKEND_IDLE;
-    if (session->directions[BACKEND].phase == DIRECTION_ENDED)
-        return END_CLIENT_IDLE;
-    return session->last_source == CLIENT ? END_BACKEND_IDLE : END_CLIENT_IDLE;
-}
-
-/* The idle timer is not moved with every byte: when it fires it is armed for what is left. */
-static void idle_timer(struct session *session)
-{
-    if (worker_now_ms(session->worker) >= session->active_ns / 1000000 + idle_limit_ms(session)) {
-        session_give_up(session, idle_reason(session));
-        return;
-    }
-    if (worker_now_ms(session->worker) >= keep_alive_due_ms(session))
-        keep_alive(session);
-    session->looked_after = needs_looking_after(session);
-    if (!session->looked_after || !look_after(session))
-        session_arm(session);
-}
-
-static void on_timer(struct timer *timer)
-{
-    struct session *session = container_of(timer, struct session, timer);
-
-    switch (session->state) {
-    case SESSION_CONNECTING:
-        connect_timer(session);
-        break;
-    case SESSION_RELAYING:
-        idle_timer(session);
-        break;
-    case SESSION_ABORTING:
-        session_abort_progress(session);
-        break;
-    default:
-        assert(!"no timer runs in this state");
-    }
 }
 
 /* ---- events of the sockets ---- */
@@ -394,7 +252,7 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
         .client = *arrival->client,
     };
     session->request.client = &session->client;
-    timer_init(&session->timer, on_timer);
+    timer_init(&session->timer, session_on_timer);
     result = io_open(worker->io, &session->ends[CLIENT].sock, arrival->fd, &session_events);
     if (result < 0) {
         slab_give(&worker->sessions_slab, session);
