@@ -182,7 +182,8 @@ static bool only_stopped_reading(struct direction *direction, int error)
 }
 
 /* What the destination had sent before it went away may still be unread: a server that answers early and closes makes our next send fail, and its answer
- * must not be lost. So the session is ABORTING from now on: the other direction goes on to its end, as long as its own destination makes progress (session_abort_progress()). */
+ * must not be lost. So the session is ABORTING from now on: the other direction goes on to its end, as long as its own destination makes progress
+ * (session_abort_progress()). */
 void relay_destination_failed(struct direction *direction, int error)
 {
     struct session *session = session_of_direction(direction);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "loading.h"
 
 #define LISTENER "[listener l]\nbind=127.0.0.1:1\npool=p\n"
 #define POOL "[pool p]\nbackend=b 127.0.0.1:2\n"
@@ -45,23 +46,10 @@ static void put(const char *name, const char *text)
 /* What loading main.ini says, with the folder taken off each path. */
 static void load_gives(const char *wanted)
 {
-    struct config_errors *errors = config_errors_new();
-    char path[128], all[4096] = "";
-    snprintf(path, sizeof(path), "%s/main.ini", folder);
-    struct config *config = config_load(path, errors);
+    char path[128];
 
-    for (size_t i = 0; i < config_errors_lines(errors); i++) {
-        for (const char *at = config_errors_text(errors, i); *at;) {
-            if (strncmp(at, folder, strlen(folder)) == 0)
-                at += strlen(folder) + 1;
-            else
-                strncat(all, at++, 1);
-        }
-        strcat(all, "\n");
-    }
-    config_free(config);
-    config_errors_free(errors);
-    assert_string_equal(all, wanted);
+    snprintf(path, sizeof(path), "%s/main.ini", folder);
+    assert_load_says(path, folder, wanted);
 }
 
 static void included_files_are_read_relative_to_the_including_one(void **state)

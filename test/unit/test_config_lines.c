@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "config/file.h"
-#include "config/load.h"
+#include "loading.h"
 
 #define LISTENER "[listener l]\nbind=127.0.0.1:1\npool=p\n"
 #define POOL "[pool p]\nbackend=b 127.0.0.1:2\n"
@@ -37,16 +37,6 @@ static void put(const char *piece, size_t filler_bytes)
     strcat(text, filler(filler_bytes));
 }
 
-static struct config *good(void)
-{
-    struct config_errors *errors = config_errors_new();
-    struct config *config = config_load_text("test", text, strlen(text), errors);
-    if (!config)
-        fail_msg("%s", config_errors_text(errors, 0));
-    config_errors_free(errors);
-    return config;
-}
-
 /* Loads `text`, which has one error. */
 static void refused_with(const char *wanted)
 {
@@ -69,7 +59,7 @@ static void a_value_of_any_length_comes_whole(void **state)
             put(LISTENER POOL "check=http\n", 0);
             put(forms[i].before, n);
             put(forms[i].after, 0);
-            struct config *config = good();
+            struct config *config = load_good(text);
             assert_string_equal(config->pools[0].check_body, filler(n));
             config_free(config);
         }
@@ -87,7 +77,7 @@ static void what_a_key_allows_can_be_written(void **state)
     put(" unix:/", 106);
     put(" weight=256 max_connections=10000000 backup\ncheck_path=/", 1023);
     put("\ncheck_host=", 255);
-    config = good();
+    config = load_good(text);
     assert_string_equal(config->log + 1, filler(4094));
     assert_string_equal(config->pools[0].backends[0].name, filler(63));
     assert_string_equal(config->pools[0].backends[0].addr.un.sun_path + 1, filler(106));
@@ -140,7 +130,7 @@ static void a_comment_may_be_longer_than_a_line(void **state)
     text[0] = '\0';
     put(";", CONFIG_LINE_BYTES_MAX);
     put("\n" LISTENER POOL "rise=1 ; ", CONFIG_LINE_BYTES_MAX);
-    config_free(good());
+    config_free(load_good(text));
 }
 
 int main(void)

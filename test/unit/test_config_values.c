@@ -12,20 +12,10 @@
 #include <string.h>
 
 #include "config/keys.h"
-#include "config/load.h"
+#include "loading.h"
 
 #define LISTENER "[listener l]\nbind=127.0.0.1:1\npool=p\n"
 #define POOL "[pool p]\nbackend=b 127.0.0.1:2\n"
-
-static struct config *good(const char *text)
-{
-    struct config_errors *errors = config_errors_new();
-    struct config *config = config_load_text("test", text, strlen(text), errors);
-    if (!config)
-        fail_msg("%s", config_errors_text(errors, 0));
-    config_errors_free(errors);
-    return config;
-}
 
 static bool accepted(const char *text)
 {
@@ -72,7 +62,7 @@ static void every_number_is_taken_at_its_limits_and_refused_beyond(void **state)
 
 static void defaults_are_those_of_the_manual(void **state)
 {
-    struct config *config = good(LISTENER POOL);
+    struct config *config = load_good(LISTENER POOL);
     const struct config_listener *l = &config->listeners[0];
     const struct config_pool *p = &config->pools[0];
     cpu_set_t set;
@@ -114,7 +104,7 @@ static void defaults_are_those_of_the_manual(void **state)
 
 static void a_sections_own_value_wins_over_defaults_wherever_they_stand(void **state)
 {
-    struct config *config = good(LISTENER "backlog=5\n[listener m]\nbind=127.0.0.1:9\npool=q\n" POOL "retries=1\n"
+    struct config *config = load_good(LISTENER "backlog=5\n[listener m]\nbind=127.0.0.1:9\npool=q\n" POOL "retries=1\n"
                                  "[pool q]\nbackend=b 127.0.0.1:2\n[defaults]\nbacklog=7\nretries=3\ncheck_fast_interval=50ms\n");
     (void)state;
     assert_int_equal(config->listeners[0].backlog, 5);
@@ -128,7 +118,7 @@ static void a_sections_own_value_wins_over_defaults_wherever_they_stand(void **s
 
 static void every_kind_of_value_reaches_its_field(void **state)
 {
-    struct config *config = good("[global]\ncpu_affinity=5,0-2\nseed=0xFFFFFFFFFFFFFFFF\nengine=epoll\nbusy_poll=50us\naccess_log=/a/b ; c\nuser=nobody\n"
+    struct config *config = load_good("[global]\ncpu_affinity=5,0-2\nseed=0xFFFFFFFFFFFFFFFF\nengine=epoll\nbusy_poll=50us\naccess_log=/a/b ; c\nuser=nobody\n"
                                  LISTENER "keepalive=off\nreceive_buffer=64k\ndefer_accept=yes\ninterface=eth0\n"
                                  "congestion_control=system\n" POOL
                                  "backend=c [::1]:2 backup weight=256 max_connections=7 check_port=9\nbalance=consistent_hash\n"
@@ -195,7 +185,7 @@ static void escapes_and_variables_are_resolved_once(void **state)
     struct config *config;
     (void)state;
     setenv("PENSTOCK_TEST_BODY", "a;b ; c \\; ${HOME}", 1);
-    config = good(LISTENER POOL "check=http\ncheck_host=a\\;b\\\\c$\ncheck_body=<${PENSTOCK_TEST_BODY}> \\; \"x\" \\${Y} ; comment\n");
+    config = load_good(LISTENER POOL "check=http\ncheck_host=a\\;b\\\\c$\ncheck_body=<${PENSTOCK_TEST_BODY}> \\; \"x\" \\${Y} ; comment\n");
     assert_string_equal(config->pools[0].check_host, "a;b\\c$");
     assert_string_equal(config->pools[0].check_body, "<a;b ; c \\; ${HOME}> ; \"x\" ${Y}");
     config_free(config);
@@ -205,7 +195,7 @@ static void binds_are_taken_apart(void **state)
 {
     static const char *const wanted[] = {"127.0.0.1:1", "0.0.0.0:8000", "0.0.0.0:8001", "[::]:8000", "[::]:8001", "[::1]:65534",
                                          "[::1]:65535", "unix:/run/a-1", "unix:@b"};
-    struct config *config = good(LISTENER "bind=*:8000-8001\nbind=[::1]:65534-65535\nbind=unix:/run/a-1\nbind=unix:@b\n" POOL);
+    struct config *config = load_good(LISTENER "bind=*:8000-8001\nbind=[::1]:65534-65535\nbind=unix:/run/a-1\nbind=unix:@b\n" POOL);
     const struct config_listener *l = &config->listeners[0];
     char text[ADDR_TEXT_BYTES];
     (void)state;
@@ -227,11 +217,11 @@ static void the_hash_table_grows_with_the_pool_unless_it_is_set(void **state)
     (void)state;
     for (int i = 0; i < 1000; i++)
         n += (size_t)sprintf(text + n, "backend=b%d 127.0.0.1:2\n", i);
-    config = good(text);
+    config = load_good(text);
     assert_int_equal(config->pools[0].hash_table_size, 100003); /* the first prime from 100 * 1000 */
     config_free(config);
     sprintf(text + n, "hash_table_size=1009\n");
-    config = good(text);
+    config = load_good(text);
     assert_int_equal(config->pools[0].hash_table_size, 1009);
     config_free(config);
     free(text);
