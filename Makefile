@@ -39,7 +39,7 @@ LIBS     = liburing libcurl
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
 LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(PKG_CONFIG) --libs $(LIBS)) -linih)$(LIB_LIBS)
 
-ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iinclude -DPENSTOCK_VERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS) $(FLAVOUR_FLAGS) -pthread $(CPPFLAGS)
+ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -DPENSTOCK_VERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS) $(FLAVOUR_FLAGS) -pthread $(CPPFLAGS)
 ALL_LDFLAGS = $(CFLAGS) $(FLAVOUR_FLAGS) -pthread $(LDFLAGS)
 
 ifeq ($(V),1)

@@ -13,7 +13,7 @@
 #include "base/addr.h"
 #include "list.h"
 #include "protocol.h"
-#include "table/histogram.h"
+#include "base/histogram.h"
 
 int load_main(char **argv);
 

@@ -114,7 +114,7 @@ static void completed(struct uring *uring, const struct io_uring_cqe *cqe)
     if (operation == OP_RECEIVE) {
         completed_receive(uring, sock, cqe);
     } else if (operation == OP_GATHERED) {
-        uring_gather_failed(uring, sock, cqe->res);
+        uring_sending_failed(uring, sock, cqe->res);
     } else {
         if (!(cqe->flags & IORING_CQE_F_MORE))
             sock->in_flight &= (uint8_t) ~(1u << operation);
@@ -141,7 +141,7 @@ static void reap(struct uring *uring)
 
         io_uring_cqe_seen(&uring->ring, cqe);
         completed(uring, &taken);
-        uring_gather_full(uring);
+        uring_sending_full(uring);
     }
 }
 
@@ -168,7 +168,7 @@ static void uring_dispatch(struct io *io)
     uring_buffers_withdraw(uring);
     reap(uring);
     uring_buffers_renew(uring);
-    uring_gather_settle(uring);
+    uring_sending_settle(uring);
     rearm_starving(uring);
     closing_after(&uring->closing, &uring->handles, io);
 }

@@ -1,7 +1,7 @@
 /* io/uring_ops.c: what a worker asks of the ring. Worker thread; owns nothing.
  *
  * Receives, connects and polls are requests of the ring. A multishot receive is armed with a credit (`sqe->optlen`, Linux 6.17) after which the kernel ends it by
- * itself. Sends are gathered (uring_gather.c) or, where the kernel does not let them or too many are, a send(2) each, whose result is known at once
+ * itself. Sends are gathered (uring_sending.c) or, where the kernel does not let them or too many are, a send(2) each, whose result is known at once
  * (uring_writable.c). */
 #include <assert.h>
 #include <errno.h>

@@ -105,9 +105,9 @@ int uring_wait(struct io *io, int64_t timeout_ms)
         timeout_ms = uring->lacks_ring ? 1 : 0;
     uring->hurried = false;
     io->spun_ns = 0;
-    uring_gather_prepare(uring);
+    uring_sending_prepare(uring);
     result = sleep_or_look(uring, timeout_ms);
-    uring_gather_submitted(uring, began_ns);
+    uring_sending_submitted(uring, began_ns);
     io->now_ns = clock_now_ns();
     io->sent_ns = io->now_ns;
     io->waited_ns = io->now_ns - began_ns;

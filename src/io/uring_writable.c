@@ -80,7 +80,7 @@ int uring_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_
     ssize_t sent;
 
     assert(!sock->send_data);
-    if (uring_gather_add(uring, sock, data, bytes))
+    if (uring_sending_add(uring, sock, data, bytes))
         return IO_PENDING;
     sent = kernel_send(sock->fd, data, bytes);
     if (sent == (ssize_t)bytes)

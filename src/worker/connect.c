@@ -10,7 +10,7 @@
 #include "table/snapshot.h"
 #include "worker/connect.h"
 #include "worker/context.h"
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 
@@ -50,7 +50,7 @@ static void wait_for_resources(struct session *session, int error)
                  : error == ENOSPC        ? "raise fs.epoll.max_user_watches or lower max_connections"
                                           : "raise the descriptor limit or lower max_connections");
     if (is_shortage(error)) { /* else a lack of this one backend's */
-        listener_hold(worker);
+        acceptor_hold(worker);
         pipe_pool_trim(&worker->pipes);
     }
     if (due_ms > session->accepted_ns / 1000000 + session->pool->connect_timeout_ms)

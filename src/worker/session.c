@@ -9,7 +9,7 @@
 #include "worker/admission.h"
 #include "worker/connect.h"
 #include "worker/context.h"
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 #include "worker/session_log.h"
@@ -191,7 +191,7 @@ static void session_free(struct session *session)
     slab_give(&worker->sessions_slab, session);
     if (worker->sessions_slab.used == 0)
         pipe_pool_trim(&worker->pipes);
-    listener_resume(worker);
+    acceptor_resume(worker);
 }
 
 static void on_closed(struct io_sock *sock)

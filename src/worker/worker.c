@@ -17,7 +17,7 @@
 #include "table/table.h"
 #include "worker/admission.h"
 #include "worker/context.h"
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 #include "worker/mailbox.h"
 #include "worker/session.h"
 #include "worker/worker.h"
@@ -52,14 +52,14 @@ void worker_begin_drain(struct worker *worker)
         return;
     worker->draining = true;
     intake_close(own_intake(worker)); /* first: another worker with the same UNIX socket learns from it why that is shut */
-    listener_drain_all(worker);
+    acceptor_drain_all(worker);
 }
 
 void worker_end_all(struct worker *worker)
 {
     worker_begin_drain(worker);
     worker->stopping = true;
-    listener_close_all(worker);
+    acceptor_close_all(worker);
     for (struct list *link = worker->sessions.next, *next; link != &worker->sessions; link = next) {
         next = link->next; /* closing frees the session later, from the engine */
         session_give_up(container_of(link, struct session, link), END_STOPPED);
@@ -91,7 +91,7 @@ static void on_mail(struct io_sock *sock)
             (void)intake_leave(own_intake(worker));
             break;
         case MAIL_ACCEPT:
-            listener_accept_all(worker);
+            acceptor_accept_all(worker);
             break;
         case MAIL_CONTINUED:
             io_look_again(worker->io);
@@ -175,7 +175,7 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
 
 bool worker_drained(const struct worker *worker)
 {
-    return worker->draining && worker->listeners_open == 0 && worker->sessions_slab.used == 0 && intake_ended(own_intake(worker));
+    return worker->draining && worker->acceptors_open == 0 && worker->sessions_slab.used == 0 && intake_ended(own_intake(worker));
 }
 
 static int run(struct worker *worker)
@@ -210,7 +210,7 @@ static void pin(const struct worker *worker)
 struct io_options worker_io_options(const struct worker *worker)
 {
     /* Two sockets a session, the listeners, the mailbox, and room for sockets that are being closed while their successor is open. */
-    return (struct io_options){.sockets_max = 2 * worker->shared->connections->max + (uint32_t)worker->listener_count + 1024,
+    return (struct io_options){.sockets_max = 2 * worker->shared->connections->max + (uint32_t)worker->acceptor_count + 1024,
                                .spins = worker->shared->config->busy_poll_us > 0};
 }
 
@@ -227,7 +227,7 @@ int worker_prepare(struct worker *worker, struct io *io)
     timer_init(&worker->trim_timer, on_trim_timer);
     result = pipe_pool_init(&worker->pipes, io, shared->pipes_max);
     if (result == 0)
-        result = listener_open_all(worker);
+        result = acceptor_open_all(worker);
     return result;
 }
 
@@ -235,7 +235,7 @@ void worker_dismantle(struct worker *worker)
 {
     pipe_pool_deinit(&worker->pipes);
     slab_deinit(&worker->sessions_slab);
-    free(worker->listeners);
+    free(worker->acceptors);
     io_free(worker->io);
 }
 
@@ -305,7 +305,7 @@ struct worker *worker_start(const struct worker_options *options, int *error)
         .cpu = options->cpu,
         .counters = &options->shared->counters[options->index],
         .sockets = options->sockets,
-        .listener_count = options->socket_count,
+        .acceptor_count = options->socket_count,
     };
     (void)sem_init(&worker->started, 0, 0);
     (void)sigfillset(&all);

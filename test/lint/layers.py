@@ -51,6 +51,23 @@ def directions(names):
                 yield f"{where}: {module} may not include {found[1]}"
 
 
+def places(all_names):
+    """A header that only its own module includes lies beside its source, any other in include/."""
+    texts = {name: (module, text) for name, module, text in modules(all_names)}
+    headers = {f"{name.parts[-2]}/{name.name}": name for name in texts if name.suffix == ".h"}
+    exported = {found for module, text in texts.values() for found in INCLUDE.findall(text) if found.split("/")[0] != module}
+    waiting = [target for target in exported if target in headers]
+    while waiting:  # what an exported header includes is exported too
+        for found in INCLUDE.findall(texts[headers[waiting.pop()]][1]):
+            if found in headers and found not in exported:
+                exported.add(found)
+                waiting.append(found)
+    for target, name in sorted(headers.items()):
+        folder = "include" if target in exported or target.startswith("base/") else "src"
+        if name.parts[-3] != folder:
+            yield f"{name}:1: belongs in {folder}/{target.split('/')[0]}/"
+
+
 def atomics(names):
     for name, _, text in modules(names):
         inside = any(part in str(name) for part in ATOMICS)
@@ -60,7 +77,7 @@ def atomics(names):
 
 
 def names(all_names):
-    """A function in include/M/F.h starts with F, with M, with a struct of that header or with a source file of M that holds it."""
+    """A function in a header M/F.h starts with F, with M, with a struct of that header or with a source file of M that holds it."""
     for name, module, text in modules(all_names):
         if name.suffix != ".h":
             continue

@@ -11,11 +11,11 @@
 #include "table/epoch.h"
 #include "table/intake.h"
 #include "table/table.h"
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 #include "world.h"
 
 enum { TURNS_MAX = 400000 };
-#define HOLD_NS ((uint64_t)50000000) /* for so long nobody accepts when a session lacked a descriptor: worker/listener.c */
+#define HOLD_NS ((uint64_t)50000000) /* for so long nobody accepts when a session lacked a descriptor: worker/acceptor.c */
 
 static sigjmp_buf failing;
 static char failure[256];
@@ -238,7 +238,7 @@ static void wait_out_a_lack(struct world *world)
 {
     uint64_t until_ns = world->sim->now_ns + sim_below(world->sim, 300) * MS;
 
-    listener_hold(world->worker);
+    acceptor_hold(world->worker);
     do
         (void)worker_turn(world->worker, 10);
     while (world->sim->now_ns < until_ns);
@@ -273,13 +273,13 @@ static void build(struct world *world, uint64_t seed)
         .random = seed,
         .counters = world->counters,
         .sockets = world->sockets,
-        .listener_count = world->config.listener_count,
+        .acceptor_count = world->config.listener_count,
     };
     if (worker_prepare(world->worker, &world->sim->io) < 0)
         world_fail(world, "the worker could not be prepared");
     if (!world->quick && sim_chance(world->sim, 50)) /* a session that was handed over lacked something before accepting began */
         wait_out_a_lack(world);
-    listener_accept_all(world->worker);
+    acceptor_accept_all(world->worker);
 }
 
 static void turn(struct world *world)
@@ -312,7 +312,7 @@ static void turn(struct world *world)
 static bool clients_wait(const struct world *world)
 {
     for (size_t i = 0; i < world->config.listener_count; i++) {
-        if (world->worker->listeners[i].open && !list_empty(&sim_conn_find(world->sim, world->listener_fds[i])->queue))
+        if (world->worker->acceptors[i].open && !list_empty(&sim_conn_find(world->sim, world->listener_fds[i])->queue))
             return true;
     }
     return false;
@@ -332,11 +332,11 @@ static void run(struct world *world)
         break;
     }
     worker_begin_drain(worker);
-    while (!worker_drained(worker) || worker->listeners_open > 0) {
+    while (!worker_drained(worker) || worker->acceptors_open > 0) {
         world->sim->stuck = false;
         turn(world);
         if (world->sim->stuck && !worker_drained(worker))
-            world_fail(world, "the drain does not end: %zu listeners are open", worker->listeners_open);
+            world_fail(world, "the drain does not end: %zu listeners are open", worker->acceptors_open);
     }
     sim_run_events(world->sim, true); /* what the worker's kernel still had to deliver */
 }

@@ -1,5 +1,5 @@
 /* test_histogram: percentiles against sorted values, the edges of buckets, merging, the limits of the range. */
-#include "table/histogram.h"
+#include "base/histogram.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-/* table/histogram.c: log-linear histogram of durations. Pure arithmetic on the caller's struct; any thread, one at a
+/* base/histogram.c: log-linear histogram of durations. Pure arithmetic on the caller's struct; any thread, one at a
  * time. */
-#include "table/histogram.h"
+#include "base/histogram.h"
 
 #include <string.h>
 

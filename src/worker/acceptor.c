@@ -1,4 +1,4 @@
-/* worker/listener.c: accepts clients. Worker thread; owns its listening sockets.
+/* worker/acceptor.c: accepts clients. Worker thread; owns its listening sockets.
  *
  *   open -----> draining (nobody new gets into its queue) -----> closing -----> closed
  *
@@ -17,7 +17,7 @@
 #include "table/shortage.h"
 #include "worker/admission.h"
 #include "worker/context.h"
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 
 enum {
     ACCEPT_BATCH = 16,        /* then the sessions have their turn */
@@ -30,14 +30,14 @@ enum {
 /* What became of an attempt to accept. */
 enum accepting { ACCEPT_MORE, ACCEPT_EMPTY, ACCEPT_PAUSED };
 
-static void wait_for_clients(struct listener *listener)
+static void wait_for_clients(struct acceptor *acceptor)
 {
-    assert(listener->open && !listener->waiting);
-    listener->waiting = true;
-    io_poll(listener->worker->io, &listener->sock, IO_IN);
+    assert(acceptor->open && !acceptor->waiting);
+    acceptor->waiting = true;
+    io_poll(acceptor->worker->io, &acceptor->sock, IO_IN);
 }
 
-/* All of the worker's listeners wait: for a place in the process's limit, or for descriptors. */
+/* All of the worker's acceptors wait: for a place in the process's limit, or for descriptors. */
 static void pause_all(struct worker *worker, uint32_t retry_ms)
 {
     worker->accept_paused = true;
@@ -45,11 +45,11 @@ static void pause_all(struct worker *worker, uint32_t retry_ms)
 }
 
 /* This one waits for a place in its own limit. */
-static void pause_one(struct listener *listener)
+static void pause_one(struct acceptor *acceptor)
 {
-    struct worker *worker = listener->worker;
+    struct worker *worker = acceptor->worker;
 
-    listener->paused = true;
+    acceptor->paused = true;
     if (!worker->accept_timer.armed)
         timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + LIMIT_RETRY_MS);
 }
@@ -61,17 +61,17 @@ static bool held(const struct worker *worker)
     return shortage_since(worker->shared->shortage, worker->io->now_ns, (uint64_t)HOLD_MS * 1000000);
 }
 
-void listener_hold(struct worker *worker)
+void acceptor_hold(struct worker *worker)
 {
     shortage_note(worker->shared->shortage, worker->io->now_ns);
     pause_all(worker, RESOURCES_RETRY_MS);
 }
 
-static void close_listener(struct listener *listener)
+static void close_acceptor(struct acceptor *acceptor)
 {
-    listener->open = false;
-    listener->sock.close_at_once = true;
-    io_close(listener->worker->io, &listener->sock, false);
+    acceptor->open = false;
+    acceptor->sock.close_at_once = true;
+    io_close(acceptor->worker->io, &acceptor->sock, false);
 }
 
 /* This worker, or another one that has been told earlier: it shuts the UNIX sockets that they share. */
@@ -86,19 +86,19 @@ static bool process_drains(const struct worker *worker)
 
 /* Somebody has shut the socket, with `ss -K` or by a descriptor of their own. Whoever was queued has been reset, and the address is still bound. A UNIX socket
  * cannot be opened again. */
-static enum accepting listen_again(struct listener *listener)
+static enum accepting listen_again(struct acceptor *acceptor)
 {
-    struct worker *worker = listener->worker;
-    const struct config_listener *config = &worker->shared->config->listeners[listener->index];
+    struct worker *worker = acceptor->worker;
+    const struct config_listener *config = &worker->shared->config->listeners[acceptor->index];
     int result;
 
     if (process_drains(worker))
         return ACCEPT_EMPTY;
-    result = io_listen_again(worker->io, &listener->sock, (int)config->backlog);
+    result = io_listen_again(worker->io, &acceptor->sock, (int)config->backlog);
     if (result < 0) {
         log_error("listener %s: one of its sockets was shut from outside and cannot listen again (%s): worker %u accepts nobody there; restart penstock",
                   config->name, strerror(-result), worker->index);
-        close_listener(listener);
+        close_acceptor(acceptor);
         return ACCEPT_PAUSED;
     }
     log_warn("listener %s: one of its sockets was shut from outside: it listens again", config->name);
@@ -106,10 +106,10 @@ static enum accepting listen_again(struct listener *listener)
 }
 
 /* What a failed accept(2) means. */
-static enum accepting accept_failed(struct listener *listener, int error)
+static enum accepting accept_failed(struct acceptor *acceptor, int error)
 {
-    struct worker *worker = listener->worker;
-    const char *name = worker->shared->config->listeners[listener->index].name;
+    struct worker *worker = acceptor->worker;
+    const char *name = worker->shared->config->listeners[acceptor->index].name;
 
     switch (error) {
     case EAGAIN:
@@ -123,12 +123,12 @@ static enum accepting accept_failed(struct listener *listener, int error)
         pause_all(worker, RESOURCES_RETRY_MS);
         return ACCEPT_PAUSED;
     case EINVAL:
-        return listen_again(listener);
+        return listen_again(acceptor);
     case EBADF:
     case EFAULT:
     case ENOTSOCK:
         log_error("listener %s: accept: %s", name, strerror(error));
-        assert(!"a listener is a listening socket");
+        assert(!"an acceptor has a listening socket");
         return ACCEPT_PAUSED;
     case ECONNABORTED: /* and what the network said of this one client before it was accepted: accept(2) */
     case EPROTO:
@@ -147,34 +147,34 @@ static enum accepting accept_failed(struct listener *listener, int error)
     }
 }
 
-static void set_congestion(const struct listener *listener, int fd, const struct addr *client)
+static void set_congestion(const struct acceptor *acceptor, int fd, const struct addr *client)
 {
-    const struct worker_shared *shared = listener->worker->shared;
-    const char *name = congestion_for_client(shared->config->listeners[listener->index].congestion_control, shared->loopback_congestion, client);
+    const struct worker_shared *shared = acceptor->worker->shared;
+    const char *name = congestion_for_client(shared->config->listeners[acceptor->index].congestion_control, shared->loopback_congestion, client);
 
     if (name)
-        io_set_congestion(listener->worker->io, fd, name);
+        io_set_congestion(acceptor->worker->io, fd, name);
 }
 
 /* Accepts a batch of clients. */
-static enum accepting accept_some(struct listener *listener)
+static enum accepting accept_some(struct acceptor *acceptor)
 {
-    struct worker *worker = listener->worker;
+    struct worker *worker = acceptor->worker;
 
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
         enum accepting outcome;
         struct addr client;
         int fd;
 
-        if (worker->draining && listener->drain_left == 0)
+        if (worker->draining && acceptor->drain_left == 0)
             return ACCEPT_EMPTY;
         if (held(worker)) {
             pause_all(worker, LIMIT_RETRY_MS);
             return ACCEPT_PAUSED;
         }
-        switch (admission_take(worker, listener->index)) {
+        switch (admission_take(worker, acceptor->index)) {
         case ADMISSION_LISTENER_FULL:
-            pause_one(listener);
+            pause_one(acceptor);
             return ACCEPT_PAUSED;
         case ADMISSION_PROCESS_FULL:
             pause_all(worker, LIMIT_RETRY_MS);
@@ -182,19 +182,19 @@ static enum accepting accept_some(struct listener *listener)
         case ADMITTED:
             break;
         }
-        fd = io_accept(worker->io, &listener->sock, &client);
+        fd = io_accept(worker->io, &acceptor->sock, &client);
         if (fd >= 0) {
-            if (worker->draining && listener->drain_left != UINT32_MAX)
-                listener->drain_left--;
-            if (listener->by_client)
-                set_congestion(listener, fd, &client);
-            admission_place(worker, listener->index, fd, &client);
+            if (worker->draining && acceptor->drain_left != UINT32_MAX)
+                acceptor->drain_left--;
+            if (acceptor->by_client)
+                set_congestion(acceptor, fd, &client);
+            admission_place(worker, acceptor->index, fd, &client);
             continue;
         }
-        admission_give(worker, listener->index);
-        if (fd == -EAGAIN && i == 0 && listener->is_unix && io_is_shut(worker->io, &listener->sock)) /* else its poll would end again and again */
-            return listen_again(listener);
-        outcome = accept_failed(listener, -fd);
+        admission_give(worker, acceptor->index);
+        if (fd == -EAGAIN && i == 0 && acceptor->is_unix && io_is_shut(worker->io, &acceptor->sock)) /* else its poll would end again and again */
+            return listen_again(acceptor);
+        outcome = accept_failed(acceptor, -fd);
         if (outcome != ACCEPT_MORE)
             return outcome;
     }
@@ -209,76 +209,76 @@ static void try_again_by(struct worker *worker, uint64_t due_ms)
 }
 
 /* What the kernel has completed is ours to serve: closing the socket would reset it. A batch each turn, so that the sessions go on meanwhile. */
-static void drain_one(struct listener *listener)
+static void drain_one(struct acceptor *acceptor)
 {
-    struct worker *worker = listener->worker;
-    enum accepting outcome = accept_some(listener);
+    struct worker *worker = acceptor->worker;
+    enum accepting outcome = accept_some(acceptor);
 
     if (outcome == ACCEPT_MORE) {
         try_again_by(worker, worker_now_ms(worker));
-    } else if (outcome == ACCEPT_EMPTY && (listener->is_unix || listener->drain_left == 0 || worker_now_ms(worker) >= worker->handshakes_until_ms)) {
-        close_listener(listener);
+    } else if (outcome == ACCEPT_EMPTY && (acceptor->is_unix || acceptor->drain_left == 0 || worker_now_ms(worker) >= worker->handshakes_until_ms)) {
+        close_acceptor(acceptor);
     } else if (outcome == ACCEPT_EMPTY) {
-        if (!listener->waiting)
-            wait_for_clients(listener);
+        if (!acceptor->waiting)
+            wait_for_clients(acceptor);
         try_again_by(worker, worker->handshakes_until_ms);
     }
 }
 
 static void drain_each(struct worker *worker)
 {
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        if (worker->accepting && worker->listeners[i].open && !worker->listeners[i].paused && !worker->accept_paused)
-            drain_one(&worker->listeners[i]);
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
+        if (worker->accepting && worker->acceptors[i].open && !worker->acceptors[i].paused && !worker->accept_paused)
+            drain_one(&worker->acceptors[i]);
     }
 }
 
 static void on_readable(struct io_sock *sock)
 {
-    struct listener *listener = container_of(sock, struct listener, sock);
-    struct worker *worker = listener->worker;
+    struct acceptor *acceptor = container_of(sock, struct acceptor, sock);
+    struct worker *worker = acceptor->worker;
 
-    listener->waiting = false;
+    acceptor->waiting = false;
     if (worker->accept_paused)
         return;
     if (worker->draining)
-        drain_one(listener);
-    else if (accept_some(listener) != ACCEPT_PAUSED)
-        wait_for_clients(listener);
+        drain_one(acceptor);
+    else if (accept_some(acceptor) != ACCEPT_PAUSED)
+        wait_for_clients(acceptor);
 }
 
 /* The most that the queue can have held. */
-static uint32_t queue_max(const struct listener *listener)
+static uint32_t queue_max(const struct acceptor *acceptor)
 {
-    return (uint32_t)listener->worker->shared->config->listeners[listener->index].backlog + 1;
+    return (uint32_t)acceptor->worker->shared->config->listeners[acceptor->index].backlog + 1;
 }
 
 /* Who came between the last accept(2) that found nobody and now, when the poll is gone too, is served as well, as far as the limits allow. */
 static void on_closing(struct io_sock *sock)
 {
-    struct listener *listener = container_of(sock, struct listener, sock);
+    struct acceptor *acceptor = container_of(sock, struct acceptor, sock);
 
-    if (!listener->worker->draining || listener->worker->stopping)
+    if (!acceptor->worker->draining || acceptor->worker->stopping)
         return;
-    if (listener->drain_left == 0)
-        listener->drain_left = queue_max(listener);
-    while (accept_some(listener) == ACCEPT_MORE)
+    if (acceptor->drain_left == 0)
+        acceptor->drain_left = queue_max(acceptor);
+    while (accept_some(acceptor) == ACCEPT_MORE)
         ;
 }
 
 static void on_closed(struct io_sock *sock)
 {
-    struct listener *listener = container_of(sock, struct listener, sock);
+    struct acceptor *acceptor = container_of(sock, struct acceptor, sock);
 
-    assert(listener->worker->listeners_open > 0);
-    listener->worker->listeners_open--;
+    assert(acceptor->worker->acceptors_open > 0);
+    acceptor->worker->acceptors_open--;
 }
 
-static const struct io_events listener_events = {.readable = on_readable, .closing = on_closing, .closed = on_closed};
+static const struct io_events acceptor_events = {.readable = on_readable, .closing = on_closing, .closed = on_closed};
 
-void listener_resume(struct worker *worker)
+void acceptor_resume(struct worker *worker)
 {
-    size_t count = worker->listener_count;
+    size_t count = worker->acceptor_count;
 
     if (!worker->accept_paused && !worker->accept_timer.armed) /* nobody is paused */
         return;
@@ -291,19 +291,19 @@ void listener_resume(struct worker *worker)
         pause_all(worker, LIMIT_RETRY_MS);
         return;
     }
-    if (worker->draining) { /* a listener is then emptied instead of waited on, which starts sessions: not from within the end of one */
+    if (worker->draining) { /* an acceptor is then emptied instead of waited on, which starts sessions: not from within the end of one */
         timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker));
         return;
     }
     worker->accept_paused = false;
     timer_cancel(&worker->timers, &worker->accept_timer);
-    worker->accept_turn++; /* another one is first each time: a place that became free is not always the same listener's */
+    worker->accept_turn++; /* another one is first each time: a place that became free is not always the same acceptor's */
     for (size_t i = 0; i < count; i++) {
-        struct listener *listener = &worker->listeners[(worker->accept_turn + i) % count];
+        struct acceptor *acceptor = &worker->acceptors[(worker->accept_turn + i) % count];
 
-        listener->paused = false;
-        if (listener->open && !listener->waiting)
-            wait_for_clients(listener);
+        acceptor->paused = false;
+        if (acceptor->open && !acceptor->waiting)
+            wait_for_clients(acceptor);
     }
 }
 
@@ -317,80 +317,80 @@ static void on_accept_timer(struct timer *timer)
     }
     if (worker->draining) { /* with an empty queue no poll would ever end */
         worker->accept_paused = false;
-        for (size_t i = 0; i < worker->listener_count; i++)
-            worker->listeners[i].paused = false;
+        for (size_t i = 0; i < worker->acceptor_count; i++)
+            worker->acceptors[i].paused = false;
         drain_each(worker);
         return;
     }
-    worker->accept_paused = true; /* as listener_resume() expects it: the timer is not armed any more */
-    listener_resume(worker);
+    worker->accept_paused = true; /* as acceptor_resume() expects it: the timer is not armed any more */
+    acceptor_resume(worker);
 }
 
-int listener_open_all(struct worker *worker)
+int acceptor_open_all(struct worker *worker)
 {
     int result = 0;
 
     timer_init(&worker->accept_timer, on_accept_timer);
-    worker->listeners = calloc(worker->listener_count ? worker->listener_count : 1, sizeof(*worker->listeners));
-    for (size_t i = 0; i < worker->listener_count; i++) {
+    worker->acceptors = calloc(worker->acceptor_count ? worker->acceptor_count : 1, sizeof(*worker->acceptors));
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
         int fd = worker->sockets[i].fd;
 
-        if (!worker->listeners || result < 0) { /* every descriptor is ours: also those that are not reached */
+        if (!worker->acceptors || result < 0) { /* every descriptor is ours: also those that are not reached */
             (void)close(fd);
             continue;
         }
-        worker->listeners[i] = (struct listener){
+        worker->acceptors[i] = (struct acceptor){
             .worker = worker,
             .index = (uint32_t)worker->sockets[i].listener,
             .is_unix = worker->sockets[i].is_unix,
             .by_client = !worker->sockets[i].has_congestion && worker->shared->loopback_congestion,
         };
-        result = io_open(worker->io, &worker->listeners[i].sock, fd, &listener_events);
+        result = io_open(worker->io, &worker->acceptors[i].sock, fd, &acceptor_events);
         if (result < 0)
             continue;
-        worker->listeners[i].open = true;
-        worker->listeners_open++;
+        worker->acceptors[i].open = true;
+        worker->acceptors_open++;
     }
-    return worker->listeners ? result : -ENOMEM;
+    return worker->acceptors ? result : -ENOMEM;
 }
 
-void listener_accept_all(struct worker *worker)
+void acceptor_accept_all(struct worker *worker)
 {
     assert(!worker->accepting);
     worker->accepting = true;
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        if (worker->listeners[i].open)
-            wait_for_clients(&worker->listeners[i]);
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
+        if (worker->acceptors[i].open)
+            wait_for_clients(&worker->acceptors[i]);
     }
 }
 
-void listener_drain_all(struct worker *worker)
+void acceptor_drain_all(struct worker *worker)
 {
     worker->handshakes_until_ms = worker_now_ms(worker) + HANDSHAKE_MS;
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        struct listener *listener = &worker->listeners[i];
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
+        struct acceptor *acceptor = &worker->acceptors[i];
 
-        if (!listener->open)
+        if (!acceptor->open)
             continue;
-        if (io_stop_queueing(worker->io, &listener->sock)) {
-            listener->drain_left = UINT32_MAX;
+        if (io_stop_queueing(worker->io, &acceptor->sock)) {
+            acceptor->drain_left = UINT32_MAX;
             continue;
         }
         /* Clients who come as fast as they are accepted would keep the socket open. */
-        listener->drain_left = queue_max(listener);
+        acceptor->drain_left = queue_max(acceptor);
         if (worker_may_complain(worker, COMPLAINT_LACK))
             log_warn("listener %s: the kernel allows no socket filter (SO_ATTACH_FILTER): clients who come while it closes may be reset",
-                     worker->shared->config->listeners[listener->index].name);
+                     worker->shared->config->listeners[acceptor->index].name);
     }
     drain_each(worker);
 }
 
-void listener_close_all(struct worker *worker)
+void acceptor_close_all(struct worker *worker)
 {
     timer_cancel(&worker->timers, &worker->accept_timer);
     worker->accept_paused = false;
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        if (worker->listeners[i].open)
-            close_listener(&worker->listeners[i]);
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
+        if (worker->acceptors[i].open)
+            close_acceptor(&worker->acceptors[i]);
     }
 }

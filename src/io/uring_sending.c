@@ -1,4 +1,4 @@
-/* io/uring_gather.c: the sends of a turn, handed to the kernel together with the next wait. Worker thread; owns nothing.
+/* io/uring_sending.c: the sends of a turn, handed to the kernel together with the next wait. Worker thread; owns nothing.
  *
  * Entering the kernel costs a good part of what sending a small message does. So a send that is started while events are being told only becomes a request,
  * and goes with the call that waits for the next events. It posts no completion when it went out whole (IOSQE_CQE_SKIP_SUCCESS): a completion of our own
@@ -12,7 +12,7 @@
 
 enum { GATHER_BATCH = 32 }; /* so many are not kept waiting for more */
 
-bool uring_gather_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes)
+bool uring_sending_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes)
 {
     if (!uring->gathers || uring->gathered_count == URING_GATHERED_MAX)
         return false;
@@ -32,7 +32,7 @@ static void told(struct uring *uring, struct io_sock *sock, int error)
         uring_sent(sock, error);
 }
 
-void uring_gather_failed(struct uring *uring, struct io_sock *sock, int result)
+void uring_sending_failed(struct uring *uring, struct io_sock *sock, int result)
 {
     for (uint32_t i = 0; i < uring->gathered_prepared; i++) {
         if (uring->gathered[i] == sock)
@@ -50,13 +50,13 @@ void uring_gather_failed(struct uring *uring, struct io_sock *sock, int result)
     uring_send_on(uring, sock);
 }
 
-void uring_gather_prepare(struct uring *uring)
+void uring_sending_prepare(struct uring *uring)
 {
     for (; uring->gathered_prepared < uring->gathered_count; uring->gathered_prepared++)
         uring_prepare_gathered(uring, uring->gathered[uring->gathered_prepared]);
 }
 
-void uring_gather_submitted(struct uring *uring, uint64_t at_ns)
+void uring_sending_submitted(struct uring *uring, uint64_t at_ns)
 {
     uring->gathered_ns = at_ns;
     uring->gathered_taken = io_uring_sq_ready(&uring->ring) == 0;
@@ -64,13 +64,13 @@ void uring_gather_submitted(struct uring *uring, uint64_t at_ns)
     uring->gathered_tail = *uring->ring.cq.ktail;
 }
 
-void uring_gather_full(struct uring *uring)
+void uring_sending_full(struct uring *uring)
 {
     if (uring->gathered_count - uring->gathered_prepared < GATHER_BATCH)
         return;
-    uring_gather_prepare(uring);
+    uring_sending_prepare(uring);
     (void)io_uring_submit(&uring->ring); /* what it does not take now goes with the wait */
-    uring_gather_submitted(uring, uring->io.now_ns);
+    uring_sending_submitted(uring, uring->io.now_ns);
 }
 
 /* Whether the kernel has taken all requests, and all that it said of them is read. What had no room in the completion queue then has been moved into it by now,
@@ -86,7 +86,7 @@ static bool settled(struct uring *uring)
     return (int32_t)(*uring->ring.cq.khead - uring->gathered_tail) >= 0;
 }
 
-void uring_gather_settle(struct uring *uring)
+void uring_sending_settle(struct uring *uring)
 {
     uint32_t count = uring->gathered_prepared;
 

@@ -130,19 +130,19 @@ void uring_set_options(struct uring *uring, int fd, int family, const struct io_
 /* Whether this kernel sets options by requests. The ring is idle. */
 bool uring_options_self_test(struct uring *uring);
 
-/* ---- uring_gather.c: sends, handed over together ---- */
+/* ---- uring_sending.c: sends, handed over together ---- */
 
 /* Takes a send that was just started. False: it must be made at once. */
-bool uring_gather_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
+bool uring_sending_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
 /* Makes requests of those that are none yet; and notes that the kernel was given them, at that time. */
-void uring_gather_prepare(struct uring *uring);
-void uring_gather_submitted(struct uring *uring, uint64_t at_ns);
+void uring_sending_prepare(struct uring *uring);
+void uring_sending_submitted(struct uring *uring, uint64_t at_ns);
 /* Hands them over when they are many; from dispatch. */
-void uring_gather_full(struct uring *uring);
+void uring_sending_full(struct uring *uring);
 /* A completion: one that did not go out whole. */
-void uring_gather_failed(struct uring *uring, struct io_sock *sock, int result);
+void uring_sending_failed(struct uring *uring, struct io_sock *sock, int result);
 /* Tells those that are done, once every completion that there was after they had been handed over is read; from dispatch. */
-void uring_gather_settle(struct uring *uring);
+void uring_sending_settle(struct uring *uring);
 
 /* ---- uring_wait.c, of struct io_ops ---- */
 

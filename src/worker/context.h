@@ -16,7 +16,7 @@
 #include "worker/worker.h"
 
 struct counters;
-struct listener;
+struct acceptor;
 struct snapshot;
 
 /* What log lines are about that could come too often. */
@@ -38,11 +38,11 @@ struct worker {
     struct list sessions;
     struct pipe_pool pipes;
 
-    struct listener *listeners;
-    size_t listener_count;
-    size_t listeners_open;
-    size_t accept_turn;              /* which listener is first when accepting resumes */
-    bool accept_paused;              /* by the process's limit or a lack of descriptors: every listener */
+    struct acceptor *acceptors; /* its listening sockets */
+    size_t acceptor_count;
+    size_t acceptors_open;
+    size_t accept_turn;              /* which acceptor is first when accepting resumes */
+    bool accept_paused;              /* by the process's limit or a lack of descriptors: every acceptor */
     struct timer accept_timer;       /* armed while anybody is paused, or drains: when to try again in any case */
     uint64_t handshakes_until_ms;    /* draining: until then those that had begun may end */
     uint64_t complained_ns[COMPLAINTS]; /* when last; 0: never */
@@ -68,7 +68,7 @@ struct worker {
 
 struct io_options worker_io_options(const struct worker *worker);
 
-/* Makes a worker, of which `shared`, `index`, `counters`, `random`, `sockets` and `listener_count` are set, ready to turn. The engine is the worker's now.
+/* Makes a worker, of which `shared`, `index`, `counters`, `random`, `sockets` and `acceptor_count` are set, ready to turn. The engine is the worker's now.
  * 0 or a negative errno: the process cannot go on. */
 int worker_prepare(struct worker *worker, struct io *io);
 /* Frees; everything was closed before. */

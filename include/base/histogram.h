@@ -1,4 +1,4 @@
-/* table/histogram.h: how often each duration was seen, to about three significant digits, in fixed memory.
+/* base/histogram.h: how often each duration was seen, to about three significant digits, in fixed memory.
  *
  * Log-linear buckets after Gil Tene's HdrHistogram: every value below 2048 ns has a bucket of its own, every octave
  * above is cut into 1024 equal buckets, so a percentile is less than 1/1024 above a value that was recorded. Values
@@ -7,8 +7,8 @@
  * A plain struct without locks: one thread writes it; others may read or merge it once that thread has stopped or
  * handed it over. Large (264 KiB): allocate it, do not put it on a stack. All zero is not valid: call histogram_init().
  */
-#ifndef TABLE_HISTOGRAM_H
-#define TABLE_HISTOGRAM_H
+#ifndef BASE_HISTOGRAM_H
+#define BASE_HISTOGRAM_H
 
 #include <stdint.h>
 
