@@ -11,19 +11,11 @@
 #include <sys/types.h>
 
 #include "base/addr.h"
+#include "config/settings.h"
 
 enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_IO_URING, CONFIG_ENGINE_EPOLL };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 enum config_affinity { CONFIG_AFFINITY_AUTO, CONFIG_AFFINITY_OFF, CONFIG_AFFINITY_LIST };
-enum config_balance {
-    CONFIG_BALANCE_ROUND_ROBIN,
-    CONFIG_BALANCE_LEAST_CONN,
-    CONFIG_BALANCE_RANDOM,
-    CONFIG_BALANCE_CONSISTENT_HASH,
-};
-enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT };
-enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP };
-enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
 
 /* One address to bind: port ranges are already taken apart, and `*:PORT` is two of these. */
 struct config_bind {
@@ -38,59 +30,20 @@ struct config_listener {
     const struct config_bind *binds; /* at least one */
     size_t bind_count;
     size_t pool;                     /* index into config.pools */
-    uint32_t max_connections;        /* 0: only the global limit */
-    int backlog;
-    uint32_t keepalive_ms;           /* idle time before the first keepalive probe, both sides; 0: off */
-    uint32_t tcp_user_timeout_ms;    /* both sides; 0: the system's */
-    bool defer_accept;
-    uint32_t receive_buffer_bytes;   /* SO_RCVBUF, both sides; 0: the system's */
-    uint32_t send_buffer_bytes;      /* SO_SNDBUF, both sides; 0: the system's */
-    const char *interface;           /* SO_BINDTODEVICE; NULL: any */
-    const char *congestion_control;  /* "auto", a name (for clients; backends as with auto), NULL: the system's on both sides; io/congestion.h */
+    struct listener_settings settings;
 };
 
 struct config_backend {
     const char *name;
     struct addr addr;
-    uint32_t weight;          /* 1..256 */
-    uint32_t max_connections; /* 0: no limit */
-    uint16_t check_port;      /* 0: the pool's, or the address's own */
-    bool backup;
+    struct backend_settings settings;
 };
 
 struct config_pool {
     const char *name;
     const struct config_backend *backends; /* at least one, in the order of the file */
     size_t backend_count;
-
-    enum config_balance balance;
-    enum config_hash_key hash_key;
-    uint8_t hash_prefix_v4; /* 0..32 */
-    uint8_t hash_prefix_v6; /* 0..128 */
-    uint32_t hash_table_size; /* a prime, at least 100 times the number of backends unless set by hand */
-
-    enum config_check check;
-    uint32_t check_interval_ms;
-    uint32_t check_fast_interval_ms; /* while the state is in doubt; defaults to check_interval / 4, at least 100 ms, at most check_interval */
-    uint32_t check_down_interval_ms; /* while down; defaults to check_interval */
-    uint32_t check_timeout_ms;
-    uint32_t rise, fall;
-    uint8_t check_jitter_percent; /* 0..50 */
-    bool check_initial_up;
-    uint16_t check_port;             /* 0: the backend's own */
-    bool check_address_set;
-    struct addr check_address;       /* IP only, port not used; valid when check_address_set */
-    const char *check_path;          /* http */
-    const char *check_host;          /* http Host header; NULL: the address probed */
-    const char *check_method;        /* http */
-    uint16_t check_status_min, check_status_max; /* http, inclusive */
-    const char *check_body;          /* http: text the body's first 64 KiB must hold; NULL: any */
-
-    uint32_t connect_timeout_ms;
-    uint32_t idle_timeout_ms;
-    uint32_t half_close_timeout_ms;
-    uint32_t retries; /* further backends tried after the first failed to connect */
-    enum config_splice splice;
+    struct pool_settings settings;
 };
 
 struct config {

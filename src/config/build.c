@@ -201,12 +201,12 @@ static void finish_hash_table(struct config_build *build, struct config_pool *po
     const struct config_key *key = config_key_find(CONFIG_IN_POOL, "hash_table_size");
     const struct config_raw_key *raw = find_value(build, CONFIG_IN_POOL, key);
 
-    if (raw && pool->hash_table_size < pool->backend_count) {
+    if (raw && pool->settings.hash_table_size < pool->backend_count) {
         refuse(build, &raw->place, "hash_table_size = %s: fewer entries than the %zu backends of pool \"%s\"", raw->value,
                pool->backend_count, pool->name);
-    } else if (!raw && pool->hash_table_size < pool->backend_count * HASH_ENTRIES_PER_BACKEND) {
+    } else if (!raw && pool->settings.hash_table_size < pool->backend_count * HASH_ENTRIES_PER_BACKEND) {
         size_t wanted = pool->backend_count * HASH_ENTRIES_PER_BACKEND;
-        pool->hash_table_size = wanted < key->max ? next_prime((uint32_t)wanted) : (uint32_t)key->max;
+        pool->settings.hash_table_size = wanted < key->max ? next_prime((uint32_t)wanted) : (uint32_t)key->max;
     }
 }
 
@@ -223,9 +223,9 @@ static void check_head(struct config_build *build, const struct config_pool *poo
     const struct config_key *body = config_key_find(CONFIG_IN_POOL, "check_body"), *method = config_key_find(CONFIG_IN_POOL, "check_method");
     const struct config_raw_key *raw = find_raw(&build->named, body);
 
-    if (!pool->check_body || strcmp(pool->check_method, "HEAD") != 0)
+    if (!pool->settings.check_body || strcmp(pool->settings.check_method, "HEAD") != 0)
         return;
-    if (!raw && pool->check == CONFIG_CHECK_HTTP) {
+    if (!raw && pool->settings.check == CONFIG_CHECK_HTTP) {
         raw = find_raw(&build->named, method);
         if (!raw && !build->head_refused) {
             raw = find_raw(&build->defaults, body);
@@ -243,10 +243,10 @@ static void build_pool(struct config_build *build, const struct config_raw_secti
     set_fields(build, CONFIG_IN_POOL, pool);
     config_backends_build(build, section, pool);
     finish_hash_table(build, pool);
-    if (pool->check_fast_interval_ms == 0)
-        pool->check_fast_interval_ms = fast_interval_ms(pool->check_interval_ms);
-    if (pool->check_down_interval_ms == 0)
-        pool->check_down_interval_ms = pool->check_interval_ms;
+    if (pool->settings.check_fast_interval_ms == 0)
+        pool->settings.check_fast_interval_ms = fast_interval_ms(pool->settings.check_interval_ms);
+    if (pool->settings.check_down_interval_ms == 0)
+        pool->settings.check_down_interval_ms = pool->settings.check_interval_ms;
     check_head(build, pool);
 }
 

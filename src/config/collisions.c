@@ -127,8 +127,8 @@ void config_collisions_check(struct config_build *build)
     for (size_t l = 0; l < config->listener_count; l++) {
         const struct config_bind_list *list = &build->bind_lists[l];
         for (size_t i = 0; i < list->count; i++)
-            bound[n++] = (struct config_bound){&list->binds[i], list->keys[i], l, config->listeners[l].interface};
-        check_interfaces(build, list, config->listeners[l].interface);
+            bound[n++] = (struct config_bound){&list->binds[i], list->keys[i], l, config->listeners[l].settings.interface};
+        check_interfaces(build, list, config->listeners[l].settings.interface);
     }
     report_collisions(build, &bounds);
     config_loops_check(build, &bounds);

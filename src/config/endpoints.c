@@ -159,13 +159,13 @@ static bool backend_option(struct config_build *build, const struct config_raw_k
     else if (value && !config_value_number(value, 1, options[i].max, &number, &problem))
         config_errors_add(build->errors, &key->place, "backend %s: %s=%s: %s", backend->name, option, value, problem.text);
     else if (i == WEIGHT)
-        backend->weight = (uint32_t)number;
+        backend->settings.weight = (uint32_t)number;
     else if (i == MAX_CONNECTIONS)
-        backend->max_connections = (uint32_t)number;
+        backend->settings.max_connections = (uint32_t)number;
     else if (i == CHECK_PORT)
-        backend->check_port = (uint16_t)number;
+        backend->settings.check_port = (uint16_t)number;
     else
-        backend->backup = true;
+        backend->settings.backup = true;
     return true;
 }
 
@@ -186,7 +186,7 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
 
     if (!text)
         return false;
-    *backend = (struct config_backend){.name = strtok_r(text, " \t", &rest), .weight = 1};
+    *backend = (struct config_backend){.name = strtok_r(text, " \t", &rest), .settings.weight = 1};
     address = strtok_r(NULL, " \t", &rest);
     if (backend->name && has_beyond_ascii(backend->name)) {
         config_errors_add(build->errors, &key->place, "backend = %s: contains a character that is not ASCII, such as a no-break space", key->value);
@@ -217,17 +217,17 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
 static void check_probe_address(struct config_build *build, const struct config_raw_key *key, const struct config_pool *pool,
                                 const struct config_backend *backend)
 {
-    bool port = backend->check_port > 0 || pool->check_port > 0;
+    bool port = backend->settings.check_port > 0 || pool->settings.check_port > 0;
 
-    if (pool->check == CONFIG_CHECK_NONE || addr_family(&backend->addr) != AF_UNIX || pool->check_address_set == port)
+    if (pool->settings.check == CONFIG_CHECK_NONE || addr_family(&backend->addr) != AF_UNIX || pool->settings.check_address_set == port)
         return;
-    if (pool->check_address_set)
+    if (pool->settings.check_address_set)
         config_errors_add(build->errors, &key->place, "backend %s: a UNIX socket has no port to probe at check_address: add check_port=N "
                           "here, or to its pool check_port = N, or check_address = auto to probe the socket", backend->name);
     else
         config_errors_add(build->errors, &key->place, "backend %s: a UNIX socket has no ports: check_port%s needs a check_address; add one "
-                          "to its pool, or %s to probe the socket", backend->name, backend->check_port > 0 ? "=" : "",
-                          backend->check_port > 0 ? "remove check_port=" : "check_port = auto");
+                          "to its pool, or %s to probe the socket", backend->name, backend->settings.check_port > 0 ? "=" : "",
+                          backend->settings.check_port > 0 ? "remove check_port=" : "check_port = auto");
 }
 
 /* The name of a backend and where it stands. */

@@ -11,8 +11,8 @@
 
 #define FIELD(object, field) .offset = offsetof(struct object, field), .bytes = sizeof(((struct object *)0)->field)
 #define GLOBAL(field) .section = CONFIG_IN_GLOBAL, FIELD(config, field)
-#define LISTENER(field) .section = CONFIG_IN_LISTENER, FIELD(config_listener, field)
-#define POOL(field) .section = CONFIG_IN_POOL, FIELD(config_pool, field)
+#define LISTENER(field) .section = CONFIG_IN_LISTENER, FIELD(config_listener, settings.field)
+#define POOL(field) .section = CONFIG_IN_POOL, FIELD(config_pool, settings.field)
 
 #define S(n) ((n) * UINT64_C(1000))
 #define H(n) ((n) * UINT64_C(3600000))

@@ -55,7 +55,7 @@ static void format_cpus(const struct config *config, char *buffer, size_t size)
 
 static void format_ip(const struct config_pool *pool, char *buffer, size_t size)
 {
-    addr_format(&pool->check_address, buffer, size);
+    addr_format(&pool->settings.check_address, buffer, size);
     *strrchr(buffer, ':') = '\0';
 }
 
@@ -70,13 +70,13 @@ static bool format_value(const struct config_key *key, const void *object, char 
         format_cpus(object, buffer, size);
         return true;
     case CONFIG_STATUS:
-        snprintf(buffer, size, "%u-%u", ((const struct config_pool *)object)->check_status_min,
-                 ((const struct config_pool *)object)->check_status_max);
+        snprintf(buffer, size, "%u-%u", ((const struct config_pool *)object)->settings.check_status_min,
+                 ((const struct config_pool *)object)->settings.check_status_max);
         return true;
     case CONFIG_IP:
-        if (((const struct config_pool *)object)->check_address_set)
+        if (((const struct config_pool *)object)->settings.check_address_set)
             format_ip(object, buffer, size);
-        return ((const struct config_pool *)object)->check_address_set;
+        return ((const struct config_pool *)object)->settings.check_address_set;
     case CONFIG_WORD:
     case CONFIG_TEXT:
     case CONFIG_SINK:
@@ -110,11 +110,11 @@ static bool format_value(const struct config_key *key, const void *object, char 
 static bool has_a_say(const struct config_key *key, const struct config_pool *pool)
 {
     if (!key->used_with)
-        return pool->check != CONFIG_CHECK_NONE || (strncmp(key->name, "check_", 6) != 0 && strcmp(key->name, "rise") != 0 &&
+        return pool->settings.check != CONFIG_CHECK_NONE || (strncmp(key->name, "check_", 6) != 0 && strcmp(key->name, "rise") != 0 &&
                                                     strcmp(key->name, "fall") != 0);
     if (strcmp(key->used_with, "check=http") == 0)
-        return pool->check == CONFIG_CHECK_HTTP;
-    return pool->balance == CONFIG_BALANCE_CONSISTENT_HASH;
+        return pool->settings.check == CONFIG_CHECK_HTTP;
+    return pool->settings.balance == CONFIG_BALANCE_CONSISTENT_HASH;
 }
 
 static void put(struct line *line, const char *label, const char *name, const char *value)
@@ -180,12 +180,12 @@ static void show_backend(const struct config_backend *backend, int name_width, i
 {
     char text[ADDR_TEXT_BYTES];
     fprintf(out, "  %-*s%-*s %-*s weight %u", INDENT - 2, "backend", name_width, backend->name, addr_width,
-            addr_format(&backend->addr, text, sizeof(text)), backend->weight);
-    if (backend->max_connections > 0)
-        fprintf(out, ", max_connections %u", backend->max_connections);
-    if (backend->check_port > 0)
-        fprintf(out, ", check_port %u", backend->check_port);
-    fprintf(out, "%s\n", backend->backup ? ", backup" : "");
+            addr_format(&backend->addr, text, sizeof(text)), backend->settings.weight);
+    if (backend->settings.max_connections > 0)
+        fprintf(out, ", max_connections %u", backend->settings.max_connections);
+    if (backend->settings.check_port > 0)
+        fprintf(out, ", check_port %u", backend->settings.check_port);
+    fprintf(out, "%s\n", backend->settings.backup ? ", backup" : "");
 }
 
 static void show_pool(const struct config_pool *pool, FILE *out)

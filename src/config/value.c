@@ -257,8 +257,8 @@ static bool set_status(const struct target *t)
     unsigned first, last;
     if (!take_span(&at, 599, &first, &last) || *at != '\0' || first < 100)
         return say(t->problem, "not a code from 100 to 599, or a range such as 200-399");
-    pool->check_status_min = (uint16_t)first;
-    pool->check_status_max = (uint16_t)last;
+    pool->settings.check_status_min = (uint16_t)first;
+    pool->settings.check_status_max = (uint16_t)last;
     return true;
 }
 
@@ -272,7 +272,7 @@ static bool set_ip(const struct target *t)
     const char *problem;
 
     if (t->key->zero && strcmp(t->text, t->key->zero) == 0) {
-        pool->check_address_set = false;
+        pool->settings.check_address_set = false;
         return true;
     }
     snprintf(with_port, sizeof(with_port), v6 && !bracketed ? "[%s]:1" : "%s:1", t->text);
@@ -283,8 +283,8 @@ static bool set_ip(const struct target *t)
         return say(t->problem, "a link-local address needs its interface: fe80::1%%eth0");
     if (addr_is_wildcard(&addr) || addr_is_group(&addr))
         return say(t->problem, "not an address to connect to");
-    pool->check_address = addr;
-    pool->check_address_set = true;
+    pool->settings.check_address = addr;
+    pool->settings.check_address_set = true;
     return true;
 }
 

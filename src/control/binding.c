@@ -11,19 +11,19 @@
 struct binding binding_make(const struct config_listener *listener, const struct config_bind *bind, const char *on_loopback)
 {
     return (struct binding){
-        .listener = listener, .bind = bind, .addr = bind->addr, .congestion = congestion_for_client(listener->congestion_control, on_loopback, &bind->addr)};
+        .listener = listener, .bind = bind, .addr = bind->addr, .congestion = congestion_for_client(listener->settings.congestion_control, on_loopback, &bind->addr)};
 }
 
 bool binding_beside(const char *on_loopback, const struct binding *wildcard, struct binding *beside)
 {
-    if (!addr_is_wildcard(&wildcard->addr) || wildcard->listener->interface)
+    if (!addr_is_wildcard(&wildcard->addr) || wildcard->listener->settings.interface)
         return false;
     *beside = *wildcard;
     if (addr_family(&wildcard->addr) == AF_INET)
         beside->addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     else
         beside->addr.in6.sin6_addr = in6addr_loopback;
-    beside->congestion = congestion_for_client(wildcard->listener->congestion_control, on_loopback, &beside->addr);
+    beside->congestion = congestion_for_client(wildcard->listener->settings.congestion_control, on_loopback, &beside->addr);
     return beside->congestion && !wildcard->congestion;
 }
 
@@ -89,20 +89,20 @@ static int set_options(int fd, const struct binding *binding)
     bool unix_socket = addr_family(&binding->addr) == AF_UNIX;
     int result = 0;
 
-    if (listener->receive_buffer_bytes)
-        result = set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)listener->receive_buffer_bytes);
-    if (result == 0 && listener->send_buffer_bytes)
-        result = set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)listener->send_buffer_bytes);
+    if (listener->settings.receive_buffer_bytes)
+        result = set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)listener->settings.receive_buffer_bytes);
+    if (result == 0 && listener->settings.send_buffer_bytes)
+        result = set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)listener->settings.send_buffer_bytes);
     if (result < 0 || unix_socket)
         return result;
     result = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (result == 0)
         result = set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
-    if (result == 0 && listener->tcp_user_timeout_ms)
-        result = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)listener->tcp_user_timeout_ms);
-    if (result == 0 && listener->defer_accept)
+    if (result == 0 && listener->settings.tcp_user_timeout_ms)
+        result = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)listener->settings.tcp_user_timeout_ms);
+    if (result == 0 && listener->settings.defer_accept)
         result = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
-    if (result == 0 && listener->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->interface, (socklen_t)strlen(listener->interface) + 1) < 0)
+    if (result == 0 && listener->settings.interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->settings.interface, (socklen_t)strlen(listener->settings.interface) + 1) < 0)
         result = -errno;
     return result;
 }
@@ -113,7 +113,7 @@ static int set_congestion(int fd, const struct binding *binding)
 
     if (!name || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
         return 0;
-    return strcmp(name, binding->listener->congestion_control) == 0 ? -errno : 0; /* what nobody has asked for by name is done without */
+    return strcmp(name, binding->listener->settings.congestion_control) == 0 ? -errno : 0; /* what nobody has asked for by name is done without */
 }
 
 int binding_socket(const struct binding *binding, bool shared, const char **doing)

@@ -137,7 +137,7 @@ static int start_table(struct control *control)
         goto fail;
     limit_init(&control->connections, control->resources.connections);
     for (size_t i = 0; i < config->listener_count; i++)
-        limit_init(&control->listener_connections[i], config->listeners[i].max_connections ? config->listeners[i].max_connections : UINT32_MAX);
+        limit_init(&control->listener_connections[i], config->listeners[i].settings.max_connections ? config->listeners[i].settings.max_connections : UINT32_MAX);
     control->shared = (struct worker_shared){
         .config = config,
         .engine = &control->engine,

@@ -43,7 +43,7 @@ static uint64_t probe_descriptors(const struct config *config)
     uint64_t backends = 0;
 
     for (size_t i = 0; i < config->pool_count; i++) {
-        if (config->pools[i].check != CONFIG_CHECK_NONE)
+        if (config->pools[i].settings.check != CONFIG_CHECK_NONE)
             backends += config->pools[i].backend_count;
     }
     return backends < HEALTH_PROBES_MAX ? backends : HEALTH_PROBES_MAX;

@@ -197,7 +197,7 @@ int sockets_listen(struct sockets *sockets, const struct config *config)
     for (size_t i = 0; i < sockets->count; i++) {
         const struct config_listener *listener = &config->listeners[sockets->all[i].listener];
 
-        if (listen(sockets->all[i].fd, listener->backlog) < 0) {
+        if (listen(sockets->all[i].fd, listener->settings.backlog) < 0) {
             log_error("listener %s: cannot listen: %s%s", listener->name, strerror(errno),
                       errno == EADDRINUSE ? "; another process has begun to serve its address: stop it, or choose another one" : "");
             return -1;

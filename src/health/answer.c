@@ -7,9 +7,9 @@
 
 enum { SWITCHING_PROTOCOLS = 101, FIRST_FINAL_STATUS = 200, FIRST_BODY_BYTES = 4096 };
 
-void answer_init(struct answer *answer, const struct config_pool *pool)
+void answer_init(struct answer *answer, const struct pool_settings *settings)
 {
-    *answer = (struct answer){ .pool = pool };
+    *answer = (struct answer){ .settings = settings };
 }
 
 void answer_deinit(struct answer *answer)
@@ -69,7 +69,7 @@ static bool keep_body(struct answer *answer, const char *data, size_t bytes)
 /* In the `bytes` that were kept last, and in what lies across their beginning. */
 static bool find_text(const struct answer *answer, size_t bytes)
 {
-    const char *text = answer->pool->check_body;
+    const char *text = answer->settings->check_body;
     size_t length = strlen(text), before = answer->body_bytes < length ? answer->body_bytes : length - 1;
 
     return memmem(answer->body + answer->body_bytes - before, before + bytes, text, length) != NULL;
@@ -81,7 +81,7 @@ bool answer_add_body(struct answer *answer, const char *data, size_t bytes)
 
     if (bytes > room)
         bytes = room;
-    if (answer->pool->check_body != NULL && !answer_is_decided(answer) && bytes > 0) {
+    if (answer->settings->check_body != NULL && !answer_is_decided(answer) && bytes > 0) {
         answer->no_memory = !keep_body(answer, data, bytes);
         if (answer->no_memory)
             return false;
@@ -93,7 +93,7 @@ bool answer_add_body(struct answer *answer, const char *data, size_t bytes)
 
 static bool is_good_status(const struct answer *answer)
 {
-    return answer->status >= answer->pool->check_status_min && answer->status <= answer->pool->check_status_max;
+    return answer->status >= answer->settings->check_status_min && answer->status <= answer->settings->check_status_max;
 }
 
 /* Transfer-Encoding takes precedence over Content-Length (RFC 9112, 6.3). */
@@ -108,24 +108,24 @@ bool answer_is_decided(const struct answer *answer)
         return false;
     if (!is_good_status(answer))
         return true;
-    return answer->pool->check_body != NULL ? answer->has_text : !has_length(answer);
+    return answer->settings->check_body != NULL ? answer->has_text : !has_length(answer);
 }
 
 static enum probe_outcome judge_status(const struct answer *answer, struct probe_result *result)
 {
-    const struct config_pool *pool = answer->pool;
+    const struct pool_settings *settings = answer->settings;
 
     if (is_good_status(answer))
         return result->outcome = PROBE_PASSED;
-    if (pool->check_status_min == pool->check_status_max)
-        return probe_failed(result, "HTTP status %ld, wanted %u", answer->status, pool->check_status_min);
-    return probe_failed(result, "HTTP status %ld, wanted %u-%u", answer->status, pool->check_status_min,
-                        pool->check_status_max);
+    if (settings->check_status_min == settings->check_status_max)
+        return probe_failed(result, "HTTP status %ld, wanted %u", answer->status, settings->check_status_min);
+    return probe_failed(result, "HTTP status %ld, wanted %u-%u", answer->status, settings->check_status_min,
+                        settings->check_status_max);
 }
 
 static enum probe_outcome judge_body(const struct answer *answer, const char *cut, struct probe_result *result)
 {
-    const char *text = answer->pool->check_body;
+    const char *text = answer->settings->check_body;
 
     if (text == NULL && cut != NULL && has_length(answer))
         return probe_failed(result, "%s in the middle of its answer", cut);

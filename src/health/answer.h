@@ -29,7 +29,7 @@ enum answer_stage {
 };
 
 struct answer {
-    const struct config_pool *pool; /* borrowed */
+    const struct pool_settings *settings; /* borrowed */
     enum answer_stage stage;
     long status;                    /* of the last status line, of an interim answer, too; 0: there was none */
     bool has_content_length, has_transfer_encoding;
@@ -42,7 +42,7 @@ struct answer {
     size_t body_capacity;
 };
 
-void answer_init(struct answer *answer, const struct config_pool *pool);
+void answer_init(struct answer *answer, const struct pool_settings *settings);
 /* Safe on a zeroed one, and twice. */
 void answer_deinit(struct answer *answer);
 

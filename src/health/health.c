@@ -89,14 +89,14 @@ static void take_result(struct target *target, const struct probe_result *result
     target->probe = NULL;
     if (result->outcome == PROBE_NO_MEANS) {
         note_no_means(target, result->reason, now_ns);
-    } else if (judge_result(&target->judge, pool, result->outcome == PROBE_PASSED)) {
+    } else if (judge_result(&target->judge, &pool->settings, result->outcome == PROBE_PASSED)) {
         struct publisher_change change = {
             .pool = target->pool, .backend = target->backend, .up = target->judge.up,
             .probed = &target->addr, .reason = result->reason,
         };
         publisher_change(&health->publisher, &change, now_ns);
     }
-    uint64_t next_ns = target->started_ns + judge_interval_ms(&target->judge, pool, &health->random) * NS_PER_MS;
+    uint64_t next_ns = target->started_ns + judge_interval_ms(&target->judge, &pool->settings, &health->random) * NS_PER_MS;
     due_add(&health->due, &target->due, next_ns > now_ns ? next_ns : now_ns + NS_PER_MS);
 }
 
@@ -129,7 +129,7 @@ static void begin_probe(struct target *target)
 {
     struct health *health = target->health;
     const struct config_pool *pool = target_pool(target);
-    const struct probe_request request = { .pool = pool, .addr = &target->addr, .cookie = target };
+    const struct probe_request request = { .settings = &pool->settings, .addr = &target->addr, .cookie = target };
     struct probe_result result;
 
     target->started_ns = clock_now_ns();
@@ -139,7 +139,7 @@ static void begin_probe(struct target *target)
     }
     target->state = TARGET_PROBING;
     health->under_way++;
-    due_add(&health->due, &target->due, target->started_ns + pool->check_timeout_ms * NS_PER_MS);
+    due_add(&health->due, &target->due, target->started_ns + pool->settings.check_timeout_ms * NS_PER_MS);
 }
 
 static void line_up(struct target *target)
@@ -251,7 +251,7 @@ static struct prober *need_prober(struct health *health, const struct probe_ops 
 static int add_pool(struct health *health, size_t position)
 {
     const struct config_pool *pool = &health->config->pools[position];
-    const struct probe_ops *ops = check_ops(pool->check);
+    const struct probe_ops *ops = check_ops(pool->settings.check);
     int error = 0;
 
     if (ops == NULL)
@@ -263,7 +263,7 @@ static int add_pool(struct health *health, size_t position)
         struct target *target = &health->targets[health->target_count++];
         *target = (struct target){ .health = health, .pool = position, .backend = i, .prober = prober };
         target->judge.up = table_is_up(health->publisher.table, position, i);
-        probe_address(&target->addr, pool, &pool->backends[i]);
+        probe_address(&target->addr, &pool->settings, &pool->backends[i]);
     }
     return 0;
 }
@@ -288,7 +288,7 @@ static int add_targets(struct health *health)
     uint64_t now_ns = clock_now_ns();
     for (size_t i = 0; i < health->target_count; i++) {
         struct target *target = &health->targets[i];
-        uint32_t first_ms = judge_first_ms(target_pool(target), i, health->target_count);
+        uint32_t first_ms = judge_first_ms(&target_pool(target)->settings, i, health->target_count);
         due_add(&health->due, &target->due, now_ns + first_ms * NS_PER_MS);
     }
     return 0;

@@ -28,31 +28,31 @@ static bool set_destination(CURL *easy, const struct addr *addr)
 
 /* check_path goes out as it was written (REQUEST_TARGET), not as libcurl would normalise it. "Connection: close"
  * tells the server what will happen. */
-static bool set_request(CURL *easy, const struct config_pool *pool, struct curl_slist **headers)
+static bool set_request(CURL *easy, const struct pool_settings *settings, struct curl_slist **headers)
 {
     char host[512];
 
     *headers = curl_slist_append(NULL, "Connection: close");
     if (*headers == NULL)
         return false;
-    if (pool->check_host != NULL) {
-        snprintf(host, sizeof host, "Host: %s", pool->check_host);
+    if (settings->check_host != NULL) {
+        snprintf(host, sizeof host, "Host: %s", settings->check_host);
         if (curl_slist_append(*headers, host) == NULL)
             return false;
     }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *headers);
-    if (strcmp(pool->check_method, "HEAD") == 0) /* else libcurl would wait for a body */
+    if (strcmp(settings->check_method, "HEAD") == 0) /* else libcurl would wait for a body */
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, pool->check_method) == CURLE_OK
-           && curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, pool->check_path) == CURLE_OK
+    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, settings->check_method) == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, settings->check_path) == CURLE_OK
            && curl_easy_setopt(easy, CURLOPT_USERAGENT, "penstock") == CURLE_OK
            && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK;
 }
 
 bool http_request_set(CURL *easy, const struct probe_request *request, struct curl_slist **headers)
 {
-    return set_destination(easy, request->addr) && set_request(easy, request->pool, headers);
+    return set_destination(easy, request->addr) && set_request(easy, request->settings, headers);
 }

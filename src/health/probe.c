@@ -8,15 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-void probe_address(struct addr *out, const struct config_pool *pool, const struct config_backend *backend)
+void probe_address(struct addr *out, const struct pool_settings *settings, const struct config_backend *backend)
 {
-    uint16_t port = backend->check_port;
+    uint16_t port = backend->settings.check_port;
 
     if (port == 0)
-        port = pool->check_port;
+        port = settings->check_port;
     if (port == 0)
         port = addr_port(&backend->addr);
-    *out = pool->check_address_set ? pool->check_address : backend->addr;
+    *out = settings->check_address_set ? settings->check_address : backend->addr;
     if (port != 0)
         addr_set_port(out, port);
 }

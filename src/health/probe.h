@@ -39,7 +39,7 @@ struct probe; /* each kind has its own, in its own file */
 typedef void probe_done_fn(void *cookie, const struct probe_result *result);
 
 struct probe_request {
-    const struct config_pool *pool; /* borrowed until the probe is over */
+    const struct pool_settings *settings; /* borrowed until the probe is over */
     const struct addr *addr;        /* where to; borrowed until the probe is over */
     void *cookie;                   /* for the done function */
 };
@@ -77,7 +77,7 @@ extern const struct probe_ops probe_http_ops;
 
 /* Where to probe a backend: check_address or the backend's own, with the first of its check_port, the pool's and its
  * own port. A UNIX address has no port to change. */
-void probe_address(struct addr *out, const struct config_pool *pool, const struct config_backend *backend);
+void probe_address(struct addr *out, const struct pool_settings *settings, const struct config_backend *backend);
 
 /* The result of a system call that failed with `error` (positive errno) on the way to `addr`. Fills `result` and
  * returns its outcome. */

@@ -283,7 +283,7 @@ static enum probe_outcome http_start(struct prober *base, const struct probe_req
         goto fail;
     probe->request = *request;
     probe->prober = prober;
-    answer_init(&probe->answer, request->pool);
+    answer_init(&probe->answer, request->settings);
     list_init(&probe->link);
     probe->fd = -1;
     unread_init(&probe->unread);
@@ -316,7 +316,7 @@ static void http_expire(struct prober *base, struct probe *probe, struct probe_r
 {
     char cut[64];
 
-    snprintf(cut, sizeof cut, "timed out after %u ms", probe->request.pool->check_timeout_ms);
+    snprintf(cut, sizeof cut, "timed out after %u ms", probe->request.settings->check_timeout_ms);
     probe->answer.timed_out = true;
     answer_judge(&probe->answer, cut, result);
     http_abandon(base, probe);

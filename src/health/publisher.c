@@ -54,10 +54,10 @@ static void log_change(const struct publisher *publisher, const struct publisher
     describe(where, sizeof where, backend, change->probed);
     if (change->up)
         log_info("pool %s: backend %s (%s) is UP after %u good probe%s; %zu of %zu usable", pool->name, backend->name,
-                 where, pool->rise, pool->rise == 1 ? "" : "s", up, pool->backend_count);
+                 where, pool->settings.rise, pool->settings.rise == 1 ? "" : "s", up, pool->backend_count);
     else
         log_warn("pool %s: backend %s (%s) is DOWN: %s (%u of %u probes failed); %zu of %zu usable", pool->name,
-                 backend->name, where, change->reason, pool->fall, pool->fall, up, pool->backend_count);
+                 backend->name, where, change->reason, pool->settings.fall, pool->settings.fall, up, pool->backend_count);
     if (up == 0)
         log_error("pool %s: no backend is usable: new connections are reset until one is up", pool->name);
 }

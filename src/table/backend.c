@@ -13,7 +13,7 @@ void backend_init(struct backend *backend, const struct config_backend *config, 
     backend->name = config->name;
     backend->addr = config->addr;
     backend->id = id;
-    backend->max_connections = config->max_connections;
+    backend->max_connections = config->settings.max_connections;
     atomic_init(&backend->in_flight, 0);
 }
 

@@ -16,14 +16,14 @@ static void add_usable(struct built_pool *built, const struct snapshot_source *s
 {
     for (size_t i = 0; i < source->config->backend_count; i++) {
         const struct config_backend *config = &source->config->backends[i];
-        if (!source->up[i] || config->backup != backups)
+        if (!source->up[i] || config->settings.backup != backups)
             continue;
         built->usable[built->pool.usable_count++] = (struct snapshot_backend){
             .backend = &source->backends[i],
-            .weight = config->weight,
+            .weight = config->settings.weight,
         };
-        if (config->weight > built->pool.greatest_weight)
-            built->pool.greatest_weight = config->weight;
+        if (config->settings.weight > built->pool.greatest_weight)
+            built->pool.greatest_weight = config->settings.weight;
     }
 }
 

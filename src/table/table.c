@@ -66,7 +66,7 @@ static int pool_init(struct table_pool *pool, const struct config_pool *config)
     pool->up_published = pool->up + count;
     for (size_t i = 0; i < count; i++) {
         backend_init(&pool->backends[i], &config->backends[i], (uint32_t)i);
-        pool->up[i] = config->check == CONFIG_CHECK_NONE || config->check_initial_up;
+        pool->up[i] = config->settings.check == CONFIG_CHECK_NONE || config->settings.check_initial_up;
     }
     return 0;
 }

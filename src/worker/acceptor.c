@@ -94,7 +94,7 @@ static enum accepting listen_again(struct acceptor *acceptor)
 
     if (process_drains(worker))
         return ACCEPT_EMPTY;
-    result = io_listen_again(worker->io, &acceptor->sock, (int)config->backlog);
+    result = io_listen_again(worker->io, &acceptor->sock, (int)config->settings.backlog);
     if (result < 0) {
         log_error("listener %s: one of its sockets was shut from outside and cannot listen again (%s): worker %u accepts nobody there; restart penstock",
                   config->name, strerror(-result), worker->index);
@@ -150,7 +150,7 @@ static enum accepting accept_failed(struct acceptor *acceptor, int error)
 static void set_congestion(const struct acceptor *acceptor, int fd, const struct addr *client)
 {
     const struct worker_shared *shared = acceptor->worker->shared;
-    const char *name = congestion_for_client(shared->config->listeners[acceptor->index].congestion_control, shared->loopback_congestion, client);
+    const char *name = congestion_for_client(shared->config->listeners[acceptor->index].settings.congestion_control, shared->loopback_congestion, client);
 
     if (name)
         io_set_congestion(acceptor->worker->io, fd, name);
@@ -250,7 +250,7 @@ static void on_readable(struct io_sock *sock)
 /* The most that the queue can have held. */
 static uint32_t queue_max(const struct acceptor *acceptor)
 {
-    return (uint32_t)acceptor->worker->shared->config->listeners[acceptor->index].backlog + 1;
+    return (uint32_t)acceptor->worker->shared->config->listeners[acceptor->index].settings.backlog + 1;
 }
 
 /* Who came between the last accept(2) that found nobody and now, when the poll is gone too, is served as well, as far as the limits allow. */

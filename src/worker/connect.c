@@ -53,7 +53,7 @@ static void wait_for_resources(struct session *session, int error)
         acceptor_hold(worker);
         pipe_pool_trim(&worker->pipes);
     }
-    if (due_ms > session->accepted_ns / 1000000 + session->pool->connect_timeout_ms)
+    if (due_ms > session->accepted_ns / 1000000 + session->pool->settings.connect_timeout_ms)
         session_end(session, END_NO_RESOURCES, 1u << CLIENT);
     else
         timer_arm(&worker->timers, &session->timer, due_ms);
@@ -92,7 +92,7 @@ static void attempt_failed(struct session *session, enum session_end reason, int
     session->last_tried = &session->pool->backends[session->backend->id];
     session->last_error = error;
     session->attempts++;
-    if (session->failures > session->pool->retries) {
+    if (session->failures > session->pool->settings.retries) {
         session_end(session, reason, 1u << CLIENT);
     } else if (session->ends[BACKEND].open) {
         io_close(worker->io, &session->ends[BACKEND].sock, true);
@@ -118,7 +118,7 @@ static bool client_left(struct session *session)
 
 static uint64_t attempt_due_ms(const struct session *session)
 {
-    return session->active_ns / 1000000 + session->pool->connect_timeout_ms;
+    return session->active_ns / 1000000 + session->pool->settings.connect_timeout_ms;
 }
 
 /* For the end of the attempt's time, or for the next look at the client. */
@@ -134,9 +134,9 @@ void connect_start(struct session *session)
     struct worker *worker = session->worker;
     const struct config_listener *listener = &worker->shared->config->listeners[session->listener];
     struct io_socket_options options = {
-        .tcp_user_timeout_ms = listener->tcp_user_timeout_ms,
-        .receive_buffer_bytes = listener->receive_buffer_bytes,
-        .send_buffer_bytes = listener->send_buffer_bytes,
+        .tcp_user_timeout_ms = listener->settings.tcp_user_timeout_ms,
+        .receive_buffer_bytes = listener->settings.receive_buffer_bytes,
+        .send_buffer_bytes = listener->settings.send_buffer_bytes,
     };
     struct end *end = &session->ends[BACKEND];
     int fd, result;
@@ -159,7 +159,7 @@ void connect_start(struct session *session)
         session_end(session, session->failures ? session->end : END_NO_BACKEND, 1u << CLIENT);
         return;
     }
-    options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->backend->addr);
+    options.congestion = congestion_for_backend(listener->settings.congestion_control, worker->shared->loopback_congestion, &session->backend->addr);
     fd = io_socket(worker->io, addr_family(&session->backend->addr));
     result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, session->ends[CLIENT].sock.events);
     if (result < 0 && lacks_resources(-result)) {

@@ -33,14 +33,14 @@ bool relay_may_splice(struct direction *direction)
 {
     const struct session *session = session_of_direction(direction);
 
-    if (direction->never_splice || session->pool->splice == CONFIG_SPLICE_NEVER)
+    if (direction->never_splice || session->pool->settings.splice == CONFIG_SPLICE_NEVER)
         return false;
-    return session->pool->splice == CONFIG_SPLICE_ALWAYS || !session->worker->pace.chatty;
+    return session->pool->settings.splice == CONFIG_SPLICE_ALWAYS || !session->worker->pace.chatty;
 }
 
 void relay_resume(struct direction *direction)
 {
-    bool bulk = direction->bulk || session_of_direction(direction)->pool->splice == CONFIG_SPLICE_ALWAYS;
+    bool bulk = direction->bulk || session_of_direction(direction)->pool->settings.splice == CONFIG_SPLICE_ALWAYS;
 
     assert(relay_flushed(direction) && !direction->receiving && !direction->polling_in && !direction->polling_out);
     if (bulk && relay_may_splice(direction))

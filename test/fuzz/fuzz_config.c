@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < config->listener_count; i++)
             assert(config->listeners[i].bind_count > 0 && config->listeners[i].pool < config->pool_count);
         for (size_t i = 0; i < config->pool_count; i++)
-            assert(config->pools[i].backend_count > 0 && config->pools[i].hash_table_size >= config->pools[i].backend_count);
+            assert(config->pools[i].backend_count > 0 && config->pools[i].settings.hash_table_size >= config->pools[i].backend_count);
         for (size_t i = 0; i < config->warning_count; i++)
             assert(!strchr(config->warnings[i], '\n'));
         config_show(config, nowhere);

@@ -39,7 +39,7 @@ static void check_spliced(struct world *world, struct session *session, const st
     const struct pair *pair = pair_of(world, session);
     const struct peer *source = direction->source == CLIENT ? &pair->client : &pair->backend;
 
-    if (session->pool->splice == CONFIG_SPLICE_ALWAYS && direction->phase == DIRECTION_COPY && !direction->never_splice && chances->no_pipe == 0 &&
+    if (session->pool->settings.splice == CONFIG_SPLICE_ALWAYS && direction->phase == DIRECTION_COPY && !direction->never_splice && chances->no_pipe == 0 &&
         chances->small_pipe == 0 && chances->again == 0 && chances->spurious == 0 && world->shared.pipes_max == 100 && source->script.urgent == 0)
         world_fail(world, "pair %u: a direction copies although it may splice", pair->index);
 }
@@ -61,7 +61,7 @@ static uint64_t last_activity_ns(struct world *world, const struct session *sess
 static uint64_t patience_ms(const struct session *session)
 {
     bool half = false;
-    uint64_t idle = session->pool->idle_timeout_ms, half_idle = session->pool->half_close_timeout_ms;
+    uint64_t idle = session->pool->settings.idle_timeout_ms, half_idle = session->pool->settings.half_close_timeout_ms;
 
     for (int source = CLIENT; source <= BACKEND; source++)
         half |= session->directions[source].phase == DIRECTION_ENDED || session->directions[source].phase == DIRECTION_DROP;
@@ -75,7 +75,7 @@ static void check_time(struct world *world, const struct session *session)
 
     switch (session->state) {
     case SESSION_CONNECTING:
-        due = session->accepted_ns + (session->pool->retries + 2) * session->pool->connect_timeout_ms * MS;
+        due = session->accepted_ns + (session->pool->settings.retries + 2) * session->pool->settings.connect_timeout_ms * MS;
         break;
     case SESSION_RELAYING:
         due = last_activity_ns(world, session) + patience_ms(session) * MS;
@@ -211,7 +211,7 @@ static void check_unserved(struct world *world, const struct session *session)
     size_t p = (size_t)(session->pool - world->config.pools);
     const struct snapshot_pool *pool = world->worker->snapshot->pools[p];
 
-    if (session->failures > session->pool->retries)
+    if (session->failures > session->pool->settings.retries)
         return;
     for (uint32_t i = 0; i < pool->usable_count; i++) {
         const struct backend *backend = pool->usable[i].backend;
@@ -275,7 +275,7 @@ void check_closing(struct world *world, struct session *session)
         check_unserved(world, session);
         break;
     case END_NO_RESOURCES:
-        if (world->sim->io.now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session->pool->connect_timeout_ms * MS)
+        if (world->sim->io.now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session->pool->settings.connect_timeout_ms * MS)
             world_fail(world, "pair %u: patience with a lack of resources ended too early", pair->index);
         break;
     default:

@@ -65,7 +65,7 @@ static void draw_answer(struct world *world, struct sim_conn *conn, const struct
 {
     static const int errors[] = {111 /* ECONNREFUSED */, 113 /* EHOSTUNREACH */, 110 /* ETIMEDOUT */};
     struct sim *sim = world->sim;
-    uint64_t timeout = session->pool->connect_timeout_ms * MS;
+    uint64_t timeout = session->pool->settings.connect_timeout_ms * MS;
     size_t pool = (size_t)(session->pool - world->config.pools);
     int error = 0;
 

@@ -36,32 +36,32 @@ static void draw_pool(struct world *world, uint32_t p)
         .name = p == 0 ? "a" : "b",
         .backends = world->backends[p],
         .backend_count = !world->quick && sim_chance(sim, 100) ? BACKENDS_MAX : 1 + sim_below(sim, 4),
-        .balance = (enum config_balance)sim_below(sim, 4),
-        .hash_prefix_v4 = 32,
-        .hash_prefix_v6 = 128,
-        .hash_table_size = 101,
-        .check_initial_up = true,
-        .connect_timeout_ms = PICK(sim, 50, 200, 2000),
-        .idle_timeout_ms = PICK(sim, 300, 5000, 60000, 60000),
-        .half_close_timeout_ms = PICK(sim, 200, 3000, 30000, 30000),
-        .retries = sim_below(sim, 4),
-        .splice = (enum config_splice)sim_below(sim, 3),
+        .settings.balance = (enum config_balance)sim_below(sim, 4),
+        .settings.hash_prefix_v4 = 32,
+        .settings.hash_prefix_v6 = 128,
+        .settings.hash_table_size = 101,
+        .settings.check_initial_up = true,
+        .settings.connect_timeout_ms = PICK(sim, 50, 200, 2000),
+        .settings.idle_timeout_ms = PICK(sim, 300, 5000, 60000, 60000),
+        .settings.half_close_timeout_ms = PICK(sim, 200, 3000, 30000, 30000),
+        .settings.retries = sim_below(sim, 4),
+        .settings.splice = (enum config_splice)sim_below(sim, 3),
     };
     if (world->quick) {
-        pool->connect_timeout_ms = 20000;
-        pool->idle_timeout_ms = 3600000;
-        pool->half_close_timeout_ms = 3600000;
+        pool->settings.connect_timeout_ms = 20000;
+        pool->settings.idle_timeout_ms = 3600000;
+        pool->settings.half_close_timeout_ms = 3600000;
     }
     if (world->rough)
-        pool->splice = CONFIG_SPLICE_ALWAYS;
+        pool->settings.splice = CONFIG_SPLICE_ALWAYS;
     for (uint32_t b = 0; b < pool->backend_count; b++) {
         (void)snprintf(names[p][b], sizeof(names[p][b]), "%c%u", 'a' + (int)p, b);
         world->backends[p][b] = (struct config_backend){
             .name = names[p][b],
             .addr = sim_chance(sim, 250) ? local_address(p, b) : address(0x0a000100u + 256 * p, (uint16_t)(1000 + b)),
-            .weight = 1 + sim_below(sim, 3),
-            .max_connections = PICK(sim, 0, 0, 1, 2, 5),
-            .backup = b > 0 && sim_chance(sim, 150),
+            .settings.weight = 1 + sim_below(sim, 3),
+            .settings.max_connections = PICK(sim, 0, 0, 1, 2, 5),
+            .settings.backup = b > 0 && sim_chance(sim, 150),
         };
         world->mood[p][b] = pool->backend_count == BACKENDS_MAX ? 50 : PICK(sim, 1000, 1000, 900, 500, 0);
     }
@@ -100,8 +100,8 @@ static void draw_listeners(struct world *world)
         world->listeners[i] = (struct config_listener){
             .name = i == 0 ? "one" : "two",
             .pool = sim_below(sim, (uint32_t)world->config.pool_count),
-            .max_connections = world->quick ? 0 : PICK(sim, 0, 0, 1, 3),
-            .backlog = 128,
+            .settings.max_connections = world->quick ? 0 : PICK(sim, 0, 0, 1, 3),
+            .settings.backlog = 128,
         };
         world->listener_fds[i] = sim_listen(sim);
         world->sockets[i] = (struct worker_socket){.listener = i, .fd = world->listener_fds[i]};
@@ -147,16 +147,16 @@ void world_draw(struct world *world)
     if (world->quick) { /* every client finds a backend that takes it */
         for (uint32_t p = 0; p < world->config.pool_count; p++) {
             world->mood[p][0] = 1000;
-            world->backends[p][0].max_connections = 0;
-            world->backends[p][0].backup = false;
-            world->pools[p].retries = 3;
+            world->backends[p][0].settings.max_connections = 0;
+            world->backends[p][0].settings.backup = false;
+            world->pools[p].settings.retries = 3;
         }
     }
     draw_listeners(world);
     draw_pairs(world);
     limit_init(&world->connections, world->quick ? 100 : PICK(sim, 2, 5, 100));
     for (uint32_t i = 0; i < world->config.listener_count; i++)
-        limit_init(&world->listener_connections[i], world->listeners[i].max_connections ? world->listeners[i].max_connections : UINT32_MAX);
+        limit_init(&world->listener_connections[i], world->listeners[i].settings.max_connections ? world->listeners[i].settings.max_connections : UINT32_MAX);
     world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : world->connections.max;
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);
 }

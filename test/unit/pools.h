@@ -55,12 +55,12 @@ static inline void pools_init(struct pools *p, enum config_balance balance, size
     for (size_t i = 0; i < count; i++) {
         snprintf(p->names[i], sizeof(p->names[i]), "b%zu", i);
         p->backends[i] = (struct config_backend){
-            .name = p->names[i], .addr = pools_addr("127.0.0.1", (uint16_t)(1 + i % 65535)), .weight = 1,
+            .name = p->names[i], .addr = pools_addr("127.0.0.1", (uint16_t)(1 + i % 65535)), .settings.weight = 1,
         };
     }
     p->pool = (struct config_pool){
-        .name = "p", .backends = p->backends, .backend_count = count, .balance = balance, .hash_prefix_v4 = 32,
-        .hash_prefix_v6 = 128, .hash_table_size = 65537, .check_initial_up = true,
+        .name = "p", .backends = p->backends, .backend_count = count, .settings.balance = balance, .settings.hash_prefix_v4 = 32,
+        .settings.hash_prefix_v6 = 128, .settings.hash_table_size = 65537, .settings.check_initial_up = true,
     };
     p->config = (struct config){ .workers = 1, .seed = 42, .pools = &p->pool, .pool_count = 1 };
     p->client = pools_addr("10.0.0.1", 1000);

@@ -11,7 +11,7 @@
 
 enum { TIMEOUT_MS = 10000, SHORT_MS = 200 };
 
-static const struct config_pool usual = {
+static const struct pool_settings usual = {
     .check_timeout_ms = 1000, .check_path = "/health", .check_method = "GET",
     .check_status_min = 200, .check_status_max = 399,
 };
@@ -24,7 +24,7 @@ static void on_done(void *cookie, const struct probe_result *result)
 }
 
 /* After `timeout_ms` its time is up. */
-static struct probe_result run(const struct probe_ops *ops, const struct config_pool *pool, const struct addr *addr,
+static struct probe_result run(const struct probe_ops *ops, const struct pool_settings *settings, const struct addr *addr,
                                int timeout_ms)
 {
     int error;
@@ -32,7 +32,7 @@ static struct probe_result run(const struct probe_ops *ops, const struct config_
     struct probe_result result = { .outcome = PROBE_PENDING }, at_once;
     struct prober *prober = ops->open(on_done, &error);
     assert_non_null(prober);
-    const struct probe_request request = { .pool = pool, .addr = addr, .cookie = &result };
+    const struct probe_request request = { .settings = settings, .addr = addr, .cookie = &result };
     uint64_t deadline_ns = clock_now_ns() + (uint64_t)timeout_ms * 1000000;
 
     if (ops->start(prober, &request, &probe, &at_once) != PROBE_PENDING) {
@@ -64,18 +64,18 @@ static void assert_failed(struct probe_result result, const char *reason)
     assert_int_equal(result.outcome, PROBE_FAILED);
 }
 
-static inline struct probe_result ask_server(struct server *server, const struct config_pool *pool, int timeout_ms)
+static inline struct probe_result ask_server(struct server *server, const struct pool_settings *settings, int timeout_ms)
 {
     server_start(server);
-    struct probe_result result = run(&probe_http_ops, pool, &server->addr, timeout_ms);
+    struct probe_result result = run(&probe_http_ops, settings, &server->addr, timeout_ms);
     server_stop(server);
     return result;
 }
 
-static inline struct probe_result ask(enum part part, const char *answer, const struct config_pool *pool)
+static inline struct probe_result ask(enum part part, const char *answer, const struct pool_settings *settings)
 {
     struct server server = { .part = part, .answer = answer };
-    return ask_server(&server, pool, TIMEOUT_MS);
+    return ask_server(&server, settings, TIMEOUT_MS);
 }
 
 #endif

@@ -207,7 +207,7 @@ static void escapes_are_what_the_warnings_say(void **state)
     struct config *config = config_load_text("test", text, strlen(text), errors);
     (void)state;
     assert_non_null(config);
-    assert_string_equal(config->pools[0].check_body, "\"a\" 'b' `c` # ; $D \\ = / { ~");
+    assert_string_equal(config->pools[0].settings.check_body, "\"a\" 'b' `c` # ; $D \\ = / { ~");
     assert_int_equal(config->warning_count, 0);
     config_free(config);
     config_errors_free(errors);

@@ -60,7 +60,7 @@ static void a_value_of_any_length_comes_whole(void **state)
             put(forms[i].before, n);
             put(forms[i].after, 0);
             struct config *config = load_good(text);
-            assert_string_equal(config->pools[0].check_body, filler(n));
+            assert_string_equal(config->pools[0].settings.check_body, filler(n));
             config_free(config);
         }
     }
@@ -81,9 +81,9 @@ static void what_a_key_allows_can_be_written(void **state)
     assert_string_equal(config->log + 1, filler(4094));
     assert_string_equal(config->pools[0].backends[0].name, filler(63));
     assert_string_equal(config->pools[0].backends[0].addr.un.sun_path + 1, filler(106));
-    assert_true(config->pools[0].backends[0].backup);
-    assert_string_equal(config->pools[0].check_path + 1, filler(1023));
-    assert_string_equal(config->pools[0].check_host, filler(255));
+    assert_true(config->pools[0].backends[0].settings.backup);
+    assert_string_equal(config->pools[0].settings.check_path + 1, filler(1023));
+    assert_string_equal(config->pools[0].settings.check_host, filler(255));
     config_free(config);
 }
 

@@ -78,27 +78,27 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(config->log_level, CONFIG_LOG_INFO);
     assert_null(config->access_log);
     assert_null(config->user);
-    assert_int_equal(l->backlog, 4096);
-    assert_int_equal(l->keepalive_ms, 60000);
-    assert_int_equal(l->tcp_user_timeout_ms, 0);
-    assert_false(l->defer_accept);
-    assert_null(l->interface);
-    assert_string_equal(l->congestion_control, "auto");
-    assert_int_equal(p->balance, CONFIG_BALANCE_LEAST_CONN);
-    assert_int_equal(p->hash_prefix_v4, 32);
-    assert_int_equal(p->hash_prefix_v6, 128);
-    assert_int_equal(p->hash_table_size, 65537);
-    assert_int_equal(p->check, CONFIG_CHECK_TCP);
-    assert_int_equal(p->check_interval_ms, 2000);
-    assert_int_equal(p->check_fast_interval_ms, 500);
-    assert_int_equal(p->check_down_interval_ms, 2000);
-    assert_true(p->check_initial_up);
-    assert_int_equal(p->check_status_min, 200);
-    assert_int_equal(p->check_status_max, 399);
-    assert_int_equal(p->check_jitter_percent, 10);
-    assert_int_equal(p->idle_timeout_ms, 3600000);
-    assert_int_equal(p->retries, 2);
-    assert_int_equal(p->backends[0].weight, 1);
+    assert_int_equal(l->settings.backlog, 4096);
+    assert_int_equal(l->settings.keepalive_ms, 60000);
+    assert_int_equal(l->settings.tcp_user_timeout_ms, 0);
+    assert_false(l->settings.defer_accept);
+    assert_null(l->settings.interface);
+    assert_string_equal(l->settings.congestion_control, "auto");
+    assert_int_equal(p->settings.balance, CONFIG_BALANCE_LEAST_CONN);
+    assert_int_equal(p->settings.hash_prefix_v4, 32);
+    assert_int_equal(p->settings.hash_prefix_v6, 128);
+    assert_int_equal(p->settings.hash_table_size, 65537);
+    assert_int_equal(p->settings.check, CONFIG_CHECK_TCP);
+    assert_int_equal(p->settings.check_interval_ms, 2000);
+    assert_int_equal(p->settings.check_fast_interval_ms, 500);
+    assert_int_equal(p->settings.check_down_interval_ms, 2000);
+    assert_true(p->settings.check_initial_up);
+    assert_int_equal(p->settings.check_status_min, 200);
+    assert_int_equal(p->settings.check_status_max, 399);
+    assert_int_equal(p->settings.check_jitter_percent, 10);
+    assert_int_equal(p->settings.idle_timeout_ms, 3600000);
+    assert_int_equal(p->settings.retries, 2);
+    assert_int_equal(p->backends[0].settings.weight, 1);
     config_free(config);
 }
 
@@ -107,12 +107,12 @@ static void a_sections_own_value_wins_over_defaults_wherever_they_stand(void **s
     struct config *config = load_good(LISTENER "backlog=5\n[listener m]\nbind=127.0.0.1:9\npool=q\n" POOL "retries=1\n"
                                  "[pool q]\nbackend=b 127.0.0.1:2\n[defaults]\nbacklog=7\nretries=3\ncheck_fast_interval=50ms\n");
     (void)state;
-    assert_int_equal(config->listeners[0].backlog, 5);
-    assert_int_equal(config->listeners[1].backlog, 7);
+    assert_int_equal(config->listeners[0].settings.backlog, 5);
+    assert_int_equal(config->listeners[1].settings.backlog, 7);
     assert_int_equal(config->listeners[1].pool, 1);
-    assert_int_equal(config->pools[0].retries, 1);
-    assert_int_equal(config->pools[1].retries, 3);
-    assert_int_equal(config->pools[1].check_fast_interval_ms, 50);
+    assert_int_equal(config->pools[0].settings.retries, 1);
+    assert_int_equal(config->pools[1].settings.retries, 3);
+    assert_int_equal(config->pools[1].settings.check_fast_interval_ms, 50);
     config_free(config);
 }
 
@@ -136,25 +136,25 @@ static void every_kind_of_value_reaches_its_field(void **state)
     assert_int_equal(config->busy_poll_us, 50);
     assert_string_equal(config->access_log, "/a/b");
     assert_string_equal(config->user, "nobody");
-    assert_int_equal(config->listeners[0].keepalive_ms, 0);
-    assert_int_equal(config->listeners[0].receive_buffer_bytes, 65536);
-    assert_true(config->listeners[0].defer_accept);
-    assert_string_equal(config->listeners[0].interface, "eth0");
-    assert_null(config->listeners[0].congestion_control);
+    assert_int_equal(config->listeners[0].settings.keepalive_ms, 0);
+    assert_int_equal(config->listeners[0].settings.receive_buffer_bytes, 65536);
+    assert_true(config->listeners[0].settings.defer_accept);
+    assert_string_equal(config->listeners[0].settings.interface, "eth0");
+    assert_null(config->listeners[0].settings.congestion_control);
     assert_int_equal(p->backend_count, 2);
     assert_string_equal(p->backends[1].name, "c");
     assert_string_equal(addr_format(&p->backends[1].addr, text, sizeof(text)), "[::1]:2");
-    assert_int_equal(p->backends[1].weight, 256);
-    assert_int_equal(p->backends[1].max_connections, 7);
-    assert_int_equal(p->backends[1].check_port, 9);
-    assert_true(p->backends[1].backup);
-    assert_int_equal(p->hash_key, CONFIG_HASH_SOURCE_IP_PORT);
-    assert_int_equal(p->check_status_min, 204);
-    assert_int_equal(p->check_status_max, 204);
-    assert_true(p->check_address_set);
-    assert_false(p->check_initial_up);
-    assert_int_equal(p->check_fast_interval_ms, 100); /* not a quarter of 100ms */
-    assert_int_equal(p->splice, CONFIG_SPLICE_NEVER);
+    assert_int_equal(p->backends[1].settings.weight, 256);
+    assert_int_equal(p->backends[1].settings.max_connections, 7);
+    assert_int_equal(p->backends[1].settings.check_port, 9);
+    assert_true(p->backends[1].settings.backup);
+    assert_int_equal(p->settings.hash_key, CONFIG_HASH_SOURCE_IP_PORT);
+    assert_int_equal(p->settings.check_status_min, 204);
+    assert_int_equal(p->settings.check_status_max, 204);
+    assert_true(p->settings.check_address_set);
+    assert_false(p->settings.check_initial_up);
+    assert_int_equal(p->settings.check_fast_interval_ms, 100); /* not a quarter of 100ms */
+    assert_int_equal(p->settings.splice, CONFIG_SPLICE_NEVER);
     config_free(config);
 }
 
@@ -174,7 +174,7 @@ static void a_probe_in_doubt_is_never_slower_than_the_others(void **state)
         snprintf(text, sizeof(text), "[listener l]\nbind=127.0.0.1:1\npool=p\n[pool p]\nbackend=b 127.0.0.1:2\ncheck_interval=%s\n", cases[i].interval);
         config = config_load_text("test", text, strlen(text), errors);
         assert_non_null(config);
-        assert_int_equal(config->pools[0].check_fast_interval_ms, cases[i].fast_ms);
+        assert_int_equal(config->pools[0].settings.check_fast_interval_ms, cases[i].fast_ms);
         config_free(config);
         config_errors_free(errors);
     }
@@ -186,8 +186,8 @@ static void escapes_and_variables_are_resolved_once(void **state)
     (void)state;
     setenv("PENSTOCK_TEST_BODY", "a;b ; c \\; ${HOME}", 1);
     config = load_good(LISTENER POOL "check=http\ncheck_host=a\\;b\\\\c$\ncheck_body=<${PENSTOCK_TEST_BODY}> \\; \"x\" \\${Y} ; comment\n");
-    assert_string_equal(config->pools[0].check_host, "a;b\\c$");
-    assert_string_equal(config->pools[0].check_body, "<a;b ; c \\; ${HOME}> ; \"x\" ${Y}");
+    assert_string_equal(config->pools[0].settings.check_host, "a;b\\c$");
+    assert_string_equal(config->pools[0].settings.check_body, "<a;b ; c \\; ${HOME}> ; \"x\" ${Y}");
     config_free(config);
 }
 
@@ -218,11 +218,11 @@ static void the_hash_table_grows_with_the_pool_unless_it_is_set(void **state)
     for (int i = 0; i < 1000; i++)
         n += (size_t)sprintf(text + n, "backend=b%d 127.0.0.1:2\n", i);
     config = load_good(text);
-    assert_int_equal(config->pools[0].hash_table_size, 100003); /* the first prime from 100 * 1000 */
+    assert_int_equal(config->pools[0].settings.hash_table_size, 100003); /* the first prime from 100 * 1000 */
     config_free(config);
     sprintf(text + n, "hash_table_size=1009\n");
     config = load_good(text);
-    assert_int_equal(config->pools[0].hash_table_size, 1009);
+    assert_int_equal(config->pools[0].settings.hash_table_size, 1009);
     config_free(config);
     free(text);
 }

@@ -17,7 +17,7 @@ enum { THREADS = 4, TURNS = 20000 };
 
 static void init(struct backend *backend, uint32_t max_connections)
 {
-    struct config_backend config = { .name = "b", .weight = 1, .max_connections = max_connections };
+    struct config_backend config = { .name = "b", .settings.weight = 1, .settings.max_connections = max_connections };
     memset(backend, 0, sizeof(*backend));
     backend_init(backend, &config, 3);
 }

@@ -12,7 +12,7 @@
 #include "health/judge.h"
 #include "health/probe.h"
 
-static const struct config_pool pool = {
+static const struct pool_settings pool = {
     .check_interval_ms = 2000, .check_fast_interval_ms = 500, .check_down_interval_ms = 5000, .rise = 2, .fall = 3,
 };
 
@@ -55,7 +55,7 @@ static void a_backend_comes_up_at_the_last_of_rise_good_probes(void **state)
 static void with_rise_and_fall_of_one_every_result_counts(void **state)
 {
     (void)state;
-    struct config_pool hasty = pool;
+    struct pool_settings hasty = pool;
     struct judge judge = { .up = true };
     hasty.rise = hasty.fall = 1;
     assert_true(judge_result(&judge, &hasty, false));
@@ -83,7 +83,7 @@ static void the_interval_follows_the_state(void **state)
 static void jitter_fills_its_range_and_stays_inside(void **state)
 {
     (void)state;
-    struct config_pool jittered = pool;
+    struct pool_settings jittered = pool;
     struct judge judge = { .up = true };
     uint64_t random = 7, sum = 0;
     uint32_t least = UINT32_MAX, most = 0;
@@ -103,7 +103,7 @@ static void jitter_fills_its_range_and_stays_inside(void **state)
 static void no_interval_is_zero_or_wraps(void **state)
 {
     (void)state;
-    struct config_pool extreme = pool;
+    struct pool_settings extreme = pool;
     struct judge judge = { .up = true };
     uint64_t random = 3;
     extreme.check_jitter_percent = 50;
@@ -117,7 +117,7 @@ static void no_interval_is_zero_or_wraps(void **state)
 static void first_probes_are_spread_over_a_second_at_most(void **state)
 {
     (void)state;
-    struct config_pool quick = pool;
+    struct pool_settings quick = pool;
     assert_int_equal(judge_first_ms(&pool, 0, 10000), 0);
     assert_int_equal(judge_first_ms(&pool, 5000, 10000), 500);
     assert_int_equal(judge_first_ms(&pool, 9999, 10000), 999);
@@ -178,7 +178,7 @@ static struct addr parse(const char *text)
     return addr;
 }
 
-static void assert_probed(const struct config_pool *checked, const struct config_backend *backend, const char *expected)
+static void assert_probed(const struct pool_settings *checked, const struct config_backend *backend, const char *expected)
 {
     struct addr out;
     char text[ADDR_TEXT_BYTES];
@@ -189,17 +189,17 @@ static void assert_probed(const struct config_pool *checked, const struct config
 static void the_nearest_check_port_and_address_win(void **state)
 {
     (void)state;
-    struct config_pool checked = pool;
+    struct pool_settings checked = pool;
     struct config_backend backend = { .addr = parse("10.0.0.1:80") };
     assert_probed(&checked, &backend, "10.0.0.1:80");
     checked.check_port = 81;
     assert_probed(&checked, &backend, "10.0.0.1:81");
-    backend.check_port = 82;
+    backend.settings.check_port = 82;
     assert_probed(&checked, &backend, "10.0.0.1:82");
     checked.check_address_set = true;
     checked.check_address = parse("[::1]:9");
     assert_probed(&checked, &backend, "[::1]:82");
-    backend.check_port = 0;
+    backend.settings.check_port = 0;
     assert_probed(&checked, &backend, "[::1]:81");
     checked.check_port = 0;
     assert_probed(&checked, &backend, "[::1]:80");

@@ -69,13 +69,13 @@ static void prepare(enum config_check check, const struct addr *addrs, size_t co
 {
     for (size_t i = 0; i < count; i++) {
         snprintf(names[i], sizeof names[i], "b%u", (unsigned)i);
-        backends[i] = (struct config_backend){ .name = names[i], .addr = addrs[i], .weight = 1 };
+        backends[i] = (struct config_backend){ .name = names[i], .addr = addrs[i], .settings.weight = 1 };
     }
     pool = (struct config_pool){
-        .name = "p", .backends = backends, .backend_count = count, .hash_table_size = 101,
-        .check = check, .check_interval_ms = 50, .check_fast_interval_ms = 20, .check_down_interval_ms = 30,
-        .check_timeout_ms = 1000, .rise = 2, .fall = 3, .check_jitter_percent = 10, .check_initial_up = true,
-        .check_path = "/", .check_method = "GET", .check_status_min = 200, .check_status_max = 399,
+        .name = "p", .backends = backends, .backend_count = count, .settings.hash_table_size = 101,
+        .settings.check = check, .settings.check_interval_ms = 50, .settings.check_fast_interval_ms = 20, .settings.check_down_interval_ms = 30,
+        .settings.check_timeout_ms = 1000, .settings.rise = 2, .settings.fall = 3, .settings.check_jitter_percent = 10, .settings.check_initial_up = true,
+        .settings.check_path = "/", .settings.check_method = "GET", .settings.check_status_min = 200, .settings.check_status_max = 399,
     };
     config = (struct config){ .pools = &pool, .pool_count = 1 };
 }
@@ -214,8 +214,8 @@ static void a_backend_that_starts_down_needs_rise_good_probes(void **state)
     struct addr addr = { 0 };
     int listener = listen_on(&addr);
     prepare(CONFIG_CHECK_TCP, &addr, 1);
-    pool.check_initial_up = false;
-    pool.check_interval_ms = pool.check_down_interval_ms = 3600000; /* only the fast interval can bring it up in time */
+    pool.settings.check_initial_up = false;
+    pool.settings.check_interval_ms = pool.settings.check_down_interval_ms = 3600000; /* only the fast interval can bring it up in time */
     start();
     assert_int_equal(usable(NULL), 0);
     assert_true(await_usable(1));
@@ -232,7 +232,7 @@ static void without_checks_nothing_is_probed(void **state)
     int listener = listen_on(&addrs[1]);
     fcntl(listener, F_SETFL, O_NONBLOCK);
     prepare(CONFIG_CHECK_NONE, addrs, 2);
-    pool.check_initial_up = false; /* has no meaning without checks */
+    pool.settings.check_initial_up = false; /* has no meaning without checks */
     start();
     assert_int_equal(usable(NULL), 2);
     struct pollfd poller = { .fd = listener, .events = POLLIN };
@@ -250,7 +250,7 @@ static void a_silent_backend_times_out(void **state)
     struct addr addr = { 0 };
     int listener = listen_on(&addr); /* connects, never answers: like a stopped process */
     prepare(CONFIG_CHECK_HTTP, &addr, 1);
-    pool.check_timeout_ms = 40;
+    pool.settings.check_timeout_ms = 40;
     start();
     assert_true(await_usable(0));
     char *text = stop();
@@ -266,7 +266,7 @@ static void the_probed_port_may_be_another_one(void **state)
     char wanted[200], where[ADDR_TEXT_BYTES], probed[ADDR_TEXT_BYTES];
     int listener = listen_on(&addrs[0]);
     prepare(CONFIG_CHECK_TCP, addrs, 1);
-    backends[0].check_port = addr_port(&checked);
+    backends[0].settings.check_port = addr_port(&checked);
     start();
     assert_true(await_usable(0));
     char *text = stop();
@@ -330,7 +330,7 @@ static void probes_under_way_are_bounded_and_the_rest_waits(void **state)
     for (size_t i = 1; i < count; i++)
         addrs[i] = addrs[0];
     prepare(CONFIG_CHECK_HTTP, addrs, count);
-    pool.check_timeout_ms = 150;
+    pool.settings.check_timeout_ms = 150;
     unsigned before = open_descriptors(), most = 0;
     start();
     uint64_t deadline_ns = clock_now_ns() + DEADLINE_MS * UINT64_C(1000000);
@@ -354,7 +354,7 @@ static void stopping_abandons_what_is_under_way(void **state)
     for (int i = 1; i < 20; i++)
         addrs[i] = addrs[0];
     prepare(CONFIG_CHECK_HTTP, addrs, 20);
-    pool.check_timeout_ms = 60000;
+    pool.settings.check_timeout_ms = 60000;
     start();
     struct pollfd poller = { .fd = listener, .events = POLLIN };
     assert_int_equal(poll(&poller, 1, DEADLINE_MS), 1);
@@ -374,8 +374,8 @@ static void ten_thousand_backends_are_judged_and_published_in_batches(void **sta
     for (size_t i = 1; i < BACKENDS_MAX; i++)
         addrs[i] = addrs[0];
     prepare(CONFIG_CHECK_TCP, addrs, BACKENDS_MAX);
-    pool.check_interval_ms = pool.check_down_interval_ms = 2000;
-    pool.check_fast_interval_ms = 500;
+    pool.settings.check_interval_ms = pool.settings.check_down_interval_ms = 2000;
+    pool.settings.check_fast_interval_ms = 500;
     uint64_t began_ns = clock_now_ns();
     start();
     assert_true(await_usable(0));

@@ -109,8 +109,8 @@ static void test_few_other_keys_move_when_the_heaviest_leaves(void **state)
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
     for (size_t i = 0; i < MANY; i++)
-        p.backends[i].weight = (uint32_t)(1 + i % 3);
-    p.backends[50].weight = 7;
+        p.backends[i].settings.weight = (uint32_t)(1 + i % 3);
+    p.backends[50].settings.weight = 7;
     pools_open(&p);
     const char **before = calloc(65537, sizeof(*before));
     for (uint32_t i = 0; i < 65537; i++)
@@ -137,9 +137,9 @@ static void test_balancers_agree_whatever_the_order_in_the_file(void **state)
     pools_init(&b, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
     for (size_t i = 0; i < MANY; i++) {
         size_t other = (i * 37 + 11) % MANY; /* 37 and 100 have no common divisor */
-        a.backends[i].weight = (uint32_t)(1 + i % 5);
+        a.backends[i].settings.weight = (uint32_t)(1 + i % 5);
         b.backends[other].name = a.names[i];
-        b.backends[other].weight = a.backends[i].weight;
+        b.backends[other].settings.weight = a.backends[i].settings.weight;
     }
     pools_open(&a);
     pools_open(&b);
@@ -171,8 +171,8 @@ static void test_table_is_the_same_on_every_machine_and_in_every_version(void **
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, 3);
-    p.backends[1].weight = 2;
-    p.pool.hash_table_size = 13;
+    p.backends[1].settings.weight = 2;
+    p.pool.settings.hash_table_size = 13;
     pools_open(&p);
     static const uint32_t table[13] = { 2, 2, 1, 0, 1, 2, 0, 1, 1, 1, 0, 1, 1 };
     for (uint32_t i = 0; i < 13; i++)
@@ -205,7 +205,7 @@ static void test_weights_are_respected(void **state)
     pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, COUNT);
     uint32_t total = 0, counts[COUNT] = { 0 };
     for (size_t i = 0; i < COUNT; i++)
-        total += p.backends[i].weight = weights[i];
+        total += p.backends[i].settings.weight = weights[i];
     pools_open(&p);
     for (uint32_t i = 0; i < 65537; i++)
         counts[p.snapshot->maglev[i]]++;
@@ -254,7 +254,7 @@ static void test_v4_prefix_groups_clients(void **state)
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
         struct pools p;
         pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
-        p.pool.hash_prefix_v4 = cases[c].prefix;
+        p.pool.settings.hash_prefix_v4 = cases[c].prefix;
         pools_open(&p);
         assert_in_range(backends_of_a_24(&p), cases[c].min, cases[c].max);
         pools_close(&p);
@@ -266,7 +266,7 @@ static void test_v6_prefix_groups_clients(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
-    p.pool.hash_prefix_v6 = 61;
+    p.pool.settings.hash_prefix_v6 = 61;
     pools_open(&p);
     const char *name = pick_name(&p, "2001:db8:0:0::1", 1);
     assert_string_equal(pick_name(&p, "2001:db8:0:0:ffff::9", 1), name);
@@ -286,9 +286,9 @@ static void test_mapped_v4_is_v4(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
-    p.pool.hash_key = CONFIG_HASH_SOURCE_IP_PORT;
-    p.pool.hash_prefix_v4 = 24;
-    p.pool.hash_prefix_v6 = 64;
+    p.pool.settings.hash_key = CONFIG_HASH_SOURCE_IP_PORT;
+    p.pool.settings.hash_prefix_v4 = 24;
+    p.pool.settings.hash_prefix_v6 = 64;
     pools_open(&p);
     for (unsigned i = 0; i < 50; i++) {
         char v4[32], mapped[48];
@@ -304,7 +304,7 @@ static void test_port_counts_when_asked_for(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
-    p.pool.hash_key = CONFIG_HASH_SOURCE_IP_PORT;
+    p.pool.settings.hash_key = CONFIG_HASH_SOURCE_IP_PORT;
     pools_open(&p);
     const char *ips[] = { "10.0.0.1", "2001:db8::1" };
     for (int i = 0; i < 2; i++) {
@@ -323,7 +323,7 @@ static void test_unix_clients_are_one_client(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
-    p.pool.hash_key = CONFIG_HASH_SOURCE_IP_PORT;
+    p.pool.settings.hash_key = CONFIG_HASH_SOURCE_IP_PORT;
     pools_open(&p);
     p.client = (struct addr){ .length = sizeof(sa_family_t), .un = { .sun_family = AF_UNIX } };
     struct backend *first = pools_pick(&p);
@@ -371,7 +371,7 @@ static void test_balancers_agree_on_the_second_choice(void **state)
     pools_init(&a, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
     pools_init(&b, CONFIG_BALANCE_CONSISTENT_HASH, MANY);
     for (size_t i = 0; i < MANY; i++) {
-        a.backends[i].max_connections = b.backends[i].max_connections = 1;
+        a.backends[i].settings.max_connections = b.backends[i].settings.max_connections = 1;
         b.backends[MANY - 1 - i].name = a.names[i];
     }
     pools_open(&a);
@@ -397,9 +397,9 @@ static void test_a_table_smaller_than_the_pool_still_reaches_everyone(void **sta
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_CONSISTENT_HASH, 10);
-    p.pool.hash_table_size = 7;
+    p.pool.settings.hash_table_size = 7;
     for (size_t i = 0; i < 10; i++)
-        p.backends[i].max_connections = 1;
+        p.backends[i].settings.max_connections = 1;
     pools_open(&p);
     for (int i = 0; i < 10; i++)
         assert_non_null(pools_pick(&p));
@@ -415,11 +415,11 @@ static void test_a_nearly_full_pool_is_cheap_and_agreed_on(void **state)
     size_t count = 257;
     pools_init(&a, CONFIG_BALANCE_CONSISTENT_HASH, count);
     pools_init(&b, CONFIG_BALANCE_CONSISTENT_HASH, count);
-    a.pool.hash_table_size = b.pool.hash_table_size = 1000003;
+    a.pool.settings.hash_table_size = b.pool.settings.hash_table_size = 1000003;
     for (size_t i = 0; i < count; i++) {
         b.backends[count - 1 - i].name = a.names[i];
-        a.backends[i].weight = b.backends[count - 1 - i].weight = i < 4 ? 1 : 256; /* these have 15 entries each */
-        a.backends[i].max_connections = b.backends[count - 1 - i].max_connections = i < 4 ? 0 : 1;
+        a.backends[i].settings.weight = b.backends[count - 1 - i].settings.weight = i < 4 ? 1 : 256; /* these have 15 entries each */
+        a.backends[i].settings.max_connections = b.backends[count - 1 - i].settings.max_connections = i < 4 ? 0 : 1;
     }
     pools_open(&a);
     pools_open(&b);

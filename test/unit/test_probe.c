@@ -94,7 +94,7 @@ static void tcp_without_an_answer_times_out(void **state)
 static void http_judges_the_status(void **state)
 {
     (void)state;
-    struct config_pool only_204 = usual;
+    struct pool_settings only_204 = usual;
     only_204.check_status_min = only_204.check_status_max = 204;
     assert_passed(ask(ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", &usual));
     assert_passed(ask(ANSWER, "HTTP/1.1 399 Last\r\nContent-Length: 0\r\n\r\n", &usual));
@@ -116,7 +116,7 @@ static void http_follows_no_redirect(void **state)
 static void http_sends_what_the_configuration_says(void **state)
 {
     (void)state;
-    struct config_pool pool = usual;
+    struct pool_settings settings = usual;
     struct server server = { .part = ANSWER, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" };
     char expected[100], text[ADDR_TEXT_BYTES];
     setenv("http_proxy", "http://127.0.0.1:1", 1); /* must not be asked */
@@ -128,19 +128,19 @@ static void http_sends_what_the_configuration_says(void **state)
     assert_non_null(strstr(server.request, "\r\nConnection: close\r\n"));
     assert_non_null(strstr(server.request, "\r\nUser-Agent: penstock\r\n"));
 
-    pool.check_method = "OPTIONS";
-    pool.check_host = "model.example";
-    pool.check_path = "/a/../b?c=%41";
+    settings.check_method = "OPTIONS";
+    settings.check_host = "model.example";
+    settings.check_path = "/a/../b?c=%41";
     server = (struct server){ .part = ANSWER, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" };
-    assert_passed(ask_server(&server, &pool, TIMEOUT_MS));
+    assert_passed(ask_server(&server, &settings, TIMEOUT_MS));
     assert_memory_equal(server.request, "OPTIONS /a/../b?c=%41 HTTP/1.1\r\n", 32);
     assert_non_null(strstr(server.request, "\r\nHost: model.example\r\n"));
     assert_null(strstr(server.request, "127.0.0.1"));
 
-    pool.check_method = "HEAD";
+    settings.check_method = "HEAD";
     /* A body never comes. */
     server = (struct server){ .part = HANG, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" };
-    assert_passed(ask_server(&server, &pool, TIMEOUT_MS));
+    assert_passed(ask_server(&server, &settings, TIMEOUT_MS));
     assert_memory_equal(server.request, "HEAD ", 5);
 }
 
@@ -168,29 +168,29 @@ static void http_works_over_ipv6_and_unix(void **state)
 static void http_looks_for_the_text_in_the_body(void **state)
 {
     (void)state;
-    struct config_pool pool = usual;
-    pool.check_body = "ready";
-    assert_passed(ask(ANSWER, "HTTP/1.1 200 OK\r\n\r\nmodel ready now", &pool));
-    assert_passed(ask(ANSWER, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n2\r\ndy\r\n0\r\n\r\n", &pool));
-    assert_failed(ask(ANSWER, "HTTP/1.1 200 OK\r\n\r\nnot read", &pool), "body lacks \"ready\"");
-    assert_failed(ask(ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &pool), "body lacks \"ready\"");
-    assert_failed(ask(ANSWER, "HTTP/1.1 500 No\r\n\r\nready", &pool), "HTTP status 500, wanted 200-399");
+    struct pool_settings settings = usual;
+    settings.check_body = "ready";
+    assert_passed(ask(ANSWER, "HTTP/1.1 200 OK\r\n\r\nmodel ready now", &settings));
+    assert_passed(ask(ANSWER, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n2\r\ndy\r\n0\r\n\r\n", &settings));
+    assert_failed(ask(ANSWER, "HTTP/1.1 200 OK\r\n\r\nnot read", &settings), "body lacks \"ready\"");
+    assert_failed(ask(ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &settings), "body lacks \"ready\"");
+    assert_failed(ask(ANSWER, "HTTP/1.1 500 No\r\n\r\nready", &settings), "HTTP status 500, wanted 200-399");
 }
 
 /* The text ends with byte `end` of the body; more body follows. */
 static struct probe_result ask_with_text_at(size_t end)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
-    struct config_pool pool = usual;
+    struct pool_settings settings = usual;
     size_t size = sizeof head - 1 + end;
     char *answer = malloc(size);
     assert_non_null(answer);
     memset(answer, '.', size);
     memcpy(answer, head, sizeof head - 1);
     memcpy(answer + size - 5, "ready", 5);
-    pool.check_body = "ready";
+    settings.check_body = "ready";
     struct server server = { .part = FLOOD, .answer = answer, .answer_bytes = size };
-    struct probe_result result = ask_server(&server, &pool, TIMEOUT_MS);
+    struct probe_result result = ask_server(&server, &settings, TIMEOUT_MS);
     free(answer);
     return result;
 }
@@ -248,7 +248,7 @@ static void our_lack_of_descriptors_is_not_a_failure(void **state)
         struct probe *probe;
         struct prober *prober = kinds[i]->open(on_done, &error);
         assert_non_null(prober);
-        const struct probe_request request = { .pool = &usual, .addr = &addr, .cookie = &result };
+        const struct probe_request request = { .settings = &usual, .addr = &addr, .cookie = &result };
         struct rlimit before, none = { .rlim_cur = 3 };
         getrlimit(RLIMIT_NOFILE, &before);
         none.rlim_max = before.rlim_max;

@@ -18,26 +18,26 @@
 static const enum part every_end[] = { ANSWER, RESET, HANG, DRIP, UNREAD, UNASKED, UNASKED_RESET };
 
 /* Long before its time is up. */
-static struct probe_result ask_soon(enum part part, const char *answer, const struct config_pool *pool)
+static struct probe_result ask_soon(enum part part, const char *answer, const struct pool_settings *settings)
 {
     uint64_t began_ns = clock_now_ns();
-    struct probe_result result = ask(part, answer, pool);
+    struct probe_result result = ask(part, answer, settings);
 
     assert_true(clock_now_ns() - began_ns <= TIMEOUT_MS / 4 * UINT64_C(1000000));
     return result;
 }
 
-static struct probe_result ask_until_time_is_up(const char *answer, const struct config_pool *pool)
+static struct probe_result ask_until_time_is_up(const char *answer, const struct pool_settings *settings)
 {
     struct server server = { .part = HANG, .answer = answer };
-    return ask_server(&server, pool, SHORT_MS);
+    return ask_server(&server, settings, SHORT_MS);
 }
 
-static struct config_pool with_text(void)
+static struct pool_settings with_text(void)
 {
-    struct config_pool pool = usual;
-    pool.check_body = "ready";
-    return pool;
+    struct pool_settings settings = usual;
+    settings.check_body = "ready";
+    return settings;
 }
 
 static void a_good_status_passes_however_the_connection_ends(void **state)
@@ -66,7 +66,7 @@ static void a_good_status_passes_however_the_connection_ends(void **state)
 static void a_bad_status_fails_however_the_connection_ends(void **state)
 {
     (void)state;
-    const struct config_pool pools[] = { usual, with_text() };
+    const struct pool_settings all[] = { usual, with_text() };
     static const char *const answers[] = {
         NO "\r\nready",
         NO "Content-Length: 5\r\n\r\nready",
@@ -76,19 +76,19 @@ static void a_bad_status_fails_however_the_connection_ends(void **state)
     };
     for (size_t i = 0; i < COUNT(answers); i++)
         for (size_t k = 0; k < COUNT(every_end); k++)
-            assert_failed(ask_soon(every_end[k], answers[i], &pools[k % 2]), "HTTP status 503, wanted 200-399");
+            assert_failed(ask_soon(every_end[k], answers[i], &all[k % 2]), "HTTP status 503, wanted 200-399");
     assert_failed(ask_until_time_is_up(NO "X-Mor", &usual), "HTTP status 503, wanted 200-399");
 }
 
 static void a_head_request_needs_no_body(void **state)
 {
     (void)state;
-    struct config_pool pool = usual;
-    pool.check_method = "HEAD";
+    struct pool_settings settings = usual;
+    settings.check_method = "HEAD";
     for (size_t k = 0; k < COUNT(every_end); k++) {
-        assert_passed(ask_soon(every_end[k], OK "Content-Length: 50\r\n\r\n", &pool));
-        assert_passed(ask_soon(every_end[k], OK CHUNKED "\r\n", &pool));
-        assert_failed(ask_soon(every_end[k], NO "\r\n", &pool), "HTTP status 503, wanted 200-399");
+        assert_passed(ask_soon(every_end[k], OK "Content-Length: 50\r\n\r\n", &settings));
+        assert_passed(ask_soon(every_end[k], OK CHUNKED "\r\n", &settings));
+        assert_failed(ask_soon(every_end[k], NO "\r\n", &settings), "HTTP status 503, wanted 200-399");
     }
 }
 
@@ -96,7 +96,7 @@ static void a_head_request_needs_no_body(void **state)
 static void the_text_passes_however_the_connection_ends(void **state)
 {
     (void)state;
-    const struct config_pool pool = with_text();
+    const struct pool_settings settings = with_text();
     static const char *const answers[] = {
         OK "\r\nmodel ready now",
         OK "Content-Length: 15\r\n\r\nmodel ready now",
@@ -109,14 +109,14 @@ static void the_text_passes_however_the_connection_ends(void **state)
     };
     for (size_t i = 0; i < COUNT(answers); i++)
         for (size_t k = 0; k < COUNT(every_end); k++)
-            assert_passed(ask_soon(every_end[k], answers[i], &pool));
+            assert_passed(ask_soon(every_end[k], answers[i], &settings));
 }
 
 /* The server may be gone before the request is sent, or even before the connection is found established. */
 static void an_answer_that_is_there_before_the_request_is_read(void **state)
 {
     (void)state;
-    const struct config_pool pool = with_text();
+    const struct pool_settings settings = with_text();
     static const enum part parts[] = { UNASKED, UNASKED_RESET };
     const struct addr addrs[] = { loopback(AF_INET), loopback(AF_INET6), unix_name("@penstock-test-answer", 1) };
     for (int i = 0; i < 6; i++) {
@@ -124,11 +124,11 @@ static void an_answer_that_is_there_before_the_request_is_read(void **state)
         struct server bad = { .part = parts[i % 2], .addr = addrs[i / 2], .answer = NO "\r\nready" };
         server_start(&good);
         for (int k = 0; k < 100; k++)
-            assert_passed(run(&probe_http_ops, &pool, &good.addr, TIMEOUT_MS));
+            assert_passed(run(&probe_http_ops, &settings, &good.addr, TIMEOUT_MS));
         server_stop(&good);
         server_start(&bad);
         for (int k = 0; k < 100; k++)
-            assert_failed(run(&probe_http_ops, &pool, &bad.addr, TIMEOUT_MS), "HTTP status 503, wanted 200-399");
+            assert_failed(run(&probe_http_ops, &settings, &bad.addr, TIMEOUT_MS), "HTTP status 503, wanted 200-399");
         server_stop(&bad);
     }
 }
@@ -138,12 +138,12 @@ struct failure {
     const char *closed, *reset, *late; /* the reasons, by how the connection ends */
 };
 
-static void assert_explained(const struct failure *row, const struct config_pool *pool)
+static void assert_explained(const struct failure *row, const struct pool_settings *settings)
 {
-    assert_failed(ask(ANSWER, row->answer, pool), row->closed);
-    assert_failed(ask(RESET, row->answer, pool), row->reset);
-    assert_failed(ask(UNREAD, row->answer, pool), row->reset);
-    assert_failed(ask_until_time_is_up(row->answer, pool), row->late);
+    assert_failed(ask(ANSWER, row->answer, settings), row->closed);
+    assert_failed(ask(RESET, row->answer, settings), row->reset);
+    assert_failed(ask(UNREAD, row->answer, settings), row->reset);
+    assert_failed(ask_until_time_is_up(row->answer, settings), row->late);
 }
 
 static void an_answer_that_has_not_arrived_fails_and_the_reason_says_what_is_missing(void **state)
@@ -167,13 +167,13 @@ static void headers_may_end_with_the_connection(void **state)
     (void)state;
     static const char *const rows[] = { OK, OK "Content-Type: text/plain\r\nX-Mor" };
     static const char late[] = "timed out after 1000 ms in the middle of its headers";
-    const struct config_pool pool = with_text();
+    const struct pool_settings settings = with_text();
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         assert_passed(ask(ANSWER, rows[i], &usual));
         assert_passed(ask(RESET, rows[i], &usual));
         assert_failed(ask_until_time_is_up(rows[i], &usual), late);
-        assert_failed(ask(RESET, rows[i], &pool), "connection reset, and the body so far lacks \"ready\"");
+        assert_failed(ask(RESET, rows[i], &settings), "connection reset, and the body so far lacks \"ready\"");
     }
     assert_failed(ask(ANSWER, OK "Content-Length: 5\r\n", &usual), "closed the connection in the middle of its answer");
     assert_failed(ask(ANSWER, NO, &usual), "HTTP status 503, wanted 200-399");
@@ -182,7 +182,7 @@ static void headers_may_end_with_the_connection(void **state)
 static void a_body_without_the_text_fails_and_the_reason_says_how_it_ended(void **state)
 {
     (void)state;
-    const struct config_pool pool = with_text();
+    const struct pool_settings settings = with_text();
     static const struct failure rows[] = {
         { OK "\r\nstarting", "body lacks \"ready\"", "connection reset, and the body so far lacks \"ready\"",
           "timed out after 1000 ms, and the body so far lacks \"ready\"" },
@@ -194,27 +194,27 @@ static void a_body_without_the_text_fails_and_the_reason_says_how_it_ended(void 
           "timed out after 1000 ms, and the body so far lacks \"ready\"" },
     };
     for (size_t i = 0; i < COUNT(rows); i++)
-        assert_explained(&rows[i], &pool);
+        assert_explained(&rows[i], &settings);
     for (size_t k = 0; k < COUNT(every_end); k++)
-        assert_failed(ask(every_end[k], OK "Content-Length: 8\r\n\r\nstarting", &pool), "body lacks \"ready\"");
+        assert_failed(ask(every_end[k], OK "Content-Length: 8\r\n\r\nstarting", &settings), "body lacks \"ready\"");
 }
 
 static void an_answer_without_end_is_ended(void **state)
 {
     (void)state;
-    const struct config_pool pool = with_text();
+    const struct pool_settings settings = with_text();
     static const char too_long[] = "HTTP headers of more than 65536 bytes";
     assert_passed(ask(FLOOD, OK "\r\n", &usual));
     assert_passed(ask(FLOOD, OK "Content-Length: 99999999999\r\n\r\n", &usual));
-    assert_passed(ask(FLOOD, OK "\r\nready", &pool));
-    assert_failed(ask(FLOOD, OK "\r\n", &pool), "body lacks \"ready\"");
+    assert_passed(ask(FLOOD, OK "\r\nready", &settings));
+    assert_failed(ask(FLOOD, OK "\r\n", &settings), "body lacks \"ready\"");
     assert_failed(ask(FLOOD, NO "\r\n", &usual), "HTTP status 503, wanted 200-399");
-    assert_failed(ask(FLOOD, OK CHUNKED "\r\n", &pool), "sent a malformed chunk, and the body so far lacks \"ready\"");
+    assert_failed(ask(FLOOD, OK CHUNKED "\r\n", &settings), "sent a malformed chunk, and the body so far lacks \"ready\"");
     assert_failed(ask(FLOOD_HEADERS, OK, &usual), too_long);
     assert_failed(ask(REPEAT, "HTTP/1.1 102 Processing\r\n\r\n", &usual), too_long);
     assert_failed(ask(FLOOD, OK "X-More: ", &usual), too_long);
     assert_failed(ask(FLOOD, "HTTP/1.1 200 ", &usual), too_long);
-    assert_failed(ask(FLOOD_HEADERS, OK CHUNKED "\r\n0\r\n", &pool), "body lacks \"ready\""); /* trailers */
+    assert_failed(ask(FLOOD_HEADERS, OK CHUNKED "\r\n0\r\n", &settings), "body lacks \"ready\""); /* trailers */
 }
 
 int main(void)

@@ -79,7 +79,7 @@ static void a_probe_abandoned_while_connected_to_itself_frees_the_port(void **st
         int error;
         struct prober *prober = probe_tcp_ops.open(on_done, &error);
         assert_non_null(prober);
-        const struct probe_request request = { .pool = &usual, .addr = &dead, .cookie = &result };
+        const struct probe_request request = { .settings = &usual, .addr = &dead, .cookie = &result };
         assert_int_equal(probe_tcp_ops.start(prober, &request, &probe, &result), PROBE_PENDING);
         struct pollfd established = { .fd = prober->fd, .events = POLLIN };
         assert_int_equal(poll(&established, 1, TIMEOUT_MS), 1);

@@ -61,16 +61,16 @@ static void test_every_slot_is_found_and_not_one_more(void **state)
         pools_init(&p, balances[b], 200);
         uint32_t slots = 0;
         for (size_t i = 0; i < 200; i++) {
-            p.backends[i].max_connections = (uint32_t)(1 + i % 3);
-            p.backends[i].weight = i == 0 ? 256 : (uint32_t)(1 + i % 2);
-            slots += p.backends[i].max_connections;
+            p.backends[i].settings.max_connections = (uint32_t)(1 + i % 3);
+            p.backends[i].settings.weight = i == 0 ? 256 : (uint32_t)(1 + i % 2);
+            slots += p.backends[i].settings.max_connections;
         }
         pools_open(&p);
         for (uint32_t i = 0; i < slots; i++)
             assert_non_null(pools_pick(&p));
         assert_null(pools_pick(&p));
         for (size_t i = 0; i < 200; i++)
-            assert_int_equal(backend_in_flight(pools_backend(&p, i)), p.backends[i].max_connections);
+            assert_int_equal(backend_in_flight(pools_backend(&p, i)), p.backends[i].settings.max_connections);
         backend_release(pools_backend(&p, 137));
         assert_ptr_equal(pools_pick(&p), pools_backend(&p, 137));
         assert_null(pools_pick(&p));
@@ -107,7 +107,7 @@ static void test_all_tried_or_full(void **state)
     for (int b = 0; b < BALANCES; b++) {
         struct pools p;
         pools_init(&p, balances[b], 3);
-        p.backends[1].max_connections = 1;
+        p.backends[1].settings.max_connections = 1;
         pools_open(&p);
         assert_true(backend_reserve(pools_backend(&p, 1)));
         p.request.tried[0] = 0;
@@ -149,7 +149,7 @@ static void test_many_workers_fill_a_pool_exactly(void **state)
         struct pools p;
         pools_init(&p, balances[b], 5);
         for (size_t i = 0; i < 5; i++)
-            p.backends[i].max_connections = (uint32_t)(500 * (i + 1));
+            p.backends[i].settings.max_connections = (uint32_t)(500 * (i + 1));
         pools_open(&p);
         pthread_t threads[THREADS];
         struct picker pickers[THREADS];
@@ -176,9 +176,9 @@ static void test_round_robin_follows_its_weights_in_every_round(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_ROUND_ROBIN, 3);
-    p.backends[0].weight = 5;
-    p.backends[1].weight = 3;
-    p.backends[2].weight = 2;
+    p.backends[0].settings.weight = 5;
+    p.backends[1].settings.weight = 3;
+    p.backends[2].settings.weight = 2;
     pools_open(&p);
     for (uint32_t round = 1; round <= 20; round++) {
         for (int i = 0; i < 10; i++)
@@ -209,7 +209,7 @@ static void test_round_robin_shares_a_full_ones_places_evenly(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_ROUND_ROBIN, 4);
-    p.backends[0].max_connections = 1;
+    p.backends[0].settings.max_connections = 1;
     pools_open(&p);
     for (int i = 0; i < 301; i++)
         assert_non_null(pools_pick(&p));
@@ -224,8 +224,8 @@ static void test_round_robin_past_a_heavy_full_one(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_ROUND_ROBIN, 3);
-    p.backends[0].weight = 256;
-    p.backends[0].max_connections = 1;
+    p.backends[0].settings.weight = 256;
+    p.backends[0].settings.max_connections = 1;
     pools_open(&p);
     for (int i = 0; i < 201; i++)
         assert_non_null(pools_pick(&p));
@@ -241,8 +241,8 @@ static void test_least_conn_follows_the_weights(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 3);
-    p.backends[1].weight = 2;
-    p.backends[2].weight = 4;
+    p.backends[1].settings.weight = 2;
+    p.backends[2].settings.weight = 4;
     pools_open(&p);
     for (int i = 0; i < 70; i++)
         assert_non_null(pools_pick(&p));
@@ -258,7 +258,7 @@ static void test_least_conn_counts_the_session_to_come(void **state)
     /* Idle both: (0 + 1) / 4 is less than (0 + 1) / 1, and so it is with 1 and with 2; at 3 they are equal. */
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 2);
-    p.backends[1].weight = 4;
+    p.backends[1].settings.weight = 4;
     pools_open(&p);
     for (int i = 0; i < 3; i++)
         assert_int_equal(pools_pick(&p)->id, 1);
@@ -285,7 +285,7 @@ static void test_least_conn_takes_the_next_lowest_past_a_full_one(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 3);
-    p.backends[0].max_connections = 1;
+    p.backends[0].settings.max_connections = 1;
     pools_open(&p);
     assert_true(backend_reserve(pools_backend(&p, 0)));
     for (int i = 0; i < 2; i++)
@@ -355,7 +355,7 @@ static void test_least_conn_finds_the_one_with_the_lowest_load_among_many(void *
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 3000);
-    p.backends[2222].weight = 3;
+    p.backends[2222].settings.weight = 3;
     pools_open(&p);
     for (int i = 0; i < 2; i++) /* all the others are idle too, but lighter */
         assert_int_equal(pools_pick(&p)->id, 2222);
@@ -373,8 +373,8 @@ static void test_random_idle_follows_the_weights(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_RANDOM, 3);
-    p.backends[1].weight = 3;
-    p.backends[2].weight = 6;
+    p.backends[1].settings.weight = 3;
+    p.backends[2].settings.weight = 6;
     pools_open(&p);
     unsigned counts[3] = { 0 };
     for (int i = 0; i < 20000; i++) {
@@ -411,13 +411,13 @@ static void test_random_stays_level(void **state)
     (void)state;
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_RANDOM, 10);
-    p.backends[3].weight = 4;
+    p.backends[3].settings.weight = 4;
     pools_open(&p);
     for (int i = 0; i < 13000; i++)
         assert_non_null(pools_pick(&p));
     /* One draw alone would be off by some 60 and more. */
     for (size_t i = 0; i < 10; i++) {
-        uint32_t weight = p.backends[i].weight;
+        uint32_t weight = p.backends[i].settings.weight;
         assert_in_range(backend_in_flight(pools_backend(&p, i)), 990 * weight, 1010 * weight);
     }
     pools_close(&p);

@@ -25,7 +25,7 @@ static void check_sequence(const uint32_t *weights, size_t count)
     for (size_t i = 0; i < count; i++)
         divisor = divisor_of(weights[i], divisor);
     for (size_t i = 0; i < count; i++) {
-        p.backends[i].weight = weights[i];
+        p.backends[i].settings.weight = weights[i];
         total += weights[i] / divisor;
         heaviest = weights[i] / divisor > heaviest ? weights[i] / divisor : heaviest;
     }
@@ -90,8 +90,8 @@ static void test_sequence_too_long_is_scaled(void **state)
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, COUNT);
     for (size_t i = 0; i < COUNT; i++)
-        p.backends[i].weight = i % 2 ? 256 : 1;
-    p.backends[0].weight = 255;
+        p.backends[i].settings.weight = i % 2 ? 256 : 1;
+    p.backends[0].settings.weight = 255;
     pools_open(&p);
     struct snapshot_pool pool = *p.snapshot;
     assert_int_equal(sequence_build(&pool), 0);
@@ -113,7 +113,7 @@ static void test_sequence_at_its_limit_is_not_scaled(void **state)
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, COUNT);
     for (size_t i = 0; i < COUNT; i++)
-        p.backends[i].weight = i == 0 ? 255 : i == 1 ? 1 : 256;
+        p.backends[i].settings.weight = i == 0 ? 255 : i == 1 ? 1 : 256;
     pools_open(&p);
     struct snapshot_pool pool = *p.snapshot;
     assert_int_equal(sequence_build(&pool), 0);
@@ -123,7 +123,7 @@ static void test_sequence_at_its_limit_is_not_scaled(void **state)
 
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, COUNT);
     for (size_t i = 0; i < COUNT; i++)
-        p.backends[i].weight = i == 0 ? 255 : i == 1 ? 2 : 256;
+        p.backends[i].settings.weight = i == 0 ? 255 : i == 1 ? 2 : 256;
     pools_open(&p);
     pool = *p.snapshot;
     assert_int_equal(sequence_build(&pool), 0);

@@ -50,11 +50,11 @@ static int setup(void **state)
     (void)state;
     static const char *const names[BACKENDS] = { "b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7" };
     for (size_t i = 0; i < BACKENDS; i++)
-        backends[i] = (struct config_backend){ .name = names[i], .weight = (uint32_t)(i + 1), .max_connections = 10 };
+        backends[i] = (struct config_backend){ .name = names[i], .settings.weight = (uint32_t)(i + 1), .settings.max_connections = 10 };
     for (size_t i = 0; i < POOLS; i++)
         pools[i] = (struct config_pool){
             .name = "p", .backends = backends, .backend_count = BACKENDS,
-            .check = CONFIG_CHECK_TCP, .check_initial_up = true,
+            .settings.check = CONFIG_CHECK_TCP, .settings.check_initial_up = true,
         };
     config = (struct config){ .seed = 77, .pools = pools, .pool_count = POOLS };
     failing = NULL;
@@ -110,9 +110,9 @@ static void test_first_publication_shows_the_configuration(void **state)
 static void test_initial_state_is_as_configured(void **state)
 {
     (void)state;
-    pools[0].check_initial_up = false;
-    pools[1].check_initial_up = false;
-    pools[1].check = CONFIG_CHECK_NONE;
+    pools[0].settings.check_initial_up = false;
+    pools[1].settings.check_initial_up = false;
+    pools[1].settings.check = CONFIG_CHECK_NONE;
     open_table();
     assert_usable(0, "");
     assert_false(table_is_up(table, 0, 0));
@@ -123,11 +123,11 @@ static void test_initial_state_is_as_configured(void **state)
 static void test_backups_only_when_no_other_is_up(void **state)
 {
     (void)state;
-    backends[1].backup = backends[6].backup = true;
+    backends[1].settings.backup = backends[6].settings.backup = true;
     open_table();
     assert_usable(0, "023457");
     for (size_t i = 0; i < BACKENDS; i++)
-        if (!backends[i].backup && i != 4)
+        if (!backends[i].settings.backup && i != 4)
             table_set_up(table, 0, i, false);
     assert_int_equal(table_publish(table), 0);
     assert_usable(0, "4");

@@ -1,0 +1,74 @@
+/* config/settings.h: what a listener, a pool or a backend is told to do: the part of the configuration that a running object takes a copy of (table/listener.h,
+ * table/pool.h, table/backend.h), and that may change while it runs.
+ *
+ * Values in the unit that ends their name, range-checked by config/keys.c; 0 is "off" or "not set" where the comment says so. Strings belong to whoever owns
+ * the struct. */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+enum config_balance {
+    CONFIG_BALANCE_ROUND_ROBIN,
+    CONFIG_BALANCE_LEAST_CONN,
+    CONFIG_BALANCE_RANDOM,
+    CONFIG_BALANCE_CONSISTENT_HASH,
+};
+enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT };
+enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP };
+enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
+
+struct listener_settings {
+    uint32_t max_connections;        /* 0: only the global limit */
+    int backlog;
+    uint32_t keepalive_ms;           /* idle time before the first keepalive probe, both sides; 0: off */
+    uint32_t tcp_user_timeout_ms;    /* both sides; 0: the system's */
+    bool defer_accept;
+    uint32_t receive_buffer_bytes;   /* SO_RCVBUF, both sides; 0: the system's */
+    uint32_t send_buffer_bytes;      /* SO_SNDBUF, both sides; 0: the system's */
+    const char *interface;           /* SO_BINDTODEVICE; NULL: any */
+    const char *congestion_control;  /* "auto", a name (for clients; backends as with auto), NULL: the system's on both sides; io/congestion.h */
+};
+
+struct backend_settings {
+    uint32_t weight;          /* 1..256 */
+    uint32_t max_connections; /* 0: no limit */
+    uint16_t check_port;      /* 0: the pool's, or the address's own */
+    bool backup;
+};
+
+struct pool_settings {
+    enum config_balance balance;
+    enum config_hash_key hash_key;
+    uint8_t hash_prefix_v4; /* 0..32 */
+    uint8_t hash_prefix_v6; /* 0..128 */
+    uint32_t hash_table_size; /* a prime, at least 100 times the number of backends unless set by hand */
+
+    enum config_check check;
+    uint32_t check_interval_ms;
+    uint32_t check_fast_interval_ms; /* while the state is in doubt; defaults to check_interval / 4, at least 100 ms, at most check_interval */
+    uint32_t check_down_interval_ms; /* while down; defaults to check_interval */
+    uint32_t check_timeout_ms;
+    uint32_t rise, fall;
+    uint8_t check_jitter_percent; /* 0..50 */
+    bool check_initial_up;
+    uint16_t check_port;             /* 0: the backend's own */
+    bool check_address_set;
+    struct addr check_address;       /* IP only, port not used; valid when check_address_set */
+    const char *check_path;          /* http */
+    const char *check_host;          /* http Host header; NULL: the address probed */
+    const char *check_method;        /* http */
+    uint16_t check_status_min, check_status_max; /* http, inclusive */
+    const char *check_body;          /* http: text the body's first 64 KiB must hold; NULL: any */
+
+    uint32_t connect_timeout_ms;
+    uint32_t idle_timeout_ms;
+    uint32_t half_close_timeout_ms;
+    uint32_t retries; /* further backends tried after the first failed to connect */
+    enum config_splice splice;
+};
+
+#endif
