@@ -10,8 +10,8 @@
 #include "config/config.h"
 #include "select/selector.h"
 #include "table/epoch.h"
+#include "table/mailbox.h"
 #include "table/table.h"
-#include "worker/mailbox.h"
 
 enum { ROUNDS = 9, OPERATIONS = 20000, TIMERS = 4096 };
 
@@ -182,23 +182,36 @@ static int timers(void)
 
 /* ---- mailbox ---- */
 
-static void mailbox_round(void *context, unsigned operations)
+enum { MESSAGE_BYTES = 128 }; /* about a client that is handed over */
+
+static void post_round(void *context, unsigned operations)
 {
-    struct mail mail = {.kind = MAIL_DRAIN};
+    unsigned char message[MESSAGE_BYTES] = {0};
 
     for (unsigned i = 0; i < operations; i++) {
-        if (!mailbox_post(context, &mail) || !mailbox_take(context, &mail))
+        if (!mailbox_post(context, message) || !mailbox_take(context, message))
+            abort();
+    }
+}
+
+static void order_round(void *context, unsigned operations)
+{
+    for (unsigned i = 0; i < operations; i++) {
+        mailbox_order(context, 1);
+        if (mailbox_take_orders(context) != 1)
             abort();
     }
 }
 
 static int mailbox(void)
 {
+    struct mailbox_options options = {.capacity = 1024, .message_bytes = MESSAGE_BYTES};
     struct mailbox mailbox;
 
-    if (mailbox_init(&mailbox) < 0)
+    if (mailbox_init(&mailbox, &options) < 0)
         return -1;
-    report("mailbox: post (with its eventfd) and take", mailbox_round, &mailbox, OPERATIONS);
+    report("mailbox: post (with its eventfd) and take", post_round, &mailbox, OPERATIONS);
+    report("mailbox: order (with its eventfd) and take", order_round, &mailbox, OPERATIONS);
     mailbox_deinit(&mailbox);
     return 0;
 }

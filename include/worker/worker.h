@@ -43,7 +43,7 @@ struct worker_shared {
     uint32_t pipes_max;             /* of one worker, for splicing */
     const char *loopback_congestion; /* as congestion_on_loopback() has said */
     uint16_t outgoing_port_min;     /* where the kernel's range for outgoing connections begins */
-    int ended_fd;                   /* eventfd: a worker that ends adds 1 */
+    struct mailbox *control;        /* takes notices (table/notice.h), with room for one of each worker beside any others */
 };
 
 struct worker_options {
@@ -69,8 +69,7 @@ void worker_accept(struct worker *worker);
 void worker_continued(struct worker *worker);
 
 /* Asks a worker to stop accepting, once what is in its listeners' queues is accepted, and to end when its last session has; `now` closes the sessions that are
- * left. Control only; both may be repeated, and do nothing to a worker that has ended. They wait for a place in the worker's mailbox,
- * for a tenth of a second at most: repeat them. */
+ * left. Control only; both may be repeated, and do nothing to a worker that has ended. */
 void worker_drain(struct worker *worker);
 void worker_stop_now(struct worker *worker);
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -24,6 +23,8 @@
 #include "table/epoch.h"
 #include "table/intake.h"
 #include "table/limit.h"
+#include "table/mailbox.h"
+#include "table/notice.h"
 #include "table/shortage.h"
 #include "table/table.h"
 #include "worker/worker.h"
@@ -32,7 +33,8 @@
 
 struct control {
     const struct config *config;
-    int signal_fd, ended_fd;
+    int signal_fd;
+    struct mailbox mailbox;    /* notices */
     struct sockets sockets;
     struct resources resources;
     struct io_choice engine;
@@ -68,8 +70,7 @@ static int start_signals(struct control *control)
     (void)sigdelset(&set, SIGPIPE);
     (void)signal(SIGPIPE, SIG_IGN);
     control->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    control->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (control->signal_fd >= 0 && control->ended_fd >= 0)
+    if (control->signal_fd >= 0)
         return 0;
     log_error("cannot watch for signals: %s%s", strerror(errno), errno == EMFILE ? "; raise the limit on open files (ulimit -n, LimitNOFILE=)" : "");
     return -1;
@@ -120,6 +121,16 @@ static int start_log(const struct config *config)
     return -1;
 }
 
+/* Messages are a power of two, at least 2. */
+static int open_mailbox(struct control *control)
+{
+    struct mailbox_options options = {.capacity = 2, .message_bytes = sizeof(struct notice)};
+
+    while (options.capacity < control->config->workers) /* each posts one notice at most */
+        options.capacity *= 2;
+    return mailbox_init(&control->mailbox, &options);
+}
+
 /* What all workers share. */
 static int start_table(struct control *control)
 {
@@ -133,7 +144,8 @@ static int start_table(struct control *control)
     control->workers = calloc(config->workers, sizeof(*control->workers));
     if (control->epoch)
         control->table = table_new(config, control->epoch, selector_prepare);
-    if (!control->table || !control->counters || !control->intakes || !control->listener_connections || !control->mailboxes || !control->workers)
+    if (!control->table || !control->counters || !control->intakes || !control->listener_connections || !control->mailboxes || !control->workers ||
+        open_mailbox(control) < 0)
         goto fail;
     limit_init(&control->connections, control->resources.connections);
     for (size_t i = 0; i < config->listener_count; i++)
@@ -154,7 +166,7 @@ static int start_table(struct control *control)
         .pipes_max = control->resources.pipes / config->workers, /* at least one: resources_plan() */
         .loopback_congestion = control->sockets.loopback_congestion,
         .outgoing_port_min = resources_outgoing_port_min(),
-        .ended_fd = control->ended_fd,
+        .control = &control->mailbox,
     };
     return 0;
 
@@ -304,6 +316,7 @@ static void stop(struct control *control)
         worker_join(control->workers[i]);
     sockets_close(&control->sockets);
     worker_mailboxes_free(control->mailboxes, control->config->workers);
+    mailbox_deinit(&control->mailbox);
     table_free(control->table);
     epoch_free(control->epoch);
     counters_free(control->counters);
@@ -313,8 +326,6 @@ static void stop(struct control *control)
     log_stop();
     if (control->signal_fd >= 0)
         (void)close(control->signal_fd);
-    if (control->ended_fd >= 0)
-        (void)close(control->ended_fd);
 }
 
 /* ---- the loop ---- */
@@ -346,18 +357,24 @@ static void heed(const struct control *control, int signal)
                  signal == SIGHUP ? "read its configuration anew" : "be replaced");
 }
 
-static void count_ended(struct control *control)
+static void read_notices(struct control *control)
 {
-    uint64_t ended;
+    struct notice notice;
 
-    if (read(control->ended_fd, &ended, sizeof(ended)) == sizeof(ended))
-        control->ended += (unsigned)ended;
+    mailbox_clear(&control->mailbox);
+    while (mailbox_take(&control->mailbox, &notice)) {
+        switch (notice.kind) {
+        case NOTICE_WORKER_ENDED:
+            control->ended++;
+            break;
+        }
+    }
 }
 
-/* Waits for a signal, the end of a worker, or the time in nanoseconds (0: no end). */
+/* Waits for a signal, a notice, or the time in nanoseconds (0: no end). */
 static void wait_for_news(const struct control *control, uint64_t deadline_ns)
 {
-    struct pollfd fds[] = {{.fd = control->signal_fd, .events = POLLIN}, {.fd = control->ended_fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = control->signal_fd, .events = POLLIN}, {.fd = control->mailbox.event_fd, .events = POLLIN}};
     uint64_t now = clock_now_ns();
     int timeout_ms = -1;
 
@@ -375,7 +392,7 @@ static void drain(struct control *control, int signal)
     drain_workers(control);
     while (control->ended < control->started) {
         wait_for_news(control, deadline);
-        count_ended(control);
+        read_notices(control);
         signal = take_signal(control);
         heed(control, signal);
         second = signal == SIGTERM || signal == SIGINT;
@@ -390,7 +407,7 @@ static void drain(struct control *control, int signal)
 
 int control_run(const struct config *config)
 {
-    struct control control = {.config = config, .signal_fd = -1, .ended_fd = -1};
+    struct control control = {.config = config, .signal_fd = -1};
     int signal = 0;
 
     if (start(&control) < 0) {

@@ -2,9 +2,10 @@
 #include "table/counters.h"
 #include "table/intake.h"
 #include "table/limit.h"
+#include "table/mailbox.h"
 #include "worker/admission.h"
 #include "worker/context.h"
-#include "worker/mailbox.h"
+#include "worker/mail.h"
 #include "worker/session.h"
 
 /* A hand-over costs a wake-up of another thread, so that with many sessions a small lead is left alone: one in 16. With fewer than 16 the spread is exact. */
@@ -62,9 +63,8 @@ static bool hand_over(struct worker *worker, unsigned to, const struct mail *mai
         return true;
     }
     counters_active_add(target, -1);
-    /* The other worker may wait for just this before it ends. A second MAIL_DRAIN wakes it; if that finds no room, it has other mail to wake up for. */
-    if (intake_leave(intake))
-        (void)mailbox_post(mailbox, &(struct mail){.kind = MAIL_DRAIN});
+    if (intake_leave(intake)) /* the other worker may wait for just this before it ends */
+        mailbox_order(mailbox, ORDER_DRAIN);
     return false;
 }
 
@@ -74,7 +74,7 @@ void admission_place(struct worker *worker, uint32_t listener, int fd, const str
 
     counters_add(&worker->counters->accepted, 1);
     if (chosen != worker->index) {
-        struct mail mail = {.kind = MAIL_CONNECTION, .fd = fd, .listener = listener, .client = *client};
+        struct mail mail = {.fd = fd, .listener = listener, .client = *client};
 
         if (hand_over(worker, chosen, &mail))
             return;

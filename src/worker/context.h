@@ -59,7 +59,6 @@ struct worker {
     pthread_t thread;
     sem_t started;                   /* posted once, after which start_error may be read */
     int start_error;
-    bool joined;                     /* control's */
     const struct worker_socket *sockets; /* only during the start */
 };
 

@@ -1,5 +1,6 @@
 /* worker/worker.c: a data-path thread from entry to exit. Owns its engine, sessions, timers, pipes and listening sockets; shares nothing but what is in
  * worker_shared. It never takes a lock and never waits but in its engine. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -8,26 +9,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "log/log.h"
 #include "table/counters.h"
 #include "table/epoch.h"
 #include "table/intake.h"
 #include "table/limit.h"
+#include "table/mailbox.h"
+#include "table/notice.h"
 #include "table/table.h"
 #include "worker/admission.h"
 #include "worker/context.h"
 #include "worker/acceptor.h"
-#include "worker/mailbox.h"
+#include "worker/mail.h"
 #include "worker/session.h"
 #include "worker/worker.h"
 
 #define COMPLAIN_NS ((uint64_t)1000000000)
-#define POST_PATIENCE_NS ((uint64_t)100000000)
-enum {
-    POST_RETRY_US = 200,
-    TRIM_MS = 500,
-};
+enum { TRIM_MS = 500 };
 
 bool worker_may_complain(struct worker *worker, enum complaint about)
 {
@@ -74,6 +72,18 @@ static void turn_away(struct worker *worker, const struct mail *mail)
     admission_give(worker, mail->listener);
 }
 
+static void follow_orders(struct worker *worker, uint32_t orders)
+{
+    if (orders & ORDER_ACCEPT)
+        acceptor_accept_all(worker);
+    if (orders & ORDER_CONTINUED)
+        io_look_again(worker->io);
+    if (orders & ORDER_DRAIN)
+        worker_begin_drain(worker);
+    if (orders & ORDER_STOP)
+        worker_end_all(worker);
+}
+
 static void on_mail(struct io_sock *sock)
 {
     struct worker *worker = container_of(sock, struct worker, mail);
@@ -81,28 +91,13 @@ static void on_mail(struct io_sock *sock)
     struct mail mail;
 
     io_clear_event(worker->io, sock);
-    while (mailbox_take(mailbox, &mail)) {
-        switch (mail.kind) {
-        case MAIL_CONNECTION: /* already counted by the sender */
-            if (worker->stopping)
-                turn_away(worker, &mail);
-            else
-                session_new(worker, &(struct session_arrival){.fd = mail.fd, .listener = mail.listener, .client = &mail.client});
-            (void)intake_leave(own_intake(worker));
-            break;
-        case MAIL_ACCEPT:
-            acceptor_accept_all(worker);
-            break;
-        case MAIL_CONTINUED:
-            io_look_again(worker->io);
-            break;
-        case MAIL_DRAIN:
-            worker_begin_drain(worker);
-            break;
-        case MAIL_STOP:
-            worker_end_all(worker);
-            break;
-        }
+    follow_orders(worker, mailbox_take_orders(mailbox));
+    while (mailbox_take(mailbox, &mail)) { /* a client, already counted by the sender */
+        if (worker->stopping)
+            turn_away(worker, &mail);
+        else
+            session_new(worker, &(struct session_arrival){.fd = mail.fd, .listener = mail.listener, .client = &mail.client});
+        (void)intake_leave(own_intake(worker));
     }
     io_poll(worker->io, &worker->mail, IO_IN);
 }
@@ -262,10 +257,18 @@ static int begin(struct worker *worker)
     return result < 0 ? result : mail_open(worker);
 }
 
+static void tell_end(const struct worker *worker)
+{
+    struct notice notice = {.kind = NOTICE_WORKER_ENDED, .worker = worker->index};
+    bool posted = mailbox_post(worker->shared->control, &notice);
+
+    assert(posted); /* the box has room for this notice of each worker */
+    (void)posted;
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
-    uint64_t one = 1;
     int result;
 
     pin(worker);
@@ -284,8 +287,7 @@ static void *worker_main(void *argument)
     }
     tell_cost_of_spinning(worker);
     worker_dismantle(worker);
-    while (write(worker->shared->ended_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-        ;
+    tell_end(worker);
     return NULL;
 }
 
@@ -329,55 +331,36 @@ fail:
     return NULL;
 }
 
-/* Has ended, and was joined for that. */
-static bool ended(struct worker *worker)
+static void order(const struct worker *worker, enum worker_order what)
 {
-    if (!worker->joined)
-        worker->joined = pthread_tryjoin_np(worker->thread, NULL) == 0;
-    return worker->joined;
-}
-
-/* Control may wait, since a worker empties its mailbox every turn; but not for one that takes no more turns. */
-static void post(struct worker *worker, enum mail_kind kind)
-{
-    struct mail mail = {.kind = kind};
-    uint64_t deadline = clock_now_ns() + POST_PATIENCE_NS;
-
-    while (!ended(worker) && !mailbox_post(&worker->shared->mailboxes[worker->index], &mail)) {
-        if (clock_now_ns() > deadline) {
-            log_warn("worker %u does not take its mail", worker->index);
-            return;
-        }
-        (void)usleep(POST_RETRY_US);
-    }
+    mailbox_order(&worker->shared->mailboxes[worker->index], (uint32_t)what);
 }
 
 void worker_accept(struct worker *worker)
 {
-    post(worker, MAIL_ACCEPT);
+    order(worker, ORDER_ACCEPT);
 }
 
 void worker_continued(struct worker *worker)
 {
-    post(worker, MAIL_CONTINUED);
+    order(worker, ORDER_CONTINUED);
 }
 
 void worker_drain(struct worker *worker)
 {
-    post(worker, MAIL_DRAIN);
+    order(worker, ORDER_DRAIN);
 }
 
 void worker_stop_now(struct worker *worker)
 {
-    post(worker, MAIL_STOP);
+    order(worker, ORDER_STOP);
 }
 
 void worker_join(struct worker *worker)
 {
     if (!worker)
         return;
-    if (!worker->joined)
-        (void)pthread_join(worker->thread, NULL);
+    (void)pthread_join(worker->thread, NULL);
     (void)sem_destroy(&worker->started);
     free(worker);
 }

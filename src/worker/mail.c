@@ -1,0 +1,37 @@
+/* worker/mail.c: the workers' mailboxes. Control makes and frees them. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "table/mailbox.h"
+#include "worker/mail.h"
+#include "worker/worker.h"
+
+enum { MAIL_CAPACITY = 1024 };
+
+_Static_assert(sizeof(struct mail) <= MAILBOX_MESSAGE_BYTES, "a mailbox takes a worker's mail");
+
+static void close_client(void *message)
+{
+    (void)close(((struct mail *)message)->fd);
+}
+
+struct mailbox *worker_mailboxes_new(unsigned workers)
+{
+    struct mailbox_options options = {.capacity = MAIL_CAPACITY, .message_bytes = sizeof(struct mail), .dispose = close_client};
+    struct mailbox *mailboxes = calloc(workers, sizeof(*mailboxes));
+
+    for (unsigned i = 0; mailboxes && i < workers; i++) {
+        if (mailbox_init(&mailboxes[i], &options) < 0) {
+            worker_mailboxes_free(mailboxes, workers);
+            return NULL;
+        }
+    }
+    return mailboxes;
+}
+
+void worker_mailboxes_free(struct mailbox *mailboxes, unsigned workers)
+{
+    for (unsigned i = 0; mailboxes && i < workers; i++)
+        mailbox_deinit(&mailboxes[i]);
+    free(mailboxes);
+}

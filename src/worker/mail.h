@@ -1,0 +1,24 @@
+/* worker/mail.h: what other threads ask of a worker through its mailbox: orders and messages. */
+#ifndef WORKER_MAIL_H
+#define WORKER_MAIL_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+
+/* A worker follows the orders that it finds together in this sequence, and before the messages. */
+enum worker_order {
+    ORDER_ACCEPT = 1 << 0,    /* the listening sockets listen now */
+    ORDER_CONTINUED = 1 << 1, /* the process was stopped and goes on */
+    ORDER_DRAIN = 1 << 2,     /* stop accepting; end when the last session has. Given again: look again whether that is now */
+    ORDER_STOP = 1 << 3,      /* close what is left and end */
+};
+
+/* The message: an accepted client, handed over by another worker, with what it took of the connection limits. Whoever posts it has given the descriptor away. */
+struct mail {
+    int fd;
+    uint32_t listener;   /* index into config.listeners */
+    struct addr client;
+};
+
+#endif
