@@ -14,7 +14,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,10 +23,13 @@
 #include "health/probe.h"
 #include "health/publisher.h"
 #include "log/log.h"
+#include "table/mailbox.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
 enum { KINDS = 2, NO_MEANS_LOG_MS = 60000 };
+
+enum health_order { HEALTH_STOP = 1 << 0 };
 
 enum target_state { TARGET_IDLE, TARGET_WAITING, TARGET_PROBING };
 
@@ -47,7 +49,7 @@ struct target {
 struct health {
     const struct config *config; /* borrowed */
     pthread_t thread;
-    int stop_fd;                 /* eventfd: control writes, the thread polls */
+    struct mailbox mailbox;      /* orders of control */
 
     /* The thread's, from its start to its end. */
     struct prober *probers[KINDS]; /* NULL: no pool has that kind of check */
@@ -198,13 +200,16 @@ static int wait_ms(const struct health *health)
 /* False: asked to stop. */
 static bool wait_for_something(struct health *health)
 {
-    struct pollfd pollers[KINDS + 1] = { [KINDS] = { .fd = health->stop_fd, .events = POLLIN } };
+    struct pollfd pollers[KINDS + 1] = { [KINDS] = { .fd = health->mailbox.event_fd, .events = POLLIN } };
 
     for (int i = 0; i < KINDS; i++) {
         pollers[i].fd = health->probers[i] != NULL ? health->probers[i]->fd : -1; /* poll skips negative ones */
         pollers[i].events = POLLIN;
     }
-    return poll(pollers, KINDS + 1, wait_ms(health)) <= 0 || pollers[KINDS].revents == 0;
+    if (poll(pollers, KINDS + 1, wait_ms(health)) <= 0 || pollers[KINDS].revents == 0)
+        return true;
+    mailbox_clear(&health->mailbox);
+    return !(mailbox_take_orders(&health->mailbox) & HEALTH_STOP);
 }
 
 static void *health_thread(void *argument)
@@ -307,8 +312,7 @@ static void health_free(struct health *health)
     due_heap_deinit(&health->due);
     free(health->targets);
     publisher_deinit(&health->publisher);
-    if (health->stop_fd >= 0)
-        close(health->stop_fd);
+    mailbox_deinit(&health->mailbox);
     free(health);
 }
 
@@ -334,12 +338,9 @@ struct health *health_start(const struct config *config, struct table *table, in
     health->waiting_end = &health->waiting_first;
     /* Not the configured seed: balancers that share it shall not probe in step. */
     health->random = clock_now_ns() ^ ((uint64_t)getpid() << 32);
-    health->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (health->stop_fd < 0) {
-        *error = -errno;
-        goto fail;
-    }
-    *error = publisher_init(&health->publisher, config, table);
+    *error = mailbox_init(&health->mailbox, &(struct mailbox_options){0});
+    if (*error == 0)
+        *error = publisher_init(&health->publisher, config, table);
     if (*error == 0)
         *error = add_targets(health);
     if (*error == 0)
@@ -354,13 +355,9 @@ fail:
 
 void health_stop(struct health *health)
 {
-    const uint64_t one = 1;
-
     if (health == NULL)
         return;
-    ssize_t written = write(health->stop_fd, &one, sizeof one);
-    assert(written == sizeof one);
-    (void)written;
+    mailbox_order(&health->mailbox, HEALTH_STOP);
     pthread_join(health->thread, NULL);
     health_free(health);
 }
