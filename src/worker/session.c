@@ -19,6 +19,8 @@ enum {
     ABORT_STEP_MS = 10,
 };
 
+_Static_assert(sizeof(struct session) <= 672, "an idle connection is promised to cost few bytes");
+
 /* Allowed moves: bit `to` of moves[from]. */
 static const unsigned moves[SESSION_STATES] = {
     [SESSION_CONNECTING] = 1u << SESSION_RELAYING | 1u << SESSION_CLOSING,

@@ -63,21 +63,21 @@ enum direction_phase {
 };
 
 struct direction {
-    enum direction_phase phase;
+    enum direction_phase phase : 8;
     uint8_t source;            /* enum side */
-    bool receiving;            /* a receive is in flight on the source */
-    bool polling_in;           /* splice: waiting for the source */
-    bool polling_out;          /* splice: waiting for the destination */
-    bool was_readable;         /* splice: a poll has just said that there is something */
-    bool never_splice;         /* the kernel refused it for these sockets, or said that the source has ended */
-    bool last_full;            /* copy: the last receive filled its buffer */
-    bool bulk;                 /* copy: the last messages were larger than a buffer, worth a splice */
+    bool receiving : 1;        /* a receive is in flight on the source */
+    bool polling_in : 1;       /* splice: waiting for the source */
+    bool polling_out : 1;      /* splice: waiting for the destination */
+    bool was_readable : 1;     /* splice: a poll has just said that there is something */
+    bool never_splice : 1;     /* the kernel refused it for these sockets, or said that the source has ended */
+    bool last_full : 1;        /* copy: the last receive filled its buffer */
+    bool bulk : 1;             /* copy: the last messages were larger than a buffer, worth a splice */
     uint8_t small_turns;       /* splice: turns in a row that moved little */
+    uint32_t streamed;         /* bytes taken from the source since some last came the other way; at most UINT32_MAX */
     struct buffer *sending;    /* being sent; the engine has it until `sent` */
     struct buffer *held_first, *held_last; /* received and not yet sent, in order */
-    struct io_pipe pipe;       /* splice: only while bytes are in transit */
     uint64_t bytes;            /* taken from the source */
-    uint32_t streamed;         /* of those, since bytes last came the other way; at most UINT32_MAX */
+    struct io_pipe pipe;       /* splice: only while bytes are in transit */
 };
 
 struct end {
@@ -87,32 +87,32 @@ struct end {
     int error;                 /* errno that ended it; 0: none */
 };
 
+/* There are as many of these as connections: what is added here is paid for by each of them. */
 struct session {
     struct worker *worker;
     struct list link;          /* in the worker's list of sessions */
-    enum session_state state;
+    const struct config_pool *pool;
+    uint64_t active_ns;        /* when bytes last moved; CONNECTING: when the attempt began */
+    enum session_state state : 8;
+    enum session_end end : 8;
+    uint8_t last_source;       /* enum side: whose bytes came last */
+    bool last_small;           /* those were a small message: pace_received() */
+    bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
+    bool kept_alive;           /* TCP probes quiet peers */
+    uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
+    uint16_t attempts;         /* connects that failed, for the log */
+    uint32_t listener;         /* index into config.listeners */
     struct end ends[2];        /* by enum side */
     struct direction directions[2]; /* by enum side of the source */
     struct timer timer;        /* CONNECTING: connect_timeout, and looking after the client; RELAYING: idle, keepalive, and looking after ends; ABORTING: delivering the rest */
-    bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
-    uint64_t active_ns;        /* when bytes last moved; CONNECTING: when the attempt began */
-    bool kept_alive;           /* TCP probes quiet peers */
-    uint8_t last_source;       /* enum side: whose bytes came last */
-    bool last_small;           /* those were a small message: pace_received() */
 
-    uint32_t listener;         /* index into config.listeners */
-    const struct config_pool *pool;
     struct backend *backend;   /* a slot on it is ours while this is set */
     struct select_request request; /* tried backends */
-    enum session_end end;
-    uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
-    uint16_t attempts;         /* connects that failed, for the log */
     const struct config_backend *last_tried; /* for the log: whose connect failed last, at the end whose session it was; NULL: none */
     int last_error;            /* errno of that */
     int lacking;               /* CONNECTING: errno of an attempt that failed through ours, such as EADDRNOTAVAIL; 0: none */
-    uint32_t undelivered;      /* ABORTING: bytes that the side that is left had not acknowledged at the last look */
-
     uint64_t accepted_ns, connected_ns; /* connected_ns 0: never */
+    uint32_t undelivered;      /* ABORTING: bytes that the side that is left had not acknowledged at the last look */
     struct addr client;
 };
 
