@@ -44,7 +44,8 @@ static void wait_for_resources(struct session *session, int error)
     uint64_t due_ms = worker_now_ms(worker) + RESOURCES_RETRY_MS;
 
     if (worker_may_complain(worker, COMPLAINT_LACK))
-        log_warn("pool %s: a backend connection could not be made (%s): trying again; %s", session->pool->name, strerrorname_np(error),
+        log_warn("pool %s: session " SESSION_NUMBER ": a backend connection could not be made (%s): trying again; %s", session->pool->name,
+                 SESSION_NUMBER_OF(session), strerrorname_np(error),
                  error == EAGAIN          ? "the queue of the backend's UNIX socket is full"
                  : error == EADDRNOTAVAIL ? "no local port is free: widen net.ipv4.ip_local_port_range"
                  : error == ENOSPC        ? "raise fs.epoll.max_user_watches or lower max_connections"
@@ -86,8 +87,8 @@ static void attempt_failed(struct session *session, enum session_end reason, int
     if (log_enabled(LOG_DEBUG)) {
         char text[ADDR_TEXT_BYTES];
 
-        log_debug("pool %s: backend %s (%s): connect failed: %s", session->pool->name, session->backend->name,
-                  addr_format(&session->backend->addr, text, sizeof(text)), strerrorname_np(error));
+        log_debug("pool %s: session " SESSION_NUMBER ": backend %s (%s): connect failed: %s", session->pool->name, SESSION_NUMBER_OF(session),
+                  session->backend->name, addr_format(&session->backend->addr, text, sizeof(text)), strerrorname_np(error));
     }
     session->last_tried = &session->pool->backends[session->backend->id];
     session->last_error = error;

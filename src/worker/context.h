@@ -36,6 +36,7 @@ struct worker {
 
     struct slab sessions_slab;
     struct list sessions;
+    uint64_t session_number;         /* of the last one */
     struct pipe_pool pipes;
 
     struct acceptor *acceptors; /* its listening sockets */

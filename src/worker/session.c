@@ -21,25 +21,6 @@ enum {
 
 _Static_assert(sizeof(struct session) <= 672, "an idle connection is promised to cost few bytes");
 
-/* Allowed moves: bit `to` of moves[from]. */
-static const unsigned moves[SESSION_STATES] = {
-    [SESSION_CONNECTING] = 1u << SESSION_RELAYING | 1u << SESSION_CLOSING,
-    [SESSION_RELAYING] = 1u << SESSION_ABORTING | 1u << SESSION_CLOSING,
-    [SESSION_ABORTING] = 1u << SESSION_CLOSING,
-    [SESSION_CLOSING] = 0,
-};
-
-void session_move(struct session *session, enum session_state to)
-{
-    assert(moves[session->state] & 1u << to);
-    session->state = to;
-    assert(session->ends[CLIENT].open);
-    if (to == SESSION_RELAYING || to == SESSION_ABORTING)
-        assert(session->ends[BACKEND].open && session->backend);
-    if (to == SESSION_ABORTING)
-        assert(session->ends[CLIENT].error || session->ends[BACKEND].error);
-}
-
 /* ---- the end ---- */
 
 void session_end(struct session *session, enum session_end reason, unsigned resets)
@@ -244,6 +225,7 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
     }
     *session = (struct session){
         .worker = worker,
+        .number = ++worker->session_number,
         .state = SESSION_CONNECTING,
         .directions = {{.source = CLIENT, .pipe = PIPE_NONE}, {.source = BACKEND, .pipe = PIPE_NONE}},
         .ends = {{.side = CLIENT}, {.side = BACKEND}},
@@ -262,6 +244,12 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
     }
     session->ends[CLIENT].open = true;
     list_append(&worker->sessions, &session->link);
+    if (log_enabled(LOG_DEBUG)) {
+        char client[ADDR_TEXT_BYTES];
+
+        log_debug("session " SESSION_NUMBER ": client %s of listener %s -> %s", SESSION_NUMBER_OF(session), addr_format(&session->client, client, sizeof(client)),
+                  config->listeners[session->listener].name, session_state_name(session->state));
+    }
     connect_start(session);
     return;
 

@@ -1,24 +1,11 @@
 /* worker/session.h: one proxied TCP connection. Everything here runs on the worker that owns the session.
  *
- *                 connect refused, timed out: another backend
- *                        +------+
- *                        v      |
- *   accepted ------> CONNECTING +-----> RELAYING -----> ABORTING -----> CLOSING -----> (freed)
- *                        |                  |                              ^
- *                        +------------------+------------------------------+
- *
- *   CONNECTING  a backend was picked, a slot on it is reserved; or one is about to be
- *   RELAYING    both directions run, each until its source's FIN was passed on
- *   ABORTING    one side is gone; the other still gets what had come before, as long as every second some of it is sent or acknowledged, and then RST.
- *               A reader that pauses for longer, or reads so little that its kernel does not open the window meanwhile, loses the rest
- *   CLOSING     the sockets are being closed; nothing but `closed` can still happen
- *
- * Waiting for first bytes (preread) and for a free backend (queued) will come between accepted and CONNECTING.
- *
- * A session is two ends and two directions. A direction moves bytes from one end, its source, to the other; both directions are the same code. */
+ * A session is two ends and two directions. A direction moves bytes from one end, its source, to the other; both directions are the same code. What a session does,
+ * and what may happen to it, is its state's: worker/session_state.h. */
 #ifndef WORKER_SESSION_H
 #define WORKER_SESSION_H
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,11 +15,10 @@
 #include "config/config.h"
 #include "io/io.h"
 #include "select/selector.h"
+#include "worker/session_state.h"
 
 struct backend;
 struct worker;
-
-enum session_state { SESSION_CONNECTING, SESSION_RELAYING, SESSION_ABORTING, SESSION_CLOSING, SESSION_STATES };
 
 /* Which end; as a direction's name: the end it reads from. */
 enum side { CLIENT = 0, BACKEND = 1 };
@@ -91,6 +77,7 @@ struct end {
 struct session {
     struct worker *worker;
     struct list link;          /* in the worker's list of sessions */
+    uint64_t number;           /* counts the sessions of its worker, from 1 */
     const struct config_pool *pool;
     uint64_t active_ns;        /* when bytes last moved; CONNECTING: when the attempt began */
     enum session_state state : 8;
@@ -116,6 +103,10 @@ struct session {
     struct addr client;
 };
 
+/* A session's number in a log line, unique in the process: its worker's and its own, as in "2.1734". */
+#define SESSION_NUMBER "%u.%" PRIu64
+#define SESSION_NUMBER_OF(session) (session)->worker->index, (session)->number
+
 /* Takes over an accepted client: `fd` is the session's from now on, also on failure. The connection limits taken for it are given back when it ends. */
 struct session_arrival {
     int fd;
@@ -123,9 +114,6 @@ struct session_arrival {
     const struct addr *client;
 };
 void session_new(struct worker *worker, const struct session_arrival *arrival);
-
-/* The only way to change the state: asserts that the move is in the drawing, and what must hold in the new state. */
-void session_move(struct session *session, enum session_state to);
 
 /* Ends the session, for the reason that the log will give; nothing when it is CLOSING already. Each open end is closed, with RST if its bit in `resets` (1 << side) is set. */
 void session_end(struct session *session, enum session_end reason, unsigned resets);

@@ -11,7 +11,7 @@
 
 static const struct {
     const char *code, *text;
-} ends[END_REASONS] = {
+} ends[] = {
     [END_NORMAL] = {"--", "both sides closed"},
     [END_CLIENT_GONE] = {"CD", "client reset the connection"},
     [END_CLIENT_LEFT] = {"CC", "client reset the connection before a backend was connected"},
@@ -24,6 +24,7 @@ static const struct {
     [END_NO_RESOURCES] = {"RC", "out of descriptors, memory or ports"},
     [END_STOPPED] = {"KD", "stopped before it had ended"},
 };
+_Static_assert(sizeof(ends) / sizeof(ends[0]) == END_REASONS, "every reason has words");
 
 static void warn_unserved(const struct session *session, const char *client)
 {
@@ -32,8 +33,8 @@ static void warn_unserved(const struct session *session, const char *client)
     if (session->attempts)
         (void)snprintf(last, sizeof(last), "%u tried, the last %s %s: %s", session->attempts, session->last_tried->name,
                        addr_format(&session->last_tried->addr, addr, sizeof(addr)), strerrorname_np(session->last_error));
-    log_warn("listener %s: client %s was not served by pool %s: %s (%s); said once a second at most",
-             session->worker->shared->config->listeners[session->listener].name, client, session->pool->name, ends[session->end].text, last);
+    log_warn("listener %s: session " SESSION_NUMBER ": client %s was not served by pool %s: %s (%s); said once a second at most",
+             session->worker->shared->config->listeners[session->listener].name, SESSION_NUMBER_OF(session), client, session->pool->name, ends[session->end].text, last);
 }
 
 void session_log(struct session *session)
@@ -54,9 +55,9 @@ void session_log(struct session *session)
         (void)addr_format(&backend->addr, addr, sizeof(addr));
     if (session->connected_ns)
         (void)snprintf(connect, sizeof(connect), "%" PRIu64, (session->connected_ns - session->accepted_ns) / 1000000);
-    log_access("client=%s listener=%s pool=%s backend=%s addr=%s worker=%u connect_ms=%s duration_ms=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
+    log_access("session=" SESSION_NUMBER " client=%s listener=%s pool=%s backend=%s addr=%s worker=%u connect_ms=%s duration_ms=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
                " tries=%u end=%s reason=\"%s\"",
-               client, worker->shared->config->listeners[session->listener].name, session->pool->name,
+               SESSION_NUMBER_OF(session), client, worker->shared->config->listeners[session->listener].name, session->pool->name,
                backend ? backend->name : "-", addr, worker->index, connect,
                (worker->io->now_ns - session->accepted_ns) / 1000000, session->directions[CLIENT].bytes, session->directions[BACKEND].bytes,
                session->attempts + (session->connected_ns ? 1u : 0u), ends[session->end].code, ends[session->end].text);

@@ -5,8 +5,8 @@
 struct session;
 
 /* Writes the line when an access log is kept:
- *   client=ADDR listener=NAME pool=NAME backend=NAME addr=ADDR worker=N connect_ms=N duration_ms=N bytes_in=N bytes_out=N tries=N end=XX reason="TEXT"
- * `backend` and `addr` are those of the last one tried, `-` where none was; connect_ms is `-` where none was reached. `end` is HAProxy's two-letter
+ *   session=W.N client=ADDR listener=NAME pool=NAME backend=NAME addr=ADDR worker=W connect_ms=N duration_ms=N bytes_in=N bytes_out=N tries=N end=XX reason="TEXT"
+ * `session` is the session's number, which the log's other lines about it carry too. * `backend` and `addr` are those of the last one tried, `-` where none was; connect_ms is `-` where none was reached. `end` is HAProxy's two-letter
  * termination code where it has one for the case: who ended it (C client, S server, c and s their timeouts, P proxy, R resources, K killed by stop) and when
  * (C connecting, D with data; a stop is KD also for a session that was still connecting). A session that never reached a backend also gives a warning, at most
  * once a second per worker: its client was let down. */

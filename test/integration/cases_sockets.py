@@ -261,7 +261,7 @@ def environment_and_include(rig, case):
 
 
 def access_log_fields(rig, case):
-    """One line for each session, with both addresses, names, times and the bytes of each direction."""
+    """One line for each session, with its number, both addresses, names, times and the bytes of each direction; the log's lines about it have the same number."""
     stage = Stage(rig, case)
     caller = Caller(stage.target)
     caller.call(12345)
@@ -273,6 +273,9 @@ def access_log_fields(rig, case):
     wrong = {key: row.get(key) for key, value in due.items() if row.get(key) != value}
     require(not wrong, f"fields are off: {wrong} in {row}")
     require(int(row["duration_ms"]) >= int(row["connect_ms"]) >= 0 and row["worker"] in "01" and "reason" in row, f"times: {row}")
+    require(row["session"] == f"{row['worker']}.1", f"the first session of its worker has the number {row['session']}")
+    for move in (rf"client {row['client']} of listener main -> CONNECTING", "CONNECTING -> RELAYING", "RELAYING -> CLOSING"):
+        stage.penstock.wait_log(rf"session {row['session']}: {move}")
 
 
 CASES = (
@@ -293,5 +296,5 @@ CASES = (
     Case("backlog", backlog.__doc__, body=backlog, backends=("echo",), ways=ENGINES, listener={"backlog": 77}),
     Case("defer-accept", defer_accept.__doc__, body=defer_accept, backends=("echo",), ways=ENGINES, listener={"defer_accept": "yes"}),
     Case("environment-and-include", environment_and_include.__doc__, body=environment_and_include, ways=ENGINES),
-    Case("access-log-fields", access_log_fields.__doc__, body=access_log_fields, backends=("echo",), ways=EACH),
+    Case("access-log-fields", access_log_fields.__doc__, body=access_log_fields, backends=("echo",), glob={"log_level": "debug"}, ways=EACH),
 )
