@@ -67,7 +67,7 @@ static void pass_end(struct direction *direction)
     int result;
 
     if (direction_reverse(direction)->phase == DIRECTION_ENDED) { /* closing says it, which is near; nothing is left unread there that would make it a reset */
-        direction->phase = DIRECTION_ENDED;
+        direction_move(direction, DIRECTION_ENDED);
         session_end(session, END_NORMAL, 0);
         return;
     }
@@ -76,7 +76,7 @@ static void pass_end(struct direction *direction)
         relay_destination_failed(direction, -result);
         return;
     }
-    direction->phase = DIRECTION_ENDED;
+    direction_move(direction, DIRECTION_ENDED);
     session_touch(session); /* half_close_timeout counts from now on */
     session->looked_after = true;
     session_arm(session);
@@ -98,9 +98,7 @@ void relay_drained(struct direction *direction)
         else
             pass_end(direction);
         break;
-    case DIRECTION_DROP:
-    case DIRECTION_ENDED:
-    case DIRECTION_BROKEN:
+    default: /* nothing follows */
         break;
     }
 }
@@ -109,7 +107,7 @@ void relay_source_ended(struct direction *direction)
 {
     if (direction->phase == DIRECTION_BROKEN)
         return;
-    direction->phase = DIRECTION_ENDING;
+    direction_move(direction, DIRECTION_ENDING);
     if (relay_flushed(direction))
         relay_drained(direction);
     else
@@ -138,7 +136,7 @@ void relay_source_failed(struct direction *direction, int error)
         session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
         return;
     }
-    direction->phase = DIRECTION_ENDING;
+    direction_move(direction, DIRECTION_ENDING);
     if (session->state == SESSION_RELAYING)
         session_abort(session, direction->source);
     else if (session->state == SESSION_ABORTING)
@@ -167,7 +165,7 @@ void relay_release(struct session *session)
 
 void relay_break(struct direction *direction)
 {
-    direction->phase = DIRECTION_BROKEN;
+    direction_move(direction, DIRECTION_BROKEN);
     release(direction);
 }
 
@@ -204,11 +202,12 @@ void relay_destination_failed(struct direction *direction, int error)
     }
     if (!destination->error)
         destination->error = error;
-    relay_break(direction);
-    if (session->state == SESSION_RELAYING)
+    if (session->state == SESSION_RELAYING) {
         session_abort(session, !direction->source);
-    else if (session->state == SESSION_ABORTING) /* the other one was gone already */
+    } else { /* the other one was gone already */
+        relay_break(direction);
         session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
+    }
 }
 
 void relay_release_sent(struct direction *direction)

@@ -26,13 +26,14 @@ static void receive(struct direction *direction)
 
 void relay_copy_start(struct direction *direction)
 {
-    direction->phase = DIRECTION_COPY;
+    if (direction->phase != DIRECTION_COPY)
+        direction_move(direction, DIRECTION_COPY);
     receive(direction);
 }
 
 void relay_copy_drop(struct direction *direction)
 {
-    direction->phase = DIRECTION_DROP;
+    direction_move(direction, DIRECTION_DROP);
     if (!direction->receiving)
         receive(direction);
 }

@@ -129,7 +129,7 @@ static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
 
 void relay_splice_start(struct direction *direction)
 {
-    direction->phase = DIRECTION_SPLICE;
+    direction_move(direction, DIRECTION_SPLICE);
     direction->small_turns = 0;
     relay_splice_pump(direction);
 }

@@ -15,13 +15,11 @@
 #include "config/config.h"
 #include "io/io.h"
 #include "select/selector.h"
+#include "worker/direction.h"
 #include "worker/session_state.h"
 
 struct backend;
 struct worker;
-
-/* Which end; as a direction's name: the end it reads from. */
-enum side { CLIENT = 0, BACKEND = 1 };
 
 /* Why a session ended; worker/session_log.h puts it into words. */
 enum session_end {
@@ -37,33 +35,6 @@ enum session_end {
     END_NO_RESOURCES,     /* this process is out of something */
     END_STOPPED,          /* by drain_timeout or a second signal */
     END_REASONS
-};
-
-enum direction_phase {
-    DIRECTION_COPY,    /* received buffers are sent on */
-    DIRECTION_SPLICE,  /* bytes go through a pipe */
-    DIRECTION_DROP,    /* the destination does not read any more but may still send: what comes is dropped until the source ends too */
-    DIRECTION_ENDING,  /* the source ended; what it left is being sent */
-    DIRECTION_ENDED,   /* FIN was passed on */
-    DIRECTION_BROKEN,  /* the destination takes no more; what comes is dropped */
-};
-
-struct direction {
-    enum direction_phase phase : 8;
-    uint8_t source;            /* enum side */
-    bool receiving : 1;        /* a receive is in flight on the source */
-    bool polling_in : 1;       /* splice: waiting for the source */
-    bool polling_out : 1;      /* splice: waiting for the destination */
-    bool was_readable : 1;     /* splice: a poll has just said that there is something */
-    bool never_splice : 1;     /* the kernel refused it for these sockets, or said that the source has ended */
-    bool last_full : 1;        /* copy: the last receive filled its buffer */
-    bool bulk : 1;             /* copy: the last messages were larger than a buffer, worth a splice */
-    uint8_t small_turns;       /* splice: turns in a row that moved little */
-    uint32_t streamed;         /* bytes taken from the source since some last came the other way; at most UINT32_MAX */
-    struct buffer *sending;    /* being sent; the engine has it until `sent` */
-    struct buffer *held_first, *held_last; /* received and not yet sent, in order */
-    uint64_t bytes;            /* taken from the source */
-    struct io_pipe pipe;       /* splice: only while bytes are in transit */
 };
 
 struct end {

@@ -274,7 +274,7 @@ def access_log_fields(rig, case):
     require(not wrong, f"fields are off: {wrong} in {row}")
     require(int(row["duration_ms"]) >= int(row["connect_ms"]) >= 0 and row["worker"] in "01" and "reason" in row, f"times: {row}")
     require(row["session"] == f"{row['worker']}.1", f"the first session of its worker has the number {row['session']}")
-    for move in (rf"client {row['client']} of listener main -> CONNECTING", "CONNECTING -> RELAYING", "RELAYING -> CLOSING"):
+    for move in (rf"client {row['client']} of listener main -> CONNECTING", "CONNECTING -> RELAYING", "from the client: COPY -> ENDING", "RELAYING -> CLOSING"):
         stage.penstock.wait_log(rf"session {row['session']}: {move}")
 
 
