@@ -162,7 +162,7 @@ void connect_start(struct session *session)
     }
     options.congestion = congestion_for_backend(listener->settings.congestion_control, worker->shared->loopback_congestion, &session->backend->addr);
     fd = io_socket(worker->io, addr_family(&session->backend->addr));
-    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, session->ends[CLIENT].sock.events);
+    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, &connect_handlers.events);
     if (result < 0 && lacks_resources(-result)) {
         give_backend_back(session);
         wait_for_resources(session, -result);
@@ -178,11 +178,11 @@ void connect_start(struct session *session)
     arm(session);
 }
 
-void connect_done(struct session *session, int error)
+static void on_connected(struct io_sock *sock, int error)
 {
+    struct session *session = session_of_sock(sock);
     struct worker *worker = session->worker;
 
-    assert(session->state == SESSION_CONNECTING);
     /* With nobody listening on a local port of the range for outgoing connections, a connection can meet itself there. */
     if (!error && addr_port(&session->backend->addr) >= worker->shared->outgoing_port_min &&
         io_met_itself(worker->io, &session->ends[BACKEND].sock, &session->backend->addr))
@@ -199,9 +199,11 @@ void connect_done(struct session *session, int error)
     relay_start(session);
 }
 
-void connect_timer(struct session *session)
+static void on_timer(struct timer *timer)
 {
-    if (!session->ends[BACKEND].open)
+    struct session *session = container_of(timer, struct session, timer);
+
+    if (!session->ends[BACKEND].open) /* the pause after a lack of resources is over */
         connect_start(session);
     else if (worker_now_ms(session->worker) >= attempt_due_ms(session))
         attempt_failed(session, END_CONNECT_TIMEOUT, ETIMEDOUT);
@@ -209,7 +211,26 @@ void connect_timer(struct session *session)
         arm(session);
 }
 
-void connect_closed(struct session *session)
+/* The backend's socket, of an attempt that has failed. */
+static void on_closed(struct io_sock *sock)
 {
+    struct session *session = session_of_sock(sock);
+
+    end_of_sock(sock)->open = false;
+    give_backend_back(session);
     connect_start(session);
 }
+
+const struct session_handlers connect_handlers = {
+    .events =
+        {
+            .connected = on_connected,
+            .received = session_never_received,
+            .rest = session_never_rest,
+            .sent = session_never_sent,
+            .readable = session_never_ready,
+            .writable = session_never_ready,
+            .closed = on_closed,
+        },
+    .timer = on_timer,
+};

@@ -217,3 +217,17 @@ void relay_release_sent(struct direction *direction)
     buffer_free(&session_of_direction(direction)->worker->io->buffers, direction->sending);
     direction->sending = NULL;
 }
+
+const struct session_handlers relay_handlers = {
+    .events =
+        {
+            .connected = session_never_connected,
+            .received = relay_copy_received,
+            .rest = relay_copy_rest,
+            .sent = relay_copy_sent,
+            .readable = relay_splice_readable,
+            .writable = relay_splice_writable,
+            .closed = session_never_closed,
+        },
+    .timer = session_idle_timer,
+};

@@ -49,16 +49,20 @@ void relay_source_failed(struct direction *direction, int error);
 /* The destination takes no more. */
 void relay_destination_failed(struct direction *direction, int error);
 
-/* relay_copy.c: events of the ends' sockets, and the start of a turn of copying. */
+/* relay_copy.c: the start of a turn of copying. */
 void relay_copy_start(struct direction *direction);
 /* On with receiving, but what comes is dropped. */
 void relay_copy_drop(struct direction *direction);
-bool relay_copy_received(struct direction *direction, struct buffer *buffer);
-void relay_copy_rest(struct direction *direction, enum io_rest why, int error);
-void relay_copy_sent(struct direction *direction, int error);
 
-/* relay_splice.c: starts splicing (or copying, when no pipe is to be had), and goes on when a poll has ended. */
+/* relay_splice.c: starts splicing, or copying when no pipe is to be had. */
 void relay_splice_start(struct direction *direction);
-void relay_splice_pump(struct direction *direction);
+
+/* ---- events of RELAYING and ABORTING: struct io_events ---- */
+
+bool relay_copy_received(struct io_sock *sock, struct buffer *buffer);
+void relay_copy_rest(struct io_sock *sock, enum io_rest why, int error);
+void relay_copy_sent(struct io_sock *sock, int error);
+void relay_splice_readable(struct io_sock *sock);
+void relay_splice_writable(struct io_sock *sock);
 
 #endif

@@ -93,8 +93,9 @@ static void learn_size(struct direction *direction, uint32_t bytes)
     direction->last_full = bytes == BUFFER_BYTES;
 }
 
-bool relay_copy_received(struct direction *direction, struct buffer *buffer)
+bool relay_copy_received(struct io_sock *sock, struct buffer *buffer)
 {
+    struct direction *direction = direction_from(sock);
     bool kept;
 
     if (direction->phase == DIRECTION_BROKEN || direction->phase == DIRECTION_DROP) /* such bytes keep no session alive either */
@@ -108,8 +109,10 @@ bool relay_copy_received(struct direction *direction, struct buffer *buffer)
     return kept;
 }
 
-void relay_copy_rest(struct direction *direction, enum io_rest why, int error)
+void relay_copy_rest(struct io_sock *sock, enum io_rest why, int error)
 {
+    struct direction *direction = direction_from(sock);
+
     direction->receiving = false;
     switch (why) {
     case IO_REST_ERROR:
@@ -133,8 +136,9 @@ void relay_copy_rest(struct direction *direction, enum io_rest why, int error)
     want_sent(direction);
 }
 
-void relay_copy_sent(struct direction *direction, int error)
+void relay_copy_sent(struct io_sock *sock, int error)
 {
+    struct direction *direction = direction_to(sock);
     struct io *io = io_of(direction);
 
     buffer_free(&io->buffers, direction->sending);

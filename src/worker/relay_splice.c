@@ -127,14 +127,7 @@ static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
     return false;
 }
 
-void relay_splice_start(struct direction *direction)
-{
-    direction_move(direction, DIRECTION_SPLICE);
-    direction->small_turns = 0;
-    relay_splice_pump(direction);
-}
-
-void relay_splice_pump(struct direction *direction)
+static void pump(struct direction *direction)
 {
     struct session *session = session_of_direction(direction);
     bool was_idle = session->worker->io->now_ns - session->active_ns > IDLE_NS;
@@ -150,4 +143,30 @@ void relay_splice_pump(struct direction *direction)
         if (!fill(direction, &moved, was_idle))
             return;
     }
+}
+
+void relay_splice_start(struct direction *direction)
+{
+    direction_move(direction, DIRECTION_SPLICE);
+    direction->small_turns = 0;
+    pump(direction);
+}
+
+void relay_splice_readable(struct io_sock *sock)
+{
+    struct direction *direction = direction_from(sock);
+
+    direction->polling_in = false;
+    direction->was_readable = true;
+    if (direction->phase == DIRECTION_SPLICE)
+        pump(direction);
+}
+
+void relay_splice_writable(struct io_sock *sock)
+{
+    struct direction *direction = direction_to(sock);
+
+    direction->polling_out = false;
+    if (direction->phase == DIRECTION_SPLICE)
+        pump(direction);
 }

@@ -1,5 +1,5 @@
-/* worker/session.c: the life of a session: its states, its end, and the events of its two sockets. Worker thread; owns both sockets, the slot on the
- * backend and the places in the connection limits. */
+/* worker/session.c: the beginning and the end of a session, and its state CLOSING. Worker thread; owns both sockets, the slot on the backend
+ * and the places in the connection limits. */
 #include <assert.h>
 #include <string.h>
 
@@ -13,11 +13,6 @@
 #include "worker/relay.h"
 #include "worker/session.h"
 #include "worker/session_log.h"
-
-enum {
-    ABORT_MS = 1000,      /* patience with a side that takes nothing of what was sent before the other one went away */
-    ABORT_STEP_MS = 10,
-};
 
 _Static_assert(sizeof(struct session) <= 672, "an idle connection is promised to cost few bytes");
 
@@ -56,9 +51,7 @@ void session_give_up(struct session *session, enum session_end reason)
 {
     unsigned resets = 0;
 
-    if (session->state == SESSION_CONNECTING)
-        resets = 1u << CLIENT;
-    else if (session->ends[CLIENT].error || session->ends[BACKEND].error) /* what is cut short must not look complete */
+    if (session->ends[CLIENT].error || session->ends[BACKEND].error) /* what is cut short must not look complete */
         resets = 1u << CLIENT | 1u << BACKEND;
     for (enum side source = CLIENT; source <= BACKEND; source++) {
         if (cut_short(session, source, reason))
@@ -67,95 +60,7 @@ void session_give_up(struct session *session, enum session_end reason)
     session_end(session, reason, resets);
 }
 
-void session_abort(struct session *session, enum side gone)
-{
-    struct direction *to_gone = &session->directions[!gone];
-
-    session->end = gone == CLIENT ? END_CLIENT_GONE : END_BACKEND_GONE;
-    session_move(session, SESSION_ABORTING);
-    session_touch(session);
-    relay_break(to_gone);
-    session_abort_progress(session);
-}
-
-void session_abort_progress(struct session *session)
-{
-    struct worker *worker = session->worker;
-    enum side gone = session->end == END_CLIENT_GONE ? CLIENT : BACKEND;
-    struct direction *from_gone = &session->directions[gone];
-    uint32_t undelivered = io_undelivered(worker->io, &session->ends[!gone].sock);
-    bool delivered = from_gone->phase != DIRECTION_COPY && from_gone->phase != DIRECTION_SPLICE && relay_flushed(from_gone) && undelivered == 0;
-
-    if (undelivered != session->undelivered) /* the peer acknowledges what the socket holds, of which no event tells */
-        session_touch(session);
-    session->undelivered = undelivered;
-    if (delivered || worker->io->now_ns - session->active_ns >= (uint64_t)ABORT_MS * 1000000)
-        session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
-    else
-        timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + ABORT_STEP_MS);
-}
-
-/* ---- events of the sockets ---- */
-
-static struct end *end_of(struct io_sock *sock)
-{
-    return container_of(sock, struct end, sock);
-}
-
-static struct session *session_of(struct end *end)
-{
-    return container_of(end - end->side, struct session, ends);
-}
-
-/* The direction that reads from, or writes to, the socket. */
-static struct direction *direction_from(struct io_sock *sock)
-{
-    return &session_of(end_of(sock))->directions[end_of(sock)->side];
-}
-
-static struct direction *direction_to(struct io_sock *sock)
-{
-    return &session_of(end_of(sock))->directions[!end_of(sock)->side];
-}
-
-static void on_connected(struct io_sock *sock, int error)
-{
-    connect_done(session_of(end_of(sock)), error);
-}
-
-static bool on_received(struct io_sock *sock, struct buffer *buffer)
-{
-    return relay_copy_received(direction_from(sock), buffer);
-}
-
-static void on_rest(struct io_sock *sock, enum io_rest why, int error)
-{
-    relay_copy_rest(direction_from(sock), why, error);
-}
-
-static void on_sent(struct io_sock *sock, int error)
-{
-    relay_copy_sent(direction_to(sock), error);
-}
-
-static void on_readable(struct io_sock *sock)
-{
-    struct direction *direction = direction_from(sock);
-
-    direction->polling_in = false;
-    direction->was_readable = true;
-    if (direction->phase == DIRECTION_SPLICE)
-        relay_splice_pump(direction);
-}
-
-static void on_writable(struct io_sock *sock)
-{
-    struct direction *direction = direction_to(sock);
-
-    direction->polling_out = false;
-    if (direction->phase == DIRECTION_SPLICE)
-        relay_splice_pump(direction);
-}
+/* ---- CLOSING ---- */
 
 static void session_free(struct session *session)
 {
@@ -179,18 +84,10 @@ static void session_free(struct session *session)
 
 static void on_closed(struct io_sock *sock)
 {
-    struct end *end = end_of(sock);
-    struct session *session = session_of(end);
+    struct session *session = session_of_sock(sock);
 
-    end->open = false;
+    end_of_sock(sock)->open = false;
     relay_release_sent(direction_to(sock));
-    if (end->side == BACKEND && session->state == SESSION_CONNECTING) {
-        backend_release(session->backend);
-        session->backend = NULL;
-        connect_closed(session);
-        return;
-    }
-    assert(session->state == SESSION_CLOSING);
     if (session->ends[CLIENT].open || session->ends[BACKEND].open)
         return;
     if (session->backend) {
@@ -201,14 +98,18 @@ static void on_closed(struct io_sock *sock)
     session_free(session);
 }
 
-static const struct io_events session_events = {
-    .connected = on_connected,
-    .received = on_received,
-    .rest = on_rest,
-    .sent = on_sent,
-    .readable = on_readable,
-    .writable = on_writable,
-    .closed = on_closed,
+const struct session_handlers session_closing_handlers = {
+    .events =
+        {
+            .connected = session_never_connected,
+            .received = session_never_received,
+            .rest = session_never_rest,
+            .sent = session_never_sent,
+            .readable = session_never_ready,
+            .writable = session_never_ready,
+            .closed = on_closed,
+        },
+    .timer = session_never_timer,
 };
 
 /* ---- the beginning ---- */
@@ -216,6 +117,7 @@ static const struct io_events session_events = {
 void session_new(struct worker *worker, const struct session_arrival *arrival)
 {
     const struct config *config = worker->shared->config;
+    const struct session_handlers *handlers = session_handlers(SESSION_CONNECTING);
     struct session *session = slab_take(&worker->sessions_slab);
     int result;
 
@@ -236,8 +138,8 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
         .client = *arrival->client,
     };
     session->request.client = &session->client;
-    timer_init(&session->timer, session_on_timer);
-    result = io_open(worker->io, &session->ends[CLIENT].sock, arrival->fd, &session_events);
+    timer_init(&session->timer, handlers->timer);
+    result = io_open(worker->io, &session->ends[CLIENT].sock, arrival->fd, &handlers->events);
     if (result < 0) {
         slab_give(&worker->sessions_slab, session);
         goto fail;

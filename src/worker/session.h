@@ -92,6 +92,8 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
 /* Ends a session at once from outside its events: timeouts and stop. RST toward a side that FIN would tell that it has everything when it has not. */
 void session_give_up(struct session *session, enum session_end reason);
 
+/* ---- session_abort.c ---- */
+
 /* RELAYING to ABORTING: one side is gone (its `error` is set). The other side gets what is still on the way, then RST. */
 void session_abort(struct session *session, enum side gone);
 /* ABORTING: looks whether the other side has everything by now. */
@@ -110,12 +112,37 @@ void session_look_after(struct session *session);
 /* Arms the timer for idle_timeout, or for half_close_timeout once a direction has ended, or for the next look. RELAYING. */
 void session_arm(struct session *session);
 
-/* Fires: does what the state is waiting for. */
-void session_on_timer(struct timer *timer);
+/* RELAYING: the timer fires. */
+void session_idle_timer(struct timer *timer);
+
+/* ---- who is whose ---- */
+
+static inline struct end *end_of_sock(struct io_sock *sock)
+{
+    return container_of(sock, struct end, sock);
+}
+
+static inline struct session *session_of_sock(struct io_sock *sock)
+{
+    struct end *end = end_of_sock(sock);
+
+    return container_of(end - end->side, struct session, ends);
+}
 
 static inline struct session *session_of_direction(struct direction *direction)
 {
     return container_of(direction - direction->source, struct session, directions);
+}
+
+/* The direction that reads from, or writes to, the socket. */
+static inline struct direction *direction_from(struct io_sock *sock)
+{
+    return &session_of_sock(sock)->directions[end_of_sock(sock)->side];
+}
+
+static inline struct direction *direction_to(struct io_sock *sock)
+{
+    return &session_of_sock(sock)->directions[!end_of_sock(sock)->side];
 }
 
 static inline struct end *direction_source(struct direction *direction)

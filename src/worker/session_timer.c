@@ -1,8 +1,5 @@
-/* worker/session_timer.c: what a session's timer is for: idle and half-closed connections, keepalive, and ends that nothing else watches. Worker thread; owns
+/* worker/session_timer.c: what the timer of a session that is RELAYING is for: idle and half-closed connections, keepalive, and ends that nothing else watches. Worker thread; owns
  * nothing beyond the session. */
-#include <assert.h>
-
-#include "worker/connect.h"
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
@@ -116,8 +113,10 @@ static enum session_end idle_reason(const struct session *session)
 }
 
 /* The idle timer is not moved with every byte: when it fires it is armed for what is left. */
-static void idle_timer(struct session *session)
+void session_idle_timer(struct timer *timer)
 {
+    struct session *session = container_of(timer, struct session, timer);
+
     if (worker_now_ms(session->worker) >= session->active_ns / 1000000 + idle_limit_ms(session)) {
         session_give_up(session, idle_reason(session));
         return;
@@ -127,23 +126,4 @@ static void idle_timer(struct session *session)
     session->looked_after = needs_looking_after(session);
     if (!session->looked_after || !look_after(session))
         session_arm(session);
-}
-
-void session_on_timer(struct timer *timer)
-{
-    struct session *session = container_of(timer, struct session, timer);
-
-    switch (session->state) {
-    case SESSION_CONNECTING:
-        connect_timer(session);
-        break;
-    case SESSION_RELAYING:
-        idle_timer(session);
-        break;
-    case SESSION_ABORTING:
-        session_abort_progress(session);
-        break;
-    default:
-        assert(!"no timer runs in this state");
-    }
 }

@@ -49,13 +49,6 @@ static void on_crash(int number)
 
 /* ---- hooks ---- */
 
-static struct session *session_of_sock(struct io_sock *sock)
-{
-    struct end *end = container_of(sock, struct end, sock);
-
-    return container_of(end - end->side, struct session, ends);
-}
-
 struct pair *pair_of(struct world *world, const struct session *session)
 {
     return ((struct peer *)sim_conn_find(world->sim, session->ends[CLIENT].sock.fd)->peer)->pair;
