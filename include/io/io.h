@@ -93,7 +93,7 @@ struct io_socket_options {
     uint32_t tcp_user_timeout_ms;
     uint32_t receive_buffer_bytes;
     uint32_t send_buffer_bytes;
-    const char *congestion; /* TCP's algorithm, at most 15 bytes; must stay; NULL leaves the system's */
+    const char *congestion; /* TCP's algorithm, at most 15 bytes; NULL leaves the system's */
 };
 
 struct io_options {

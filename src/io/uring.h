@@ -20,6 +20,12 @@ enum { URING_GATHERED_MAX = 512 };
 /* Operations; the bit of one in io_sock.in_flight is 1 << it. Of what has OP_UNHEARD nobody wants to know. */
 enum { OP_RECEIVE, OP_CONNECT, OP_IN, OP_OUT, OP_WRITABLE, OP_CANCEL, OP_GATHERED, OP_UNHEARD };
 
+/* The value of an option that a request sets. */
+union uring_option {
+    int number;
+    char text[16]; /* without an ending zero: the name of a congestion control */
+};
+
 struct uring {
     struct io io; /* first */
     struct io_uring ring;
@@ -46,7 +52,7 @@ struct uring {
 
     bool sets_options;          /* by requests */
     uint32_t option_next;
-    int option_values[URING_SQ_ENTRIES];
+    union uring_option options[URING_SQ_ENTRIES];
 
     bool gathers;               /* sends go together with the wait */
     bool hurried;               /* someone needs to know that one of them is done: the wait only looks */

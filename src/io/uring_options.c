@@ -37,19 +37,30 @@ static void queue_set(struct uring *uring, int fd, int level, int option, const 
     sqe->user_data = (uint64_t)OP_UNHEARD << 56; /* one that is refused is not worth failing a connection for */
 }
 
+/* Where a value stays until the kernel has read it, which is when the request is submitted: by the time that this place comes again, more requests than the queue
+ * holds have been made. */
+static union uring_option *next_place(struct uring *uring)
+{
+    return &uring->options[uring->option_next++ % URING_SQ_ENTRIES];
+}
+
 static void set_by_ring(const struct kernel_setter *setter, int fd, int level, int option, int value)
 {
     struct uring *uring = ((const struct ring_setter *)setter)->uring;
-    /* Read when the request is submitted: by the time that this place comes again, more requests than the queue holds have been. */
-    int *place = &uring->option_values[uring->option_next++ % URING_SQ_ENTRIES];
+    union uring_option *place = next_place(uring);
 
-    *place = value;
-    queue_set(uring, fd, level, option, place, sizeof(*place));
+    place->number = value;
+    queue_set(uring, fd, level, option, &place->number, sizeof(place->number));
 }
 
 static void set_text_by_ring(const struct kernel_setter *setter, int fd, int level, int option, const char *text)
 {
-    queue_set(((const struct ring_setter *)setter)->uring, fd, level, option, text, strlen(text));
+    struct uring *uring = ((const struct ring_setter *)setter)->uring;
+    union uring_option *place = next_place(uring);
+    size_t length = strnlen(text, sizeof(place->text));
+
+    memcpy(place->text, text, length);
+    queue_set(uring, fd, level, option, place->text, length);
 }
 
 void uring_set_options(struct uring *uring, int fd, int family, const struct io_socket_options *options)
