@@ -1,8 +1,8 @@
 /* config/settings.h: what a listener, a pool or a backend is told to do: the part of the configuration that a running object takes a copy of (table/listener.h,
  * table/pool.h, table/backend.h), and that may change while it runs.
  *
- * Values in the unit that ends their name, range-checked by config/keys.c; 0 is "off" or "not set" where the comment says so. Strings belong to whoever owns
- * the struct. */
+ * Values in the unit that ends their name, range-checked by config/keys.c; 0 is "off" or "not set" where the comment says so. The owner of the struct owns its
+ * strings too. */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
@@ -70,5 +70,15 @@ struct pool_settings {
     uint32_t retries; /* further backends tried after the first failed to connect */
     enum config_splice splice;
 };
+
+/* A copy in one block of memory, strings included, to be freed by free(). NULL: out of memory. Any thread. */
+struct listener_settings *listener_settings_copy(const struct listener_settings *settings);
+struct pool_settings *pool_settings_copy(const struct pool_settings *settings);
+struct backend_settings *backend_settings_copy(const struct backend_settings *settings);
+
+/* Whether every setting has the same value; strings are compared by their text. Any thread. */
+bool listener_settings_equal(const struct listener_settings *a, const struct listener_settings *b);
+bool pool_settings_equal(const struct pool_settings *a, const struct pool_settings *b);
+bool backend_settings_equal(const struct backend_settings *a, const struct backend_settings *b);
 
 #endif
