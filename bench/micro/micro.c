@@ -64,8 +64,8 @@ static int pool_open(struct pool_bench *bench, const char *balance, unsigned bac
     unlink(path);
     config_errors_free(errors);
     if (bench->config && bench->epoch)
-        bench->table = table_new(bench->config, bench->epoch, selector_prepare);
-    return bench->table ? 0 : -1;
+        bench->table = table_new(bench->epoch, selector_prepare);
+    return bench->table && table_apply(bench->table, bench->config, NULL) == 0 ? 0 : -1;
 }
 
 static void pool_close(struct pool_bench *bench)

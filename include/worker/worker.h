@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/config.h"
 #include "io/io.h"
 
 struct counters;
 struct epoch;
 struct intake;
 struct limit;
+struct listener;
 struct mailbox;
 struct shortage;
 struct table;
@@ -20,7 +20,7 @@ struct worker;
 
 /* A listening socket for one worker: bound, non-blocking; control makes it listen before worker_accept(). */
 struct worker_socket {
-    size_t listener;     /* index into config.listeners */
+    struct listener *listener; /* the live object that it accepts for */
     int fd;
     bool has_congestion; /* a congestion control of its own, which its clients inherit */
     bool is_unix;
@@ -28,7 +28,6 @@ struct worker_socket {
 
 /* What all workers share; outlives them. */
 struct worker_shared {
-    const struct config *config;
     const struct io_choice *engine;
     struct table *table;
     struct epoch *epoch;
@@ -36,11 +35,11 @@ struct worker_shared {
     struct intake *intakes;         /* one per worker */
     struct mailbox *mailboxes;      /* one per worker */
     struct limit *connections;      /* of the process */
-    struct limit *listener_connections; /* one per listener */
     struct shortage *shortage;      /* of descriptors or memory for the backends of sessions */
     unsigned workers;
     uint32_t sessions_max;          /* of one worker: all of them may land on it */
     uint32_t pipes_max;             /* of one worker, for splicing */
+    uint32_t busy_poll_us;          /* longest time a worker looks for events before it sleeps; 0: off; UINT32_MAX: as it sees fit */
     const char *loopback_congestion; /* as congestion_on_loopback() has said */
     uint16_t outgoing_port_min;     /* where the kernel's range for outgoing connections begins */
     struct mailbox *control;        /* takes notices (table/notice.h), with room for one of each worker beside any others */

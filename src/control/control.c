@@ -38,7 +38,7 @@ struct control {
     struct sockets sockets;
     struct resources resources;
     struct io_choice engine;
-    struct limit connections, *listener_connections;
+    struct limit connections;
     struct shortage shortage;
     struct epoch *epoch;
     struct counters *counters;
@@ -139,19 +139,15 @@ static int start_table(struct control *control)
     control->epoch = epoch_new(config->workers);
     control->counters = counters_new(config->workers);
     control->intakes = intake_new(config->workers);
-    control->listener_connections = aligned_alloc(_Alignof(struct limit), config->listener_count * sizeof(struct limit));
     control->mailboxes = worker_mailboxes_new(config->workers);
     control->workers = calloc(config->workers, sizeof(*control->workers));
     if (control->epoch)
-        control->table = table_new(config, control->epoch, selector_prepare);
-    if (!control->table || !control->counters || !control->intakes || !control->listener_connections || !control->mailboxes || !control->workers ||
+        control->table = table_new(control->epoch, selector_prepare);
+    if (!control->table || table_apply(control->table, config, NULL) < 0 || !control->counters || !control->intakes || !control->mailboxes || !control->workers ||
         open_mailbox(control) < 0)
         goto fail;
     limit_init(&control->connections, control->resources.connections);
-    for (size_t i = 0; i < config->listener_count; i++)
-        limit_init(&control->listener_connections[i], config->listeners[i].settings.max_connections ? config->listeners[i].settings.max_connections : UINT32_MAX);
     control->shared = (struct worker_shared){
-        .config = config,
         .engine = &control->engine,
         .table = control->table,
         .epoch = control->epoch,
@@ -159,11 +155,11 @@ static int start_table(struct control *control)
         .intakes = control->intakes,
         .mailboxes = control->mailboxes,
         .connections = &control->connections,
-        .listener_connections = control->listener_connections,
         .shortage = &control->shortage,
         .workers = config->workers,
         .sessions_max = control->resources.connections,
         .pipes_max = control->resources.pipes / config->workers, /* at least one: resources_plan() */
+        .busy_poll_us = config->busy_poll_us,
         .loopback_congestion = control->sockets.loopback_congestion,
         .outgoing_port_min = resources_outgoing_port_min(),
         .control = &control->mailbox,
@@ -179,7 +175,7 @@ static int start_health(struct control *control)
 {
     int error;
 
-    control->health = health_start(control->config, control->table, &error);
+    control->health = health_start(control->table, &error);
     if (control->health)
         return 0;
     log_error("cannot start the health thread: %s; raise the limits on threads and memory (ulimit -u, TasksMax=, MemoryMax=)", strerror(-error));
@@ -214,7 +210,7 @@ static int start_workers(struct control *control)
     for (unsigned i = 0; sockets && i < control->config->workers; i++) {
         struct worker_options options = {.shared = &control->shared, .index = i, .cpu = worker_cpu(control->config, i), .sockets = sockets, .socket_count = count};
 
-        sockets_take(&control->sockets, sockets);
+        sockets_take(&control->sockets, control->table, sockets);
         control->workers[i] = worker_start(&options, &error);
         if (!control->workers[i])
             break;
@@ -321,7 +317,6 @@ static void stop(struct control *control)
     epoch_free(control->epoch);
     counters_free(control->counters);
     intake_free(control->intakes);
-    free(control->listener_connections);
     free(control->workers);
     log_stop();
     if (control->signal_fd >= 0)

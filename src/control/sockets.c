@@ -16,6 +16,7 @@
 #include "control/sockets.h"
 #include "io/congestion.h"
 #include "log/log.h"
+#include "table/table.h"
 
 enum {
     RETRY_MS = 50,
@@ -157,7 +158,7 @@ static int remember_path(struct sockets *sockets, const struct addr *addr)
 /* One address: the next `workers` places of the list, one for each worker. */
 static int open_address(struct sockets *sockets, const struct config *config, const struct binding *binding, const char **doing)
 {
-    struct worker_socket *first = &sockets->all[sockets->count];
+    struct bound_socket *first = &sockets->all[sockets->count];
     int result = probe_address(sockets, binding, doing);
 
     for (unsigned worker = 0; worker < sockets->workers && result >= 0; worker++) {
@@ -170,7 +171,7 @@ static int open_address(struct sockets *sockets, const struct config *config, co
         }
         if (result < 0)
             break;
-        first[worker] = (struct worker_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = binding->congestion, .is_unix = addr_family(&binding->addr) == AF_UNIX};
+        first[worker] = (struct bound_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = binding->congestion, .is_unix = addr_family(&binding->addr) == AF_UNIX};
         sockets->count++;
         if (worker == 0)
             result = remember_path(sockets, &binding->addr);
@@ -311,10 +312,14 @@ size_t sockets_per_worker(const struct sockets *sockets)
     return sockets->count / sockets->workers;
 }
 
-void sockets_take(struct sockets *sockets, struct worker_socket *taken)
+void sockets_take(struct sockets *sockets, const struct table *table, struct worker_socket *taken)
 {
-    for (size_t i = 0; i < sockets_per_worker(sockets); i++)
-        taken[i] = sockets->all[i * sockets->workers + sockets->taken];
+    for (size_t i = 0; i < sockets_per_worker(sockets); i++) {
+        const struct bound_socket *bound = &sockets->all[i * sockets->workers + sockets->taken];
+
+        taken[i] = (struct worker_socket){
+            .listener = table_listener(table, bound->listener), .fd = bound->fd, .has_congestion = bound->has_congestion, .is_unix = bound->is_unix};
+    }
     sockets->taken++; /* the worker's now */
 }
 

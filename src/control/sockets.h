@@ -2,14 +2,25 @@
 #ifndef CONTROL_SOCKETS_H
 #define CONTROL_SOCKETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "config/config.h"
 #include "worker/worker.h"
 
+struct table;
+
+/* One socket that is bound. */
+struct bound_socket {
+    size_t listener;     /* its position in the configuration */
+    int fd;
+    bool has_congestion; /* a congestion control of its own, which its clients inherit */
+    bool is_unix;
+};
+
 struct sockets {
-    struct worker_socket *all; /* for each address one per worker */
+    struct bound_socket *all;  /* for each address one per worker */
     size_t count;
     size_t beside_left;        /* addresses that may yet be bound beside those that are configured (control/binding.h) */
     unsigned workers;
@@ -46,8 +57,8 @@ int sockets_listen(struct sockets *sockets, const struct config *config);
 /* How many sockets each worker gets. */
 size_t sockets_per_worker(const struct sockets *sockets);
 
-/* Gives the next worker its sockets: fills `taken`, which has sockets_per_worker() places; sockets_close() does not touch them any more. */
-void sockets_take(struct sockets *sockets, struct worker_socket *taken);
+/* Gives the next worker its sockets, with the live objects of their listeners: fills `taken`, which has sockets_per_worker() places; sockets_close() does not touch them any more. */
+void sockets_take(struct sockets *sockets, const struct table *table, struct worker_socket *taken);
 
 /* Closes what was not given away, removes the UNIX socket files and frees. Safe on all zero and twice. */
 void sockets_close(struct sockets *sockets);

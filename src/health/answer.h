@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config/config.h"
+#include "config/settings.h"
 #include "health/probe.h"
 
 /* Most bytes of headers that are read, those of interim answers and trailers included. */

@@ -5,11 +5,22 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int due_heap_init(struct due_heap *heap, size_t capacity)
+enum { CAPACITY_MIN = 16 };
+
+int due_heap_reserve(struct due_heap *heap, size_t capacity)
 {
-    *heap = (struct due_heap){ .capacity = capacity };
-    heap->items = calloc(capacity + 1, sizeof(*heap->items));
-    return heap->items == NULL ? -ENOMEM : 0;
+    size_t grown = heap->capacity > CAPACITY_MIN ? heap->capacity : CAPACITY_MIN;
+
+    if (capacity <= heap->capacity)
+        return 0;
+    while (grown < capacity)
+        grown *= 2;
+    struct due **items = realloc(heap->items, (grown + 1) * sizeof(struct due *));
+    if (items == NULL)
+        return -ENOMEM;
+    heap->items = items;
+    heap->capacity = grown;
+    return 0;
 }
 
 void due_heap_deinit(struct due_heap *heap)

@@ -16,8 +16,8 @@ struct due_heap {
     size_t count, capacity;
 };
 
-/* Room for `capacity` items. 0 or -ENOMEM. */
-int due_heap_init(struct due_heap *heap, size_t capacity);
+/* Makes room for `capacity` items in all; all zero is an empty heap with room for none. 0 or -ENOMEM, and the heap is as before. */
+int due_heap_reserve(struct due_heap *heap, size_t capacity);
 /* Safe on a zeroed heap and twice; the items belong to others. */
 void due_heap_deinit(struct due_heap *heap);
 

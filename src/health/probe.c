@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-void probe_address(struct addr *out, const struct pool_settings *settings, const struct config_backend *backend)
+#include "table/backend.h"
+
+void probe_address(struct addr *out, const struct pool_settings *settings, const struct backend *backend)
 {
-    uint16_t port = backend->settings.check_port;
+    uint16_t port = backend_settings(backend)->check_port;
 
     if (port == 0)
         port = settings->check_port;

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "config/config.h"
+#include "config/settings.h"
 
 /* Longest reason, with its ending zero. */
 #define PROBE_REASON_BYTES 160
@@ -31,6 +31,7 @@ struct probe_result {
     char reason[PROBE_REASON_BYTES]; /* for an operator: "connection refused"; empty when passed */
 };
 
+struct backend;
 struct prober;
 struct probe; /* each kind has its own, in its own file */
 
@@ -77,7 +78,7 @@ extern const struct probe_ops probe_http_ops;
 
 /* Where to probe a backend: check_address or the backend's own, with the first of its check_port, the pool's and its
  * own port. A UNIX address has no port to change. */
-void probe_address(struct addr *out, const struct pool_settings *settings, const struct config_backend *backend);
+void probe_address(struct addr *out, const struct pool_settings *settings, const struct backend *backend);
 
 /* The result of a system call that failed with `error` (positive errno) on the way to `addr`. Fills `result` and
  * returns its outcome. */

@@ -13,26 +13,13 @@
 
 enum { COALESCE_MS = 10, RETRY_MS = 100, RECLAIM_MS = 100 };
 
-int publisher_init(struct publisher *publisher, const struct config *config, struct table *table)
+void publisher_init(struct publisher *publisher, struct table *table)
 {
-    *publisher = (struct publisher){ .config = config, .table = table, .reclaim_at_ns = UINT64_MAX };
-    publisher->up_counts = calloc(config->pool_count, sizeof(*publisher->up_counts));
-    if (publisher->up_counts == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < config->pool_count; i++)
-        for (size_t k = 0; k < config->pools[i].backend_count; k++)
-            publisher->up_counts[i] += table_is_up(table, i, k);
-    return 0;
-}
-
-void publisher_deinit(struct publisher *publisher)
-{
-    free(publisher->up_counts);
-    publisher->up_counts = NULL;
+    *publisher = (struct publisher){ .table = table, .reclaim_at_ns = UINT64_MAX };
 }
 
 /* "10.0.0.12:8001", or with where it is probed when that is somewhere else. */
-static const char *describe(char *out, size_t size, const struct config_backend *backend, const struct addr *probed)
+static const char *describe(char *out, size_t size, const struct backend *backend, const struct addr *probed)
 {
     char own[ADDR_TEXT_BYTES], other[ADDR_TEXT_BYTES];
 
@@ -44,35 +31,45 @@ static const char *describe(char *out, size_t size, const struct config_backend 
     return out;
 }
 
-static void log_change(const struct publisher *publisher, const struct publisher_change *change)
+static void log_change(const struct publisher_change *change)
 {
-    const struct config_pool *pool = &publisher->config->pools[change->pool];
-    const struct config_backend *backend = &pool->backends[change->backend];
-    size_t up = publisher->up_counts[change->pool];
+    const struct backend *backend = change->backend;
+    const struct pool *pool = backend->pool;
+    const struct pool_settings *settings = pool_settings(pool);
+    size_t usable = pool->usable;
     char where[2 * ADDR_TEXT_BYTES + 16];
 
     describe(where, sizeof where, backend, change->probed);
     if (change->up)
         log_info("pool %s: backend %s (%s) is UP after %u good probe%s; %zu of %zu usable", pool->name, backend->name,
-                 where, pool->settings.rise, pool->settings.rise == 1 ? "" : "s", up, pool->backend_count);
+                 where, settings->rise, settings->rise == 1 ? "" : "s", usable, pool->backend_count);
     else
         log_warn("pool %s: backend %s (%s) is DOWN: %s (%u of %u probes failed); %zu of %zu usable", pool->name,
-                 backend->name, where, change->reason, pool->settings.fall, pool->settings.fall, up, pool->backend_count);
-    if (up == 0)
+                 backend->name, where, change->reason, settings->fall, settings->fall, usable, pool->backend_count);
+    if (usable == 0)
         log_error("pool %s: no backend is usable: new connections are reset until one is up", pool->name);
 }
 
-void publisher_change(struct publisher *publisher, const struct publisher_change *change, uint64_t now_ns)
+static void plan_publication(struct publisher *publisher, uint64_t now_ns)
 {
-    table_set_up(publisher->table, change->pool, change->backend, change->up);
-    publisher->up_counts[change->pool] += change->up ? 1 : (size_t)-1;
-    log_change(publisher, change);
     if (publisher->pending)
         return;
     publisher->pending = true;
     publisher->publish_at_ns = publisher->published_ns + COALESCE_MS * NS_PER_MS;
     if (publisher->publish_at_ns < now_ns)
         publisher->publish_at_ns = now_ns;
+}
+
+void publisher_change(struct publisher *publisher, const struct publisher_change *change, uint64_t now_ns)
+{
+    table_set_state(publisher->table, change->backend, BACKEND_PROBE, change->up ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
+    log_change(change);
+    plan_publication(publisher, now_ns);
+}
+
+void publisher_applied(struct publisher *publisher, uint64_t now_ns)
+{
+    plan_publication(publisher, now_ns); /* when it was published already, this only reclaims */
 }
 
 static void publish(struct publisher *publisher, uint64_t now_ns)

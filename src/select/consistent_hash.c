@@ -76,7 +76,7 @@ static void table_fill(uint32_t *table, uint32_t size, struct candidate *candida
 
 static int consistent_hash_prepare(struct snapshot_pool *pool)
 {
-    uint32_t size = pool->config->settings.hash_table_size;
+    uint32_t size = pool->settings->hash_table_size;
     uint32_t count = pool->usable_count;
     assert(size >= 2 && size < UINT32_C(1) << 31); /* so that place + skip fits */
     int result = -ENOMEM;
@@ -118,7 +118,7 @@ static void mask_bytes(unsigned char *bytes, size_t length, unsigned bits)
  * IP address is the family byte alone. */
 static uint64_t client_hash(const struct snapshot_pool *pool, const struct addr *client)
 {
-    const struct config_pool *config = pool->config;
+    const struct pool_settings *settings = pool->settings;
     unsigned char key[1 + 16 + 2] = { 0 };
     size_t length = 1;
     const struct in6_addr *v6 = &client->in6.sin6_addr;
@@ -127,15 +127,15 @@ static uint64_t client_hash(const struct snapshot_pool *pool, const struct addr 
     if (client->sa.sa_family == AF_INET || (ip && IN6_IS_ADDR_V4MAPPED(v6))) {
         key[0] = 4;
         memcpy(key + 1, client->sa.sa_family == AF_INET ? (const void *)&client->in.sin_addr : &v6->s6_addr[12], 4);
-        mask_bytes(key + 1, 4, config->settings.hash_prefix_v4);
+        mask_bytes(key + 1, 4, settings->hash_prefix_v4);
         length += 4;
     } else if (ip) {
         key[0] = 6;
         memcpy(key + 1, v6, 16);
-        mask_bytes(key + 1, 16, config->settings.hash_prefix_v6);
+        mask_bytes(key + 1, 16, settings->hash_prefix_v6);
         length += 16;
     }
-    if (ip && config->settings.hash_key == CONFIG_HASH_SOURCE_IP_PORT) {
+    if (ip && settings->hash_key == CONFIG_HASH_SOURCE_IP_PORT) {
         in_port_t port = client->sa.sa_family == AF_INET ? client->in.sin_port : client->in6.sin6_port;
         memcpy(key + length, &port, 2);
         length += 2;

@@ -14,7 +14,7 @@ static struct backend *round_robin_pick(const struct snapshot_pool *pool, struct
      * successor in the sequence would get its own share and the full one's too. */
     uint32_t looks = pool->sequence_count < PLACES_MAX ? pool->sequence_count : PLACES_MAX;
     for (uint32_t look = 0; look < looks; look++) {
-        uint32_t place = pool_live_next(pool->live) % pool->sequence_count;
+        uint32_t place = pool_next_turn(pool->pool) % pool->sequence_count;
         struct backend *backend = algorithm_take(pool, pool->sequence[place], request);
         if (backend)
             return backend;

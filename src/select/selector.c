@@ -16,7 +16,7 @@ static const struct algorithm *const algorithms[] = {
 
 static const struct algorithm *pool_algorithm(const struct snapshot_pool *pool)
 {
-    size_t balance = pool->config->settings.balance;
+    size_t balance = pool->settings->balance;
     assert(balance < sizeof(algorithms) / sizeof(algorithms[0]));
     return algorithms[balance];
 }

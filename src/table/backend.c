@@ -1,40 +1,103 @@
-/* table/backend.c: the live object of one backend. Any thread; owned by the table.
- *
- * All orders are relaxed: a count stands for itself and publishes nothing else. */
+/* table/backend.c: the live object of one backend. Any thread, as the header says; owned by the table. */
 #include "table/backend.h"
 
 #include <assert.h>
-#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "config/config.h"
+#include "table/pool.h"
 
-void backend_init(struct backend *backend, const struct config_backend *config, uint32_t id)
+struct backend *backend_new(struct pool *pool, const struct config_backend *config, uint32_t id)
 {
-    backend->name = config->name;
+    size_t name_bytes = strlen(config->name) + 1;
+    size_t bytes = (sizeof(struct backend) + name_bytes + 63) / 64 * 64;
+    struct backend *backend = aligned_alloc(_Alignof(struct backend), bytes);
+    struct backend_settings *settings = backend_settings_copy(&config->settings);
+
+    if (!backend || !settings) {
+        free(backend);
+        free(settings);
+        return NULL;
+    }
+    memset(backend, 0, bytes);
+    backend->name = memcpy(backend + 1, config->name, name_bytes);
+    list_append(&pool->all_backends, &backend->link);
+    backend->pool = pool;
     backend->addr = config->addr;
     backend->id = id;
-    backend->max_connections = config->settings.max_connections;
-    atomic_init(&backend->in_flight, 0);
+    atomic_init(&backend->settings, settings);
+    atomic_init(&backend->max_connections, settings->max_connections);
+    return backend;
+}
+
+void backend_free(struct backend *backend)
+{
+    if (!backend)
+        return;
+    assert(backend_is_unused(backend));
+    list_remove(&backend->link);
+    free((void *)(uintptr_t)backend_settings(backend));
+    free(backend);
+}
+
+const struct backend_settings *backend_replace_settings(struct backend *backend, const struct backend_settings *settings)
+{
+    const struct backend_settings *old = backend_settings(backend);
+
+    atomic_store_explicit(&backend->settings, settings, memory_order_release);
+    atomic_store_explicit(&backend->max_connections, settings->max_connections, memory_order_relaxed);
+    return old;
+}
+
+bool backend_set_state(struct backend *backend, enum backend_source source, unsigned value)
+{
+    uint32_t old = atomic_load_explicit(&backend->state, memory_order_relaxed);
+    uint32_t new = backend_state_with(old, source, value);
+
+    atomic_store_explicit(&backend->state, new, memory_order_relaxed);
+    return backend_state_standing(old) != backend_state_standing(new);
+}
+
+uint32_t backend_state(const struct backend *backend)
+{
+    return atomic_load_explicit(&backend->state, memory_order_relaxed);
+}
+
+enum backend_standing backend_standing(const struct backend *backend)
+{
+    return backend_state_standing(backend_state(backend));
 }
 
 bool backend_reserve(struct backend *backend)
 {
-    if (backend->max_connections == 0) {
-        atomic_fetch_add_explicit(&backend->in_flight, 1, memory_order_relaxed);
-        return true;
-    }
-    uint32_t taken = atomic_load_explicit(&backend->in_flight, memory_order_relaxed);
+    uint32_t taken = atomic_load_explicit(&backend->in_flight, memory_order_relaxed), max;
+
     do {
-        if (taken >= backend->max_connections)
+        max = atomic_load_explicit(&backend->max_connections, memory_order_relaxed);
+        if (max != 0 && taken >= max)
             return false;
-    } while (!atomic_compare_exchange_weak_explicit(&backend->in_flight, &taken, taken + 1, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&backend->in_flight, &taken, taken + 1, memory_order_relaxed, memory_order_relaxed));
     return true;
 }
 
 void backend_release(struct backend *backend)
 {
-    uint32_t before = atomic_fetch_sub_explicit(&backend->in_flight, 1, memory_order_relaxed);
+    uint32_t before = atomic_fetch_sub_explicit(&backend->in_flight, 1, memory_order_release);
+
+    assert(before > 0);
+    (void)before;
+}
+
+void backend_hold(struct backend *backend)
+{
+    atomic_fetch_add_explicit(&backend->references, 1, memory_order_relaxed);
+}
+
+void backend_drop(struct backend *backend)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&backend->references, 1, memory_order_release);
+
     assert(before > 0);
     (void)before;
 }
@@ -46,5 +109,12 @@ uint32_t backend_in_flight(const struct backend *backend)
 
 bool backend_full(const struct backend *backend)
 {
-    return backend->max_connections != 0 && backend_in_flight(backend) >= backend->max_connections;
+    uint32_t max = atomic_load_explicit(&backend->max_connections, memory_order_relaxed);
+
+    return max != 0 && backend_in_flight(backend) >= max;
+}
+
+bool backend_is_unused(const struct backend *backend)
+{
+    return atomic_load_explicit(&backend->in_flight, memory_order_acquire) == 0 && atomic_load_explicit(&backend->references, memory_order_acquire) == 0;
 }

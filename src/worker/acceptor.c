@@ -11,9 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/settings.h"
 #include "io/congestion.h"
 #include "log/log.h"
 #include "table/intake.h"
+#include "table/lease.h"
+#include "table/listener.h"
 #include "table/shortage.h"
 #include "worker/admission.h"
 #include "worker/context.h"
@@ -89,19 +92,19 @@ static bool process_drains(const struct worker *worker)
 static enum accepting listen_again(struct acceptor *acceptor)
 {
     struct worker *worker = acceptor->worker;
-    const struct config_listener *config = &worker->shared->config->listeners[acceptor->index];
+    const char *name = acceptor->listener->name;
     int result;
 
     if (process_drains(worker))
         return ACCEPT_EMPTY;
-    result = io_listen_again(worker->io, &acceptor->sock, (int)config->settings.backlog);
+    result = io_listen_again(worker->io, &acceptor->sock, listener_settings(acceptor->listener)->backlog);
     if (result < 0) {
         log_error("listener %s: one of its sockets was shut from outside and cannot listen again (%s): worker %u accepts nobody there; restart penstock",
-                  config->name, strerror(-result), worker->index);
+                  name, strerror(-result), worker->index);
         close_acceptor(acceptor);
         return ACCEPT_PAUSED;
     }
-    log_warn("listener %s: one of its sockets was shut from outside: it listens again", config->name);
+    log_warn("listener %s: one of its sockets was shut from outside: it listens again", name);
     return ACCEPT_MORE;
 }
 
@@ -109,7 +112,7 @@ static enum accepting listen_again(struct acceptor *acceptor)
 static enum accepting accept_failed(struct acceptor *acceptor, int error)
 {
     struct worker *worker = acceptor->worker;
-    const char *name = worker->shared->config->listeners[acceptor->index].name;
+    const char *name = acceptor->listener->name;
 
     switch (error) {
     case EAGAIN:
@@ -150,7 +153,7 @@ static enum accepting accept_failed(struct acceptor *acceptor, int error)
 static void set_congestion(const struct acceptor *acceptor, int fd, const struct addr *client)
 {
     const struct worker_shared *shared = acceptor->worker->shared;
-    const char *name = congestion_for_client(shared->config->listeners[acceptor->index].settings.congestion_control, shared->loopback_congestion, client);
+    const char *name = congestion_for_client(listener_settings(acceptor->listener)->congestion_control, shared->loopback_congestion, client);
 
     if (name)
         io_set_congestion(acceptor->worker->io, fd, name);
@@ -162,6 +165,7 @@ static enum accepting accept_some(struct acceptor *acceptor)
     struct worker *worker = acceptor->worker;
 
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+        struct lease lease = {0};
         enum accepting outcome;
         struct addr client;
         int fd;
@@ -172,14 +176,14 @@ static enum accepting accept_some(struct acceptor *acceptor)
             pause_all(worker, LIMIT_RETRY_MS);
             return ACCEPT_PAUSED;
         }
-        switch (admission_take(worker, acceptor->index)) {
-        case ADMISSION_LISTENER_FULL:
+        switch (lease_take(&lease, acceptor->listener, worker->shared->connections)) {
+        case LEASE_LISTENER_FULL:
             pause_one(acceptor);
             return ACCEPT_PAUSED;
-        case ADMISSION_PROCESS_FULL:
+        case LEASE_PROCESS_FULL:
             pause_all(worker, LIMIT_RETRY_MS);
             return ACCEPT_PAUSED;
-        case ADMITTED:
+        case LEASE_TAKEN:
             break;
         }
         fd = io_accept(worker->io, &acceptor->sock, &client);
@@ -188,10 +192,10 @@ static enum accepting accept_some(struct acceptor *acceptor)
                 acceptor->drain_left--;
             if (acceptor->by_client)
                 set_congestion(acceptor, fd, &client);
-            admission_place(worker, acceptor->index, fd, &client);
+            admission_place(worker, &lease, fd, &client);
             continue;
         }
-        admission_give(worker, acceptor->index);
+        lease_give(&lease, LEASE_ALL);
         if (fd == -EAGAIN && i == 0 && acceptor->is_unix && io_is_shut(worker->io, &acceptor->sock)) /* else its poll would end again and again */
             return listen_again(acceptor);
         outcome = accept_failed(acceptor, -fd);
@@ -250,7 +254,7 @@ static void on_readable(struct io_sock *sock)
 /* The most that the queue can have held. */
 static uint32_t queue_max(const struct acceptor *acceptor)
 {
-    return (uint32_t)acceptor->worker->shared->config->listeners[acceptor->index].settings.backlog + 1;
+    return (uint32_t)listener_settings(acceptor->listener)->backlog + 1;
 }
 
 /* Who came between the last accept(2) that found nobody and now, when the poll is gone too, is served as well, as far as the limits allow. */
@@ -272,6 +276,7 @@ static void on_closed(struct io_sock *sock)
 
     assert(acceptor->worker->acceptors_open > 0);
     acceptor->worker->acceptors_open--;
+    listener_drop(acceptor->listener);
 }
 
 static const struct io_events acceptor_events = {.readable = on_readable, .closing = on_closing, .closed = on_closed};
@@ -341,7 +346,7 @@ int acceptor_open_all(struct worker *worker)
         }
         worker->acceptors[i] = (struct acceptor){
             .worker = worker,
-            .index = (uint32_t)worker->sockets[i].listener,
+            .listener = worker->sockets[i].listener,
             .is_unix = worker->sockets[i].is_unix,
             .by_client = !worker->sockets[i].has_congestion && worker->shared->loopback_congestion,
         };
@@ -350,6 +355,7 @@ int acceptor_open_all(struct worker *worker)
             continue;
         worker->acceptors[i].open = true;
         worker->acceptors_open++;
+        listener_hold(worker->acceptors[i].listener);
     }
     return worker->acceptors ? result : -ENOMEM;
 }
@@ -380,7 +386,7 @@ void acceptor_drain_all(struct worker *worker)
         acceptor->drain_left = queue_max(acceptor);
         if (worker_may_complain(worker, COMPLAINT_LACK))
             log_warn("listener %s: the kernel allows no socket filter (SO_ATTACH_FILTER): clients who come while it closes may be reset",
-                     worker->shared->config->listeners[acceptor->index].name);
+                     acceptor->listener->name);
     }
     drain_each(worker);
 }

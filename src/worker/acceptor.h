@@ -13,7 +13,7 @@ struct worker;
 struct acceptor {
     struct io_sock sock;
     struct worker *worker;
-    uint32_t index;   /* into config.listeners */
+    struct listener *listener; /* the live object; held for as long as this is open */
     bool open;
     bool waiting;     /* a poll is in flight */
     bool paused;      /* its own limit is full */

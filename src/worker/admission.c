@@ -1,7 +1,6 @@
-/* worker/admission.c: limits, and the spreading of clients over workers. The accepting worker's thread; owns nothing. */
+/* worker/admission.c: the spreading of clients over workers. The accepting worker's thread; owns nothing. */
 #include "table/counters.h"
 #include "table/intake.h"
-#include "table/limit.h"
 #include "table/mailbox.h"
 #include "worker/admission.h"
 #include "worker/context.h"
@@ -10,24 +9,6 @@
 
 /* A hand-over costs a wake-up of another thread, so that with many sessions a small lead is left alone: one in 16. With fewer than 16 the spread is exact. */
 enum { LEAD_SHARE = 16 };
-
-enum admission admission_take(struct worker *worker, uint32_t listener)
-{
-    const struct worker_shared *shared = worker->shared;
-
-    if (!limit_take(&shared->listener_connections[listener]))
-        return ADMISSION_LISTENER_FULL;
-    if (limit_take(shared->connections))
-        return ADMITTED;
-    limit_give(&shared->listener_connections[listener]);
-    return ADMISSION_PROCESS_FULL;
-}
-
-void admission_give(struct worker *worker, uint32_t listener)
-{
-    limit_give(&worker->shared->listener_connections[listener]);
-    limit_give(worker->shared->connections);
-}
 
 /* The worker with the fewest sessions if it has clearly fewer than this one. */
 static unsigned choose_worker(const struct worker *worker)
@@ -68,17 +49,17 @@ static bool hand_over(struct worker *worker, unsigned to, const struct mail *mai
     return false;
 }
 
-void admission_place(struct worker *worker, uint32_t listener, int fd, const struct addr *client)
+void admission_place(struct worker *worker, const struct lease *lease, int fd, const struct addr *client)
 {
     unsigned chosen = worker->shared->workers > 1 && !worker->draining ? choose_worker(worker) : worker->index;
 
     counters_add(&worker->counters->accepted, 1);
     if (chosen != worker->index) {
-        struct mail mail = {.fd = fd, .listener = listener, .client = *client};
+        struct mail mail = {.fd = fd, .lease = *lease, .client = *client};
 
         if (hand_over(worker, chosen, &mail))
             return;
     }
     counters_active_add(worker->counters, 1);
-    session_new(worker, &(struct session_arrival){.fd = fd, .listener = listener, .client = client});
+    session_new(worker, &(struct session_arrival){.fd = fd, .lease = *lease, .client = client});
 }

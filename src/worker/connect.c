@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "table/backend.h"
 #include "table/snapshot.h"
+#include "table/table.h"
 #include "worker/connect.h"
 #include "worker/context.h"
 #include "worker/acceptor.h"
@@ -31,12 +32,6 @@ static bool lacks_resources(int error)
     return is_shortage(error) || error == EADDRNOTAVAIL || error == EAGAIN;
 }
 
-static void give_backend_back(struct session *session)
-{
-    backend_release(session->backend);
-    session->backend = NULL;
-}
-
 /* Tries again in a moment, as long as connect_timeout has not gone by since the client came. */
 static void wait_for_resources(struct session *session, int error)
 {
@@ -44,7 +39,7 @@ static void wait_for_resources(struct session *session, int error)
     uint64_t due_ms = worker_now_ms(worker) + RESOURCES_RETRY_MS;
 
     if (worker_may_complain(worker, COMPLAINT_LACK))
-        log_warn("pool %s: session " SESSION_NUMBER ": a backend connection could not be made (%s): trying again; %s", session->pool->name,
+        log_warn("pool %s: session " SESSION_NUMBER ": a backend connection could not be made (%s): trying again; %s", session->lease.pool->name,
                  SESSION_NUMBER_OF(session), strerrorname_np(error),
                  error == EAGAIN          ? "the queue of the backend's UNIX socket is full"
                  : error == EADDRNOTAVAIL ? "no local port is free: widen net.ipv4.ip_local_port_range"
@@ -54,7 +49,7 @@ static void wait_for_resources(struct session *session, int error)
         acceptor_hold(worker);
         pipe_pool_trim(&worker->pipes);
     }
-    if (due_ms > session->accepted_ns / 1000000 + session->pool->settings.connect_timeout_ms)
+    if (due_ms > session->accepted_ns / 1000000 + session_settings(session)->connect_timeout_ms)
         session_end(session, END_NO_RESOURCES, 1u << CLIENT);
     else
         timer_arm(&worker->timers, &session->timer, due_ms);
@@ -73,13 +68,22 @@ static void note_tried(struct session *session, uint32_t id, bool own_fault)
     request->tried[session->failures++] = id;
 }
 
+/* Keeps the backend for the log, which may be written when it has left the configuration. */
+static void note_failed(struct session *session)
+{
+    if (session->failed)
+        backend_drop(session->failed);
+    session->failed = session->lease.backend;
+    backend_hold(session->failed);
+}
+
 static void attempt_failed(struct session *session, enum session_end reason, int error)
 {
     struct worker *worker = session->worker;
     bool lack = lacks_resources(error);
 
     timer_cancel(&worker->timers, &session->timer);
-    note_tried(session, session->backend->id, !lack);
+    note_tried(session, session->lease.backend->id, !lack);
     if (lack)
         session->lacking = error;
     else
@@ -87,18 +91,18 @@ static void attempt_failed(struct session *session, enum session_end reason, int
     if (log_enabled(LOG_DEBUG)) {
         char text[ADDR_TEXT_BYTES];
 
-        log_debug("pool %s: session " SESSION_NUMBER ": backend %s (%s): connect failed: %s", session->pool->name, SESSION_NUMBER_OF(session),
-                  session->backend->name, addr_format(&session->backend->addr, text, sizeof(text)), strerrorname_np(error));
+        log_debug("pool %s: session " SESSION_NUMBER ": backend %s (%s): connect failed: %s", session->lease.pool->name, SESSION_NUMBER_OF(session),
+                  session->lease.backend->name, addr_format(&session->lease.backend->addr, text, sizeof(text)), strerrorname_np(error));
     }
-    session->last_tried = &session->pool->backends[session->backend->id];
+    note_failed(session);
     session->last_error = error;
     session->attempts++;
-    if (session->failures > session->pool->settings.retries) {
+    if (session->failures > session_settings(session)->retries) {
         session_end(session, reason, 1u << CLIENT);
     } else if (session->ends[BACKEND].open) {
         io_close(worker->io, &session->ends[BACKEND].sock, true);
     } else { /* it had no socket */
-        give_backend_back(session);
+        lease_give(&session->lease, LEASE_BACKEND);
         connect_start(session);
     }
 }
@@ -119,7 +123,7 @@ static bool client_left(struct session *session)
 
 static uint64_t attempt_due_ms(const struct session *session)
 {
-    return session->active_ns / 1000000 + session->pool->settings.connect_timeout_ms;
+    return session->active_ns / 1000000 + session_settings(session)->connect_timeout_ms;
 }
 
 /* For the end of the attempt's time, or for the next look at the client. */
@@ -130,24 +134,53 @@ static void arm(struct session *session)
     timer_arm(&session->worker->timers, &session->timer, due_ms < look_ms ? due_ms : look_ms);
 }
 
+/* The session's pool as the snapshot has it. A pool that was published in the middle of this turn is in the newest one. Where the pool has left the configuration, the
+ * session goes to the one that its listener leads to now. NULL: that has left too. */
+static const struct snapshot_pool *find_pool(struct session *session)
+{
+    struct worker *worker = session->worker;
+    const struct snapshot_pool *found = snapshot_find(worker->snapshot, session->lease.pool);
+
+    if (found)
+        return found;
+    worker->snapshot = table_load(worker->shared->table);
+    found = snapshot_find(worker->snapshot, session->lease.pool);
+    if (found)
+        return found;
+    lease_change_pool(&session->lease);
+    session->request.tried_count = session->failures = 0; /* the numbers of backends are the old pool's */
+    return snapshot_find(worker->snapshot, session->lease.pool);
+}
+
+static void pick_backend(struct session *session)
+{
+    const struct snapshot_pool *pool = find_pool(session);
+    struct backend *backend;
+
+    if (!pool || session->request.tried_count >= SELECT_TRIES_MAX)
+        return;
+    backend = selector_pick(pool, &session->request);
+    if (backend)
+        lease_take_backend(&session->lease, backend);
+}
+
 void connect_start(struct session *session)
 {
     struct worker *worker = session->worker;
-    const struct config_listener *listener = &worker->shared->config->listeners[session->listener];
+    const struct listener_settings *listener = listener_settings(session->lease.listener);
     struct io_socket_options options = {
-        .tcp_user_timeout_ms = listener->settings.tcp_user_timeout_ms,
-        .receive_buffer_bytes = listener->settings.receive_buffer_bytes,
-        .send_buffer_bytes = listener->settings.send_buffer_bytes,
+        .tcp_user_timeout_ms = listener->tcp_user_timeout_ms,
+        .receive_buffer_bytes = listener->receive_buffer_bytes,
+        .send_buffer_bytes = listener->send_buffer_bytes,
     };
     struct end *end = &session->ends[BACKEND];
     int fd, result;
 
-    assert(session->state == SESSION_CONNECTING && !end->open && !session->backend);
+    assert(session->state == SESSION_CONNECTING && !end->open && !session->lease.backend);
     if (client_left(session))
         return;
-    if (session->request.tried_count < SELECT_TRIES_MAX)
-        session->backend = selector_pick(worker->snapshot->pools[listener->pool], &session->request);
-    if (!session->backend && session->lacking) { /* those that did not fail by their own fault once more, in a moment */
+    pick_backend(session);
+    if (!session->lease.backend && session->lacking) { /* those that did not fail by their own fault once more, in a moment */
         int error = session->lacking;
 
         session->lacking = 0;
@@ -155,16 +188,16 @@ void connect_start(struct session *session)
         wait_for_resources(session, error);
         return;
     }
-    if (!session->backend) {
+    if (!session->lease.backend) {
         /* Either none was ever there, or all that were there have failed: then the last failure is the reason. */
         session_end(session, session->failures ? session->end : END_NO_BACKEND, 1u << CLIENT);
         return;
     }
-    options.congestion = congestion_for_backend(listener->settings.congestion_control, worker->shared->loopback_congestion, &session->backend->addr);
-    fd = io_socket(worker->io, addr_family(&session->backend->addr));
+    options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->lease.backend->addr);
+    fd = io_socket(worker->io, addr_family(&session->lease.backend->addr));
     result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, &connect_handlers.events);
     if (result < 0 && lacks_resources(-result)) {
-        give_backend_back(session);
+        lease_give(&session->lease, LEASE_BACKEND);
         wait_for_resources(session, -result);
         return;
     }
@@ -173,7 +206,7 @@ void connect_start(struct session *session)
         return;
     }
     end->open = true;
-    io_connect(worker->io, &end->sock, &session->backend->addr, &options);
+    io_connect(worker->io, &end->sock, &session->lease.backend->addr, &options);
     session_touch(session);
     arm(session);
 }
@@ -184,8 +217,8 @@ static void on_connected(struct io_sock *sock, int error)
     struct worker *worker = session->worker;
 
     /* With nobody listening on a local port of the range for outgoing connections, a connection can meet itself there. */
-    if (!error && addr_port(&session->backend->addr) >= worker->shared->outgoing_port_min &&
-        io_met_itself(worker->io, &session->ends[BACKEND].sock, &session->backend->addr))
+    if (!error && addr_port(&session->lease.backend->addr) >= worker->shared->outgoing_port_min &&
+        io_met_itself(worker->io, &session->ends[BACKEND].sock, &session->lease.backend->addr))
         error = ECONNREFUSED;
     if (error) {
         attempt_failed(session, END_CONNECT_REFUSED, error);
@@ -217,7 +250,7 @@ static void on_closed(struct io_sock *sock)
     struct session *session = session_of_sock(sock);
 
     end_of_sock(sock)->open = false;
-    give_backend_back(session);
+    lease_give(&session->lease, LEASE_BACKEND);
     connect_start(session);
 }
 

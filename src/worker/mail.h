@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "table/lease.h"
 
 /* A worker follows the orders that it finds together in this sequence, and before the messages. */
 enum worker_order {
@@ -14,10 +15,10 @@ enum worker_order {
     ORDER_STOP = 1 << 3,      /* close what is left and end */
 };
 
-/* The message: an accepted client, handed over by another worker, with what it took of the connection limits. Whoever posts it has given the descriptor away. */
+/* The message: an accepted client, handed over by another worker. Whoever posts it has given away the descriptor and the lease. */
 struct mail {
     int fd;
-    uint32_t listener;   /* index into config.listeners */
+    struct lease lease;  /* the places that were taken for it */
     struct addr client;
 };
 

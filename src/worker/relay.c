@@ -33,14 +33,14 @@ bool relay_may_splice(struct direction *direction)
 {
     const struct session *session = session_of_direction(direction);
 
-    if (direction->never_splice || session->pool->settings.splice == CONFIG_SPLICE_NEVER)
+    if (direction->never_splice || session_settings(session)->splice == CONFIG_SPLICE_NEVER)
         return false;
-    return session->pool->settings.splice == CONFIG_SPLICE_ALWAYS || !session->worker->pace.chatty;
+    return session_settings(session)->splice == CONFIG_SPLICE_ALWAYS || !session->worker->pace.chatty;
 }
 
 void relay_resume(struct direction *direction)
 {
-    bool bulk = direction->bulk || session_of_direction(direction)->pool->settings.splice == CONFIG_SPLICE_ALWAYS;
+    bool bulk = direction->bulk || session_settings(session_of_direction(direction))->splice == CONFIG_SPLICE_ALWAYS;
 
     assert(relay_flushed(direction) && !direction->receiving && !direction->polling_in && !direction->polling_out);
     if (bulk && relay_may_splice(direction))
@@ -174,7 +174,7 @@ void relay_break(struct direction *direction)
 static bool only_stopped_reading(struct direction *direction, int error)
 {
     const struct session *session = session_of_direction(direction);
-    const struct addr *destination = direction->source == CLIENT ? &session->backend->addr : &session->client;
+    const struct addr *destination = direction->source == CLIENT ? &session->lease.backend->addr : &session->client;
 
     return error == EPIPE && addr_family(destination) == AF_UNIX;
 }

@@ -61,7 +61,7 @@ static void source_empty(struct direction *direction, uint32_t moved, bool was_i
         relay_copy_start(direction);
         return;
     }
-    if (session->pool->settings.splice == CONFIG_SPLICE_AUTO) {
+    if (session_settings(session)->splice == CONFIG_SPLICE_AUTO) {
         direction->small_turns = moved <= SMALL_BYTES ? direction->small_turns + 1 : 0;
         if (direction->small_turns >= SMALL_TURNS || (was_idle && moved <= SMALL_BYTES)) {
             direction->bulk = direction->last_full = false;

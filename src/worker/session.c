@@ -66,15 +66,19 @@ static void session_free(struct session *session)
 {
     struct worker *worker = session->worker;
 
-    assert(session->state == SESSION_CLOSING && !session->backend);
+    struct lease lease = session->lease; /* what it names stays valid to the end of the turn */
+
+    assert(session->state == SESSION_CLOSING);
     counters_add(&worker->counters->ended, 1);
     if (!session->connected_ns)
         counters_add(&worker->counters->failed, 1);
     for (int source = CLIENT; source <= BACKEND; source++)
         counters_add(&worker->counters->bytes[source], session->directions[source].bytes);
     counters_active_add(worker->counters, -1);
-    admission_give(worker, session->listener);
-    session_log(session); /* when all is given back: whoever reads that it has ended may count on its places */
+    lease_give(&session->lease, LEASE_ALL);
+    session_log(session, &lease); /* when all is given back: whoever reads that it has ended may count on its places */
+    if (session->failed)
+        backend_drop(session->failed);
     list_remove(&session->link);
     slab_give(&worker->sessions_slab, session);
     if (worker->sessions_slab.used == 0)
@@ -90,11 +94,6 @@ static void on_closed(struct io_sock *sock)
     relay_release_sent(direction_to(sock));
     if (session->ends[CLIENT].open || session->ends[BACKEND].open)
         return;
-    if (session->backend) {
-        session->last_tried = &session->pool->backends[session->backend->id];
-        backend_release(session->backend);
-        session->backend = NULL;
-    }
     session_free(session);
 }
 
@@ -116,9 +115,9 @@ const struct session_handlers session_closing_handlers = {
 
 void session_new(struct worker *worker, const struct session_arrival *arrival)
 {
-    const struct config *config = worker->shared->config;
     const struct session_handlers *handlers = session_handlers(SESSION_CONNECTING);
     struct session *session = slab_take(&worker->sessions_slab);
+    struct lease lease;
     int result;
 
     if (!session) {
@@ -131,8 +130,7 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
         .state = SESSION_CONNECTING,
         .directions = {{.source = CLIENT, .pipe = PIPE_NONE}, {.source = BACKEND, .pipe = PIPE_NONE}},
         .ends = {{.side = CLIENT}, {.side = BACKEND}},
-        .listener = arrival->listener,
-        .pool = &config->pools[config->listeners[arrival->listener].pool],
+        .lease = arrival->lease,
         .request = {.random = &worker->random},
         .accepted_ns = worker->io->now_ns,
         .client = *arrival->client,
@@ -150,14 +148,15 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
         char client[ADDR_TEXT_BYTES];
 
         log_debug("session " SESSION_NUMBER ": client %s of listener %s -> %s", SESSION_NUMBER_OF(session), addr_format(&session->client, client, sizeof(client)),
-                  config->listeners[session->listener].name, session_state_name(session->state));
+                  session->lease.listener->name, session_state_name(session->state));
     }
     connect_start(session);
     return;
 
 fail:
     if (worker_may_complain(worker, COMPLAINT_LACK))
-        log_error("listener %s: a client was turned away: no memory for a session", config->listeners[arrival->listener].name);
+        log_error("listener %s: a client was turned away: no memory for a session", arrival->lease.listener->name);
     counters_active_add(worker->counters, -1);
-    admission_give(worker, arrival->listener);
+    lease = arrival->lease;
+    lease_give(&lease, LEASE_ALL);
 }

@@ -12,9 +12,12 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/timer_wheel.h"
-#include "config/config.h"
+#include "config/settings.h"
 #include "io/io.h"
 #include "select/selector.h"
+#include "table/lease.h"
+#include "table/listener.h"
+#include "table/pool.h"
 #include "worker/direction.h"
 #include "worker/session_state.h"
 
@@ -49,7 +52,6 @@ struct session {
     struct worker *worker;
     struct list link;          /* in the worker's list of sessions */
     uint64_t number;           /* counts the sessions of its worker, from 1 */
-    const struct config_pool *pool;
     uint64_t active_ns;        /* when bytes last moved; CONNECTING: when the attempt began */
     enum session_state state : 8;
     enum session_end end : 8;
@@ -59,14 +61,13 @@ struct session {
     bool kept_alive;           /* TCP probes quiet peers */
     uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
     uint16_t attempts;         /* connects that failed, for the log */
-    uint32_t listener;         /* index into config.listeners */
     struct end ends[2];        /* by enum side */
     struct direction directions[2]; /* by enum side of the source */
     struct timer timer;        /* CONNECTING: connect_timeout, and looking after the client; RELAYING: idle, keepalive, and looking after ends; ABORTING: delivering the rest */
 
-    struct backend *backend;   /* a slot on it is ours while this is set */
+    struct lease lease;        /* its listener, pool and backend, and a place of each */
     struct select_request request; /* tried backends */
-    const struct config_backend *last_tried; /* for the log: whose connect failed last, at the end whose session it was; NULL: none */
+    struct backend *failed;    /* for the log: whose connect failed last; held; NULL: none did */
     int last_error;            /* errno of that */
     int lacking;               /* CONNECTING: errno of an attempt that failed through ours, such as EADDRNOTAVAIL; 0: none */
     uint64_t accepted_ns, connected_ns; /* connected_ns 0: never */
@@ -78,10 +79,10 @@ struct session {
 #define SESSION_NUMBER "%u.%" PRIu64
 #define SESSION_NUMBER_OF(session) (session)->worker->index, (session)->number
 
-/* Takes over an accepted client: `fd` is the session's from now on, also on failure. The connection limits taken for it are given back when it ends. */
+/* Takes over an accepted client: `fd` is the session's from now on, also on failure. So is the lease that was taken for it. */
 struct session_arrival {
     int fd;
-    uint32_t listener;
+    struct lease lease;
     const struct addr *client;
 };
 void session_new(struct worker *worker, const struct session_arrival *arrival);
@@ -127,6 +128,12 @@ static inline struct session *session_of_sock(struct io_sock *sock)
     struct end *end = end_of_sock(sock);
 
     return container_of(end - end->side, struct session, ends);
+}
+
+/* The settings in force: valid until the end of the turn. */
+static inline const struct pool_settings *session_settings(const struct session *session)
+{
+    return pool_settings(session->lease.pool);
 }
 
 static inline struct session *session_of_direction(struct direction *direction)

@@ -26,29 +26,29 @@ static const struct {
 };
 _Static_assert(sizeof(ends) / sizeof(ends[0]) == END_REASONS, "every reason has words");
 
-static void warn_unserved(const struct session *session, const char *client)
+static void warn_unserved(const struct session *session, const struct lease *lease, const char *client)
 {
     char last[ADDR_TEXT_BYTES + 300] = "none was tried", addr[ADDR_TEXT_BYTES];
 
     if (session->attempts)
-        (void)snprintf(last, sizeof(last), "%u tried, the last %s %s: %s", session->attempts, session->last_tried->name,
-                       addr_format(&session->last_tried->addr, addr, sizeof(addr)), strerrorname_np(session->last_error));
+        (void)snprintf(last, sizeof(last), "%u tried, the last %s %s: %s", session->attempts, session->failed->name,
+                       addr_format(&session->failed->addr, addr, sizeof(addr)), strerrorname_np(session->last_error));
     log_warn("listener %s: session " SESSION_NUMBER ": client %s was not served by pool %s: %s (%s); said once a second at most",
-             session->worker->shared->config->listeners[session->listener].name, SESSION_NUMBER_OF(session), client, session->pool->name, ends[session->end].text, last);
+             lease->listener->name, SESSION_NUMBER_OF(session), client, lease->pool->name, ends[session->end].text, last);
 }
 
-void session_log(struct session *session)
+void session_log(struct session *session, const struct lease *lease)
 {
     const struct worker *worker = session->worker;
     bool unserved = !session->connected_ns && session->end != END_STOPPED && session->end != END_CLIENT_LEFT;
-    const struct config_backend *backend = session->last_tried;
+    const struct backend *backend = lease->backend ? lease->backend : session->failed;
     char client[ADDR_TEXT_BYTES], addr[ADDR_TEXT_BYTES] = "-", connect[24] = "-";
 
     if (!unserved && !log_access_enabled())
         return;
     (void)addr_format(&session->client, client, sizeof(client));
     if (unserved && worker_may_complain(session->worker, COMPLAINT_UNSERVED))
-        warn_unserved(session, client);
+        warn_unserved(session, lease, client);
     if (!log_access_enabled())
         return;
     if (backend)
@@ -57,7 +57,7 @@ void session_log(struct session *session)
         (void)snprintf(connect, sizeof(connect), "%" PRIu64, (session->connected_ns - session->accepted_ns) / 1000000);
     log_access("session=" SESSION_NUMBER " client=%s listener=%s pool=%s backend=%s addr=%s worker=%u connect_ms=%s duration_ms=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
                " tries=%u end=%s reason=\"%s\"",
-               SESSION_NUMBER_OF(session), client, worker->shared->config->listeners[session->listener].name, session->pool->name,
+               SESSION_NUMBER_OF(session), client, lease->listener->name, lease->pool->name,
                backend ? backend->name : "-", addr, worker->index, connect,
                (worker->io->now_ns - session->accepted_ns) / 1000000, session->directions[CLIENT].bytes, session->directions[BACKEND].bytes,
                session->attempts + (session->connected_ns ? 1u : 0u), ends[session->end].code, ends[session->end].text);

@@ -42,7 +42,7 @@ void session_move(struct session *session, enum session_state to)
     session->timer.fire = handlers->timer;
     assert(session->ends[CLIENT].open);
     if (to == SESSION_RELAYING || to == SESSION_ABORTING)
-        assert(session->ends[BACKEND].open && session->backend);
+        assert(session->ends[BACKEND].open && session->lease.backend);
     if (to == SESSION_ABORTING)
         assert(session->ends[CLIENT].error || session->ends[BACKEND].error);
 }

@@ -29,15 +29,15 @@ static bool half_closed(const struct session *session)
 
 static uint64_t idle_limit_ms(const struct session *session)
 {
-    uint64_t idle_ms = session->pool->settings.idle_timeout_ms;
+    uint64_t idle_ms = session_settings(session)->idle_timeout_ms;
 
-    return half_closed(session) && session->pool->settings.half_close_timeout_ms < idle_ms ? session->pool->settings.half_close_timeout_ms : idle_ms;
+    return half_closed(session) && session_settings(session)->half_close_timeout_ms < idle_ms ? session_settings(session)->half_close_timeout_ms : idle_ms;
 }
 
 /* Most sessions end long before a peer could be quiet for that time: they are spared the calls and timers. UINT64_MAX: not, or done already. */
 static uint64_t keep_alive_due_ms(const struct session *session)
 {
-    uint32_t idle_ms = session->worker->shared->config->listeners[session->listener].settings.keepalive_ms;
+    uint32_t idle_ms = listener_settings(session->lease.listener)->keepalive_ms;
 
     return idle_ms && !session->kept_alive ? session->connected_ns / 1000000 + idle_ms / 2 : UINT64_MAX;
 }
@@ -47,7 +47,7 @@ static void keep_alive(struct session *session)
     struct worker *worker = session->worker;
 
     for (int side = CLIENT; side <= BACKEND; side++)
-        io_keep_alive(worker->io, &session->ends[side].sock, worker->shared->config->listeners[session->listener].settings.keepalive_ms);
+        io_keep_alive(worker->io, &session->ends[side].sock, listener_settings(session->lease.listener)->keepalive_ms);
     session->kept_alive = true;
 }
 

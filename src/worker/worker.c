@@ -13,6 +13,7 @@
 #include "table/counters.h"
 #include "table/epoch.h"
 #include "table/intake.h"
+#include "table/lease.h"
 #include "table/limit.h"
 #include "table/mailbox.h"
 #include "table/notice.h"
@@ -67,9 +68,11 @@ void worker_end_all(struct worker *worker)
 /* Handed over by a worker that did not know yet that this one stops. */
 static void turn_away(struct worker *worker, const struct mail *mail)
 {
+    struct lease lease = mail->lease;
+
     io_discard(worker->io, mail->fd);
     counters_active_add(worker->counters, -1);
-    admission_give(worker, mail->listener);
+    lease_give(&lease, LEASE_ALL);
 }
 
 static void follow_orders(struct worker *worker, uint32_t orders)
@@ -96,7 +99,7 @@ static void on_mail(struct io_sock *sock)
         if (worker->stopping)
             turn_away(worker, &mail);
         else
-            session_new(worker, &(struct session_arrival){.fd = mail.fd, .listener = mail.listener, .client = &mail.client});
+            session_new(worker, &(struct session_arrival){.fd = mail.fd, .lease = mail.lease, .client = &mail.client});
         (void)intake_leave(own_intake(worker));
     }
     io_poll(worker->io, &worker->mail, IO_IN);
@@ -205,8 +208,8 @@ static void pin(const struct worker *worker)
 struct io_options worker_io_options(const struct worker *worker)
 {
     /* Two sockets a session, the listeners, the mailbox, and room for sockets that are being closed while their successor is open. */
-    return (struct io_options){.sockets_max = 2 * worker->shared->connections->max + (uint32_t)worker->acceptor_count + 1024,
-                               .spins = worker->shared->config->busy_poll_us > 0};
+    return (struct io_options){.sockets_max = 2 * limit_max(worker->shared->connections) + (uint32_t)worker->acceptor_count + 1024,
+                               .spins = worker->shared->busy_poll_us > 0};
 }
 
 int worker_prepare(struct worker *worker, struct io *io)
@@ -216,7 +219,7 @@ int worker_prepare(struct worker *worker, struct io *io)
 
     worker->io = io;
     timer_wheel_init(&worker->timers, worker_now_ms(worker));
-    pace_init(&worker->pace, shared->config->busy_poll_us);
+    pace_init(&worker->pace, shared->busy_poll_us);
     slab_init(&worker->sessions_slab, sizeof(struct session), shared->sessions_max);
     list_init(&worker->sessions);
     timer_init(&worker->trim_timer, on_trim_timer);

@@ -39,7 +39,7 @@ static void check_spliced(struct world *world, struct session *session, const st
     const struct pair *pair = pair_of(world, session);
     const struct peer *source = direction->source == CLIENT ? &pair->client : &pair->backend;
 
-    if (session->pool->settings.splice == CONFIG_SPLICE_ALWAYS && direction->phase == DIRECTION_COPY && !direction->never_splice && chances->no_pipe == 0 &&
+    if (session_settings(session)->splice == CONFIG_SPLICE_ALWAYS && direction->phase == DIRECTION_COPY && !direction->never_splice && chances->no_pipe == 0 &&
         chances->small_pipe == 0 && chances->again == 0 && chances->spurious == 0 && world->shared.pipes_max == 100 && source->script.urgent == 0)
         world_fail(world, "pair %u: a direction copies although it may splice", pair->index);
 }
@@ -61,7 +61,7 @@ static uint64_t last_activity_ns(struct world *world, const struct session *sess
 static uint64_t patience_ms(const struct session *session)
 {
     bool half = false;
-    uint64_t idle = session->pool->settings.idle_timeout_ms, half_idle = session->pool->settings.half_close_timeout_ms;
+    uint64_t idle = session_settings(session)->idle_timeout_ms, half_idle = session_settings(session)->half_close_timeout_ms;
 
     for (int source = CLIENT; source <= BACKEND; source++)
         half |= session->directions[source].phase == DIRECTION_ENDED || session->directions[source].phase == DIRECTION_DROP;
@@ -75,7 +75,7 @@ static void check_time(struct world *world, const struct session *session)
 
     switch (session->state) {
     case SESSION_CONNECTING:
-        due = session->accepted_ns + (session->pool->settings.retries + 2) * session->pool->settings.connect_timeout_ms * MS;
+        due = session->accepted_ns + (session_settings(session)->retries + 2) * session_settings(session)->connect_timeout_ms * MS;
         break;
     case SESSION_RELAYING:
         due = last_activity_ns(world, session) + patience_ms(session) * MS;
@@ -117,7 +117,7 @@ static void check_session(struct world *world, struct session *session)
     const struct end *backend = &session->ends[BACKEND];
 
     check_time(world, session);
-    if (backend->open && !session->backend)
+    if (backend->open && !session->lease.backend)
         world_fail(world, "a backend's socket is open without a slot");
     if ((session->state == SESSION_RELAYING || session->state == SESSION_ABORTING) && (!backend->open || backend->sock.closing))
         world_fail(world, "a session relays without a backend");
@@ -148,10 +148,10 @@ static void check_slots(struct world *world)
             uint32_t slots = 0;
 
             for (struct list *link = worker->sessions.next; link != &worker->sessions; link = link->next)
-                slots += container_of(link, struct session, link)->backend == backend;
+                slots += container_of(link, struct session, link)->lease.backend == backend;
             if (backend_in_flight(backend) != slots)
                 world_fail(world, "backend %s has %u slots reserved by %u sessions", backend->name, backend_in_flight(backend), slots);
-            if (backend->max_connections && slots > backend->max_connections)
+            if (backend_settings(backend)->max_connections && slots > backend_settings(backend)->max_connections)
                 world_fail(world, "backend %s is above its limit", backend->name);
         }
     }
@@ -164,14 +164,17 @@ static void check_counts(struct world *world)
 
     for (struct list *link = worker->sessions.next; link != &worker->sessions; link = link->next) {
         sessions++;
-        of_listener[container_of(link, struct session, link)->listener]++;
+        for (uint32_t i = 0; i < world->config.listener_count; i++)
+            of_listener[i] += container_of(link, struct session, link)->lease.listener == table_listener(world->table, i);
     }
     if (sessions != worker->sessions_slab.used || sessions != counters_active(world->counters) || sessions != limit_used(&world->connections))
         world_fail(world, "%u sessions, but %u objects, %u counted, %u of the limit", sessions, worker->sessions_slab.used,
                    counters_active(world->counters), limit_used(&world->connections));
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
-        if (limit_used(&world->listener_connections[i]) != of_listener[i])
-            world_fail(world, "listener %u has %u connections by its limit and %u sessions", i, limit_used(&world->listener_connections[i]), of_listener[i]);
+        uint32_t used = limit_used(&table_listener(world->table, i)->connections);
+
+        if (used != of_listener[i])
+            world_fail(world, "listener %u has %u connections by its limit and %u sessions", i, used, of_listener[i]);
     }
 }
 
@@ -208,10 +211,9 @@ void check_step(struct world *world)
 /* A session that ended without a backend: none that could have served it was left out. */
 static void check_unserved(struct world *world, const struct session *session)
 {
-    size_t p = (size_t)(session->pool - world->config.pools);
-    const struct snapshot_pool *pool = world->worker->snapshot->pools[p];
+    const struct snapshot_pool *pool = snapshot_find(world->worker->snapshot, session->lease.pool);
 
-    if (session->failures > session->pool->settings.retries)
+    if (session->failures > session_settings(session)->retries)
         return;
     for (uint32_t i = 0; i < pool->usable_count; i++) {
         const struct backend *backend = pool->usable[i].backend;
@@ -275,7 +277,7 @@ void check_closing(struct world *world, struct session *session)
         check_unserved(world, session);
         break;
     case END_NO_RESOURCES:
-        if (world->sim->io.now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session->pool->settings.connect_timeout_ms * MS)
+        if (world->sim->io.now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session_settings(session)->connect_timeout_ms * MS)
             world_fail(world, "pair %u: patience with a lack of resources ended too early", pair->index);
         break;
     default:

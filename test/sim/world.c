@@ -58,11 +58,11 @@ static void draw_answer(struct world *world, struct sim_conn *conn, const struct
 {
     static const int errors[] = {111 /* ECONNREFUSED */, 113 /* EHOSTUNREACH */, 110 /* ETIMEDOUT */};
     struct sim *sim = world->sim;
-    uint64_t timeout = session->pool->settings.connect_timeout_ms * MS;
-    size_t pool = (size_t)(session->pool - world->config.pools);
+    uint64_t timeout = session_settings(session)->connect_timeout_ms * MS;
+    size_t pool = session->lease.pool->slot;
     int error = 0;
 
-    if (!sim_chance(sim, world->mood[pool][session->backend->id])) {
+    if (!sim_chance(sim, world->mood[pool][session->lease.backend->id])) {
         if (sim_chance(sim, world->lack))
             error = 99 /* EADDRNOTAVAIL */;
         else if (sim_chance(sim, 300)) /* silence */
@@ -86,10 +86,10 @@ static void on_connecting(struct sim_conn *conn, const struct addr *addr)
         world_fail(world, "pair %u: connects while another attempt is underway", pair->index);
     if (pair->client.conn->failed)
         world_fail(world, "pair %u: connects for a client that is gone", pair->index);
-    if (!session->backend || !addr_equal(addr, &session->backend->addr))
+    if (!session->lease.backend || !addr_equal(addr, &session->lease.backend->addr))
         world_fail(world, "pair %u: connects to what it did not reserve", pair->index);
-    if (pair->failed & 1u << session->backend->id)
-        world_fail(world, "pair %u: backend %s is asked again although it failed", pair->index, session->backend->name);
+    if (pair->failed & 1u << session->lease.backend->id)
+        world_fail(world, "pair %u: backend %s is asked again although it failed", pair->index, session->lease.backend->name);
     pair->has_backend = true;
     pair->backend = (struct peer){.world = world, .pair = pair, .side = BACKEND, .conn = conn};
     peer_draw(&pair->backend);
@@ -107,7 +107,7 @@ static void on_closing(struct sim_conn *conn)
         if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
             world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
         if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */)
-            peer->pair->failed |= 1u << session->backend->id;
+            peer->pair->failed |= 1u << session->lease.backend->id;
         peer->pair->has_backend = false;
         peer_forget(peer);
     } else if (!peer->pair->ended) {
@@ -193,10 +193,11 @@ static void flip(struct world *world)
     struct sim *sim = world->sim;
     uint32_t pool = sim_below(sim, (uint32_t)world->config.pool_count);
     uint32_t backend = sim_below(sim, (uint32_t)world->pools[pool].backend_count);
+    struct backend *live = table_backend(world->table, pool, backend);
 
     if (world->quick && backend == 0)
         return;
-    table_set_up(world->table, pool, backend, !table_is_up(world->table, pool, backend));
+    table_set_state(world->table, live, BACKEND_PROBE, backend_standing(live) == BACKEND_USABLE ? BACKEND_PROBE_DOWN : BACKEND_PROBE_UP);
     if (table_publish(world->table) < 0)
         abort();
 }
@@ -239,24 +240,25 @@ static void wait_out_a_lack(struct world *world)
 
 static void build(struct world *world, uint64_t seed)
 {
-    world->listener_connections = aligned_alloc(_Alignof(struct limit), LISTENERS_MAX * sizeof(struct limit));
     world->worker = aligned_alloc(64, (sizeof(*world->worker) + 63) / 64 * 64);
-    if (!world->listener_connections || !world->worker)
+    if (!world->worker)
         abort();
     world_draw(world);
     world->epoch = epoch_new(1);
     world->counters = counters_new(1);
     world->intakes = intake_new(1);
-    world->table = world->epoch ? table_new(&world->config, world->epoch, selector_prepare) : NULL;
+    world->table = world->epoch ? table_new(world->epoch, selector_prepare) : NULL;
     if (!world->table || !world->counters || !world->intakes)
         abort();
-    world->shared.config = &world->config;
+    if (table_apply(world->table, &world->config, NULL) < 0)
+        abort();
+    for (size_t i = 0; i < world->config.listener_count; i++)
+        world->sockets[i].listener = table_listener(world->table, i);
     world->shared.table = world->table;
     world->shared.epoch = world->epoch;
     world->shared.counters = world->counters;
     world->shared.intakes = world->intakes;
     world->shared.connections = &world->connections;
-    world->shared.listener_connections = world->listener_connections;
     world->shared.shortage = &world->shortage;
     world->shared.workers = 1;
     world->shared.outgoing_port_min = 1002; /* world_config.c: backends are at 1000 and on */
@@ -342,7 +344,6 @@ static void dismantle(struct world *world)
     epoch_free(world->epoch);
     counters_free(world->counters);
     intake_free(world->intakes);
-    free(world->listener_connections);
     free(world->worker);
     sim_free(world->sim);
     free(world);

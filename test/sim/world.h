@@ -79,7 +79,7 @@ struct world {
     uint32_t lack;                          /* chance in a thousand that one that fails does so for want of a port */
     int listener_fds[LISTENERS_MAX];
     struct worker_socket sockets[LISTENERS_MAX];
-    struct limit connections, *listener_connections;
+    struct limit connections;
     struct epoch *epoch;
     struct counters *counters;
     struct intake *intakes;

@@ -104,7 +104,7 @@ static void draw_listeners(struct world *world)
             .settings.backlog = 128,
         };
         world->listener_fds[i] = sim_listen(sim);
-        world->sockets[i] = (struct worker_socket){.listener = i, .fd = world->listener_fds[i]};
+        world->sockets[i] = (struct worker_socket){.fd = world->listener_fds[i]};
     }
 }
 
@@ -155,8 +155,6 @@ void world_draw(struct world *world)
     draw_listeners(world);
     draw_pairs(world);
     limit_init(&world->connections, world->quick ? 100 : PICK(sim, 2, 5, 100));
-    for (uint32_t i = 0; i < world->config.listener_count; i++)
-        limit_init(&world->listener_connections[i], world->listeners[i].settings.max_connections ? world->listeners[i].settings.max_connections : UINT32_MAX);
     world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : world->connections.max;
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);
 }

@@ -77,8 +77,8 @@ static inline void pools_publish(struct pools *p)
 static inline void pools_open(struct pools *p)
 {
     p->epoch = epoch_new(1);
-    p->table = p->epoch ? table_new(&p->config, p->epoch, selector_prepare) : NULL;
-    if (!p->table)
+    p->table = p->epoch ? table_new(p->epoch, selector_prepare) : NULL;
+    if (!p->table || table_apply(p->table, &p->config, NULL) < 0)
         abort();
     p->snapshot = table_load(p->table)->pools[0];
 }
@@ -86,6 +86,11 @@ static inline void pools_open(struct pools *p)
 static inline struct backend *pools_backend(const struct pools *p, size_t i)
 {
     return table_backend(p->table, 0, i);
+}
+
+static inline void pools_set_up(struct pools *p, size_t i, bool up)
+{
+    table_set_state(p->table, pools_backend(p, i), BACKEND_PROBE, up ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
 }
 
 static inline struct backend *pools_pick(struct pools *p)

@@ -12,44 +12,59 @@
 #include "config/config.h"
 #include "table/backend.h"
 #include "table/counters.h"
+#include "table/pool.h"
 
 enum { THREADS = 4, TURNS = 20000 };
 
-static void init(struct backend *backend, uint32_t max_connections)
+static struct pool *pool;
+
+static struct backend *new_backend(uint32_t max_connections)
 {
+    static const struct config_pool in_pool = { .name = "p" };
     struct config_backend config = { .name = "b", .settings.weight = 1, .settings.max_connections = max_connections };
-    memset(backend, 0, sizeof(*backend));
-    backend_init(backend, &config, 3);
+    pool = pool_new(NULL, &in_pool, 0);
+    assert_non_null(pool);
+    struct backend *backend = backend_new(pool, &config, 3);
+    assert_non_null(backend);
+    return backend;
+}
+
+static void free_backend(struct backend *backend)
+{
+    while (backend_in_flight(backend) > 0)
+        backend_release(backend);
+    backend_free(backend);
+    pool_free(pool);
 }
 
 static void test_reserves_up_to_the_limit(void **state)
 {
     (void)state;
-    struct backend backend;
-    init(&backend, 2);
-    assert_int_equal(backend.id, 3);
-    assert_true(backend_reserve(&backend));
-    assert_false(backend_full(&backend));
-    assert_true(backend_reserve(&backend));
-    assert_true(backend_full(&backend));
-    assert_false(backend_reserve(&backend));
-    assert_int_equal(backend_in_flight(&backend), 2);
-    backend_release(&backend);
-    assert_false(backend_full(&backend));
-    assert_true(backend_reserve(&backend));
-    assert_false(backend_reserve(&backend));
+    struct backend *backend = new_backend(2);
+    assert_int_equal(backend->id, 3);
+    assert_true(backend_reserve(backend));
+    assert_false(backend_full(backend));
+    assert_true(backend_reserve(backend));
+    assert_true(backend_full(backend));
+    assert_false(backend_reserve(backend));
+    assert_int_equal(backend_in_flight(backend), 2);
+    backend_release(backend);
+    assert_false(backend_full(backend));
+    assert_true(backend_reserve(backend));
+    assert_false(backend_reserve(backend));
+    free_backend(backend);
 }
 
 static void test_without_a_limit_is_never_full(void **state)
 {
     (void)state;
-    struct backend backend;
-    init(&backend, 0);
-    assert_false(backend_full(&backend));
+    struct backend *backend = new_backend(0);
+    assert_false(backend_full(backend));
     for (int i = 0; i < 1000; i++)
-        assert_true(backend_reserve(&backend));
-    assert_false(backend_full(&backend));
-    assert_int_equal(backend_in_flight(&backend), 1000);
+        assert_true(backend_reserve(backend));
+    assert_false(backend_full(backend));
+    assert_int_equal(backend_in_flight(backend), 1000);
+    free_backend(backend);
 }
 
 struct contender {
@@ -80,12 +95,11 @@ static void *contend(void *argument)
 static void test_many_threads_never_exceed_the_limit(void **state)
 {
     (void)state;
-    struct backend backend;
-    init(&backend, 3);
+    struct backend *backend = new_backend(3);
     pthread_t threads[THREADS];
     struct contender contenders[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        contenders[i] = (struct contender){ .backend = &backend };
+        contenders[i] = (struct contender){ .backend = backend };
         assert_int_equal(pthread_create(&threads[i], NULL, contend, &contenders[i]), 0);
     }
     for (int i = 0; i < THREADS; i++) {
@@ -93,7 +107,8 @@ static void test_many_threads_never_exceed_the_limit(void **state)
         assert_in_range(contenders[i].highest, 1, 3);
         assert_true(contenders[i].got > 0);
     }
-    assert_int_equal(backend_in_flight(&backend), 0);
+    assert_int_equal(backend_in_flight(backend), 0);
+    free_backend(backend);
 }
 
 /* All take until refused, none gives back: together exactly the limit. */
@@ -108,13 +123,12 @@ static void *take_all(void *argument)
 static void test_many_threads_together_get_exactly_the_limit(void **state)
 {
     (void)state;
-    struct backend backend;
-    init(&backend, 100000);
+    struct backend *backend = new_backend(100000);
     pthread_t threads[THREADS];
     struct contender contenders[THREADS];
     uint32_t got = 0;
     for (int i = 0; i < THREADS; i++) {
-        contenders[i] = (struct contender){ .backend = &backend };
+        contenders[i] = (struct contender){ .backend = backend };
         assert_int_equal(pthread_create(&threads[i], NULL, take_all, &contenders[i]), 0);
     }
     for (int i = 0; i < THREADS; i++) {
@@ -122,7 +136,8 @@ static void test_many_threads_together_get_exactly_the_limit(void **state)
         got += contenders[i].got;
     }
     assert_int_equal(got, 100000);
-    assert_int_equal(backend_in_flight(&backend), 100000);
+    assert_int_equal(backend_in_flight(backend), 100000);
+    free_backend(backend);
 }
 
 static void test_worker_blocks_are_apart_and_zero(void **state)

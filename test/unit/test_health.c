@@ -8,9 +8,12 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "config/config.h"
 #include "health/due.h"
 #include "health/judge.h"
 #include "health/probe.h"
+#include "table/backend.h"
+#include "table/pool.h"
 
 static const struct pool_settings pool = {
     .check_interval_ms = 2000, .check_fast_interval_ms = 500, .check_down_interval_ms = 5000, .rise = 2, .fall = 3,
@@ -139,10 +142,11 @@ static void deadlines_come_in_order_whatever_was_removed_between(void **state)
     (void)state;
     static struct due items[ITEMS];
     static uint64_t expected[ITEMS];
-    struct due_heap heap;
+    struct due_heap heap = { 0 };
     uint64_t random = 42;
     size_t count = 0;
-    assert_int_equal(due_heap_init(&heap, ITEMS), 0);
+    for (size_t capacity = 1; capacity <= ITEMS; capacity++)
+        assert_int_equal(due_heap_reserve(&heap, capacity), 0);
     assert_null(due_first(&heap));
     for (int i = 0; i < ITEMS; i++)
         due_add(&heap, &items[i], random_below(&random, 1000));
@@ -178,11 +182,17 @@ static struct addr parse(const char *text)
     return addr;
 }
 
-static void assert_probed(const struct pool_settings *checked, const struct config_backend *backend, const char *expected)
+static void assert_probed(const struct pool_settings *checked, const struct config_backend *config, const char *expected)
 {
     struct addr out;
     char text[ADDR_TEXT_BYTES];
+    struct pool *in = pool_new(NULL, &(struct config_pool){ .name = "p" }, 0);
+    assert_non_null(in);
+    struct backend *backend = backend_new(in, config, 0);
+    assert_non_null(backend);
     probe_address(&out, checked, backend);
+    backend_free(backend);
+    pool_free(in);
     assert_string_equal(addr_format(&out, text, sizeof text), expected);
 }
 
@@ -190,7 +200,7 @@ static void the_nearest_check_port_and_address_win(void **state)
 {
     (void)state;
     struct pool_settings checked = pool;
-    struct config_backend backend = { .addr = parse("10.0.0.1:80") };
+    struct config_backend backend = { .name = "b", .addr = parse("10.0.0.1:80") };
     assert_probed(&checked, &backend, "10.0.0.1:80");
     checked.check_port = 81;
     assert_probed(&checked, &backend, "10.0.0.1:81");

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/config.h"
 #include "health/health.h"
 #include "health/probe.h"
 #include "log/log.h"
@@ -93,9 +94,10 @@ static void start(void)
     assert_int_equal(log_start(&options, &failed), 0);
     epoch = epoch_new(1);
     assert_non_null(epoch);
-    table = table_new(&config, epoch, no_selector);
+    table = table_new(epoch, no_selector);
     assert_non_null(table);
-    health = health_start(&config, table, &error);
+    assert_int_equal(table_apply(table, &config, NULL), 0);
+    health = health_start(table, &error);
     assert_non_null(health);
 }
 

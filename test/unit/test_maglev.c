@@ -81,7 +81,7 @@ static void test_few_other_keys_move_when_one_of_100_leaves(void **state)
             struct pools before, after;
             open_many(&before, seed);
             open_many(&after, seed);
-            table_set_up(after.table, 0, gone, false);
+            pools_set_up(&after, gone, false);
             pools_publish(&after);
             uint32_t others = 0, moved = 0;
             for (uint32_t i = 0; i < 65537; i++) {
@@ -94,7 +94,7 @@ static void test_few_other_keys_move_when_one_of_100_leaves(void **state)
             }
             assert_in_range(moved * 100, 0, others * 3);
             /* And all is as it was when it is back. */
-            table_set_up(after.table, 0, gone, true);
+            pools_set_up(&after, gone, true);
             pools_publish(&after);
             assert_memory_equal(after.snapshot->maglev, before.snapshot->maglev, 65537 * sizeof(uint32_t));
             pools_close(&before);
@@ -115,7 +115,7 @@ static void test_few_other_keys_move_when_the_heaviest_leaves(void **state)
     const char **before = calloc(65537, sizeof(*before));
     for (uint32_t i = 0; i < 65537; i++)
         before[i] = entry_name(p.snapshot, i);
-    table_set_up(p.table, 0, 50, false);
+    pools_set_up(&p, 50, false);
     pools_publish(&p);
     uint32_t others = 0, moved = 0;
     for (uint32_t i = 0; i < 65537; i++) {

@@ -24,11 +24,11 @@ static void test_nobody_usable(void **state)
         struct pools p;
         pools_init(&p, balances[b], 2);
         pools_open(&p);
-        table_set_up(p.table, 0, 0, false);
-        table_set_up(p.table, 0, 1, false);
+        pools_set_up(&p, 0, false);
+        pools_set_up(&p, 1, false);
         pools_publish(&p);
         assert_null(pools_pick(&p));
-        table_set_up(p.table, 0, 1, true);
+        pools_set_up(&p, 1, true);
         pools_publish(&p);
         assert_ptr_equal(pools_pick(&p), pools_backend(&p, 1));
         pools_close(&p);
@@ -198,7 +198,7 @@ static void test_round_robin_goes_on_after_a_publication(void **state)
     pools_open(&p);
     assert_int_equal(pools_pick(&p)->id, 0);
     assert_int_equal(pools_pick(&p)->id, 1);
-    table_set_up(p.table, 0, 3, false);
+    pools_set_up(&p, 3, false);
     pools_publish(&p);
     assert_int_equal(pools_pick(&p)->id, 2);
     pools_close(&p);

@@ -1,0 +1,322 @@
+/* health/targets.c: which backend is probed when. Health thread; owns the targets and the probers. */
+#include "health/targets.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "health/health.h"
+#include "health/judge.h"
+#include "log/log.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+enum { NO_MEANS_LOG_MS = 60000 };
+
+enum target_state { TARGET_IDLE, TARGET_WAITING, TARGET_PROBING };
+
+struct target {
+    struct due due;      /* first: due_first() gives a target. In the heap while idle and while probing */
+    struct list link;    /* in the list of all */
+    struct list in_line; /* while waiting */
+    struct targets *targets;
+    struct backend *backend;
+    const struct pool_settings *settings;            /* as they were when it last began: the table keeps them until the next targets_sync() */
+    const struct backend_settings *backend_settings; /* likewise; only compared */
+    struct addr addr;    /* where it is probed */
+    struct judge judge;
+    enum target_state state;
+    struct prober *prober;
+    struct probe *probe; /* while probing */
+    uint64_t started_ns; /* the last probe */
+};
+
+/* ---- probing ---- */
+
+/* What this machine lacks says nothing about the backend, and the lack may last: one line a minute. */
+static void note_no_means(const struct target *target, const char *reason, uint64_t now_ns)
+{
+    struct targets *targets = target->targets;
+
+    if (targets->no_means_logged_ns != 0 && now_ns - targets->no_means_logged_ns < NO_MEANS_LOG_MS * NS_PER_MS)
+        return;
+    targets->no_means_logged_ns = now_ns;
+    log_error("cannot probe backend %s of pool %s: %s on this machine; backends that cannot be probed stay as they are",
+              target->backend->name, target->backend->pool->name, reason);
+}
+
+static void take_result(struct target *target, const struct probe_result *result)
+{
+    struct targets *targets = target->targets;
+    uint64_t now_ns = clock_now_ns();
+
+    target->state = TARGET_IDLE;
+    target->probe = NULL;
+    if (result->outcome == PROBE_NO_MEANS) {
+        note_no_means(target, result->reason, now_ns);
+    } else if (judge_result(&target->judge, target->settings, result->outcome == PROBE_PASSED)) {
+        struct publisher_change change = {
+            .backend = target->backend, .up = target->judge.up, .probed = &target->addr, .reason = result->reason,
+        };
+        publisher_change(targets->publisher, &change, now_ns);
+    }
+    uint64_t next_ns = target->started_ns + judge_interval_ms(&target->judge, target->settings, &targets->random) * NS_PER_MS;
+    due_add(&targets->due, &target->due, next_ns > now_ns ? next_ns : now_ns + NS_PER_MS);
+}
+
+static void end_probe(struct target *target)
+{
+    assert(target->state == TARGET_PROBING && target->targets->under_way > 0);
+    due_remove(&target->targets->due, &target->due);
+    target->targets->under_way--;
+}
+
+/* probe_done_fn */
+static void on_probe_done(void *cookie, const struct probe_result *result)
+{
+    struct target *target = cookie;
+
+    end_probe(target);
+    take_result(target, result);
+}
+
+static void time_out(struct target *target)
+{
+    struct probe_result result;
+
+    target->prober->ops->expire(target->prober, target->probe, &result);
+    end_probe(target);
+    take_result(target, &result);
+}
+
+static void begin_probe(struct target *target)
+{
+    struct targets *targets = target->targets;
+    const struct probe_request request = { .settings = target->settings, .addr = &target->addr, .cookie = target };
+    struct probe_result result;
+
+    target->started_ns = clock_now_ns();
+    if (target->prober->ops->start(target->prober, &request, &target->probe, &result) != PROBE_PENDING) {
+        take_result(target, &result);
+        return;
+    }
+    target->state = TARGET_PROBING;
+    targets->under_way++;
+    due_add(&targets->due, &target->due, target->started_ns + target->settings->check_timeout_ms * NS_PER_MS);
+}
+
+/* Time limits first, so that their places can be used at once. */
+void targets_run(struct targets *targets)
+{
+    uint64_t now_ns = clock_now_ns();
+    struct due *due;
+
+    while ((due = due_first(&targets->due)) != NULL && due->at_ns <= now_ns) {
+        struct target *target = (struct target *)due;
+        if (target->state == TARGET_PROBING) {
+            time_out(target);
+        } else {
+            due_remove(&targets->due, due);
+            target->state = TARGET_WAITING;
+            list_append(&targets->waiting, &target->in_line);
+        }
+    }
+    while (!list_empty(&targets->waiting) && targets->under_way < HEALTH_PROBES_MAX) {
+        struct target *target = container_of(targets->waiting.next, struct target, in_line);
+        list_remove(&target->in_line);
+        begin_probe(target);
+    }
+}
+
+void targets_process(struct targets *targets)
+{
+    for (int i = 0; i < TARGETS_KINDS; i++)
+        if (targets->probers[i] != NULL)
+            targets->probers[i]->ops->process(targets->probers[i]);
+}
+
+uint64_t targets_wake_ns(const struct targets *targets)
+{
+    const struct due *due = due_first(&targets->due);
+    uint64_t wake_ns = due != NULL ? due->at_ns : UINT64_MAX;
+
+    for (int i = 0; i < TARGETS_KINDS; i++)
+        if (targets->probers[i] != NULL && targets->probers[i]->wake_ns < wake_ns)
+            wake_ns = targets->probers[i]->wake_ns;
+    return wake_ns;
+}
+
+/* ---- which there are ---- */
+
+static const struct probe_ops *check_ops(enum config_check check)
+{
+    switch (check) {
+    case CONFIG_CHECK_TCP:
+        return &probe_tcp_ops;
+    case CONFIG_CHECK_HTTP:
+        return &probe_http_ops;
+    case CONFIG_CHECK_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* Finds or opens the prober of a kind. NULL: `*error` is set. */
+static struct prober *need_prober(struct targets *targets, const struct probe_ops *ops, int *error)
+{
+    for (int i = 0; i < TARGETS_KINDS; i++) {
+        if (targets->probers[i] == NULL)
+            targets->probers[i] = ops->open(on_probe_done, error);
+        if (targets->probers[i] == NULL || targets->probers[i]->ops == ops)
+            return targets->probers[i];
+    }
+    assert(!"more kinds of check than TARGETS_KINDS");
+    return NULL;
+}
+
+/* Ends what it is doing: it is in no list of what is due. */
+static void stop_target(struct target *target)
+{
+    switch (target->state) {
+    case TARGET_PROBING:
+        target->prober->ops->abandon(target->prober, target->probe);
+        end_probe(target);
+        target->probe = NULL;
+        break;
+    case TARGET_IDLE:
+        due_remove(&target->targets->due, &target->due);
+        break;
+    case TARGET_WAITING:
+        list_remove(&target->in_line);
+        break;
+    }
+    target->state = TARGET_IDLE;
+}
+
+/* Takes over the settings in force, and probes in a moment. 0 or a negative errno: nothing is due. */
+static int start_target(struct target *target, uint32_t first_ms)
+{
+    struct backend *backend = target->backend;
+    int error = 0;
+
+    target->settings = pool_settings(backend->pool);
+    target->backend_settings = backend_settings(backend);
+    target->prober = need_prober(target->targets, check_ops(target->settings->check), &error);
+    if (target->prober == NULL)
+        return error;
+    target->judge = (struct judge){ .up = backend_state_part(backend_state(backend), BACKEND_PROBE) == BACKEND_PROBE_UP };
+    probe_address(&target->addr, target->settings, backend);
+    due_add(&target->targets->due, &target->due, clock_now_ns() + first_ms * NS_PER_MS);
+    return 0;
+}
+
+/* In no list of what is due any more. */
+static void free_target(struct target *target)
+{
+    list_remove(&target->link);
+    target->targets->count--;
+    if (target->backend != NULL)
+        target->backend->target = NULL;
+    free(target);
+}
+
+static int add_target(struct targets *targets, struct backend *backend, uint32_t first_ms)
+{
+    struct target *target = calloc(1, sizeof(*target));
+
+    if (target == NULL || due_heap_reserve(&targets->due, targets->count + 1) < 0) {
+        free(target);
+        return -ENOMEM;
+    }
+    target->targets = targets;
+    target->backend = backend;
+    list_init(&target->in_line);
+    list_append(&targets->all, &target->link);
+    targets->count++;
+    backend->target = target;
+    int error = start_target(target, first_ms);
+    if (error < 0)
+        free_target(target);
+    return error;
+}
+
+/* Drops the targets of backends that have left or are not checked any more, and starts those anew whose settings were replaced. */
+static int sync_present(struct targets *targets)
+{
+    int result = 0;
+
+    for (struct list *link = targets->all.next, *next; link != &targets->all; link = next) {
+        struct target *target = container_of(link, struct target, link);
+        struct backend *backend = target->backend;
+        next = link->next;
+        if (backend->leaving || pool_settings(backend->pool)->check == CONFIG_CHECK_NONE) {
+            stop_target(target);
+            free_target(target);
+        } else if (target->settings != pool_settings(backend->pool) || target->backend_settings != backend_settings(backend)) {
+            stop_target(target);
+            int error = start_target(target, 0);
+            if (error < 0) {
+                free_target(target);
+                result = error;
+            }
+        }
+    }
+    return result;
+}
+
+/* First probes are spread, so that many backends do not begin in step. */
+static int sync_missing(struct targets *targets)
+{
+    struct table *table = targets->publisher->table;
+    size_t missing = 0, added = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < table_pool_count(table); i++) {
+            struct pool *pool = table_pool(table, i);
+            for (size_t k = 0; k < pool->backend_count && pool_settings(pool)->check != CONFIG_CHECK_NONE; k++) {
+                if (pool->backends[k]->target != NULL)
+                    continue;
+                if (pass == 0) {
+                    missing++;
+                    continue;
+                }
+                int error = add_target(targets, pool->backends[k], judge_first_ms(pool_settings(pool), added++, missing));
+                if (error < 0)
+                    return error;
+            }
+        }
+    }
+    return 0;
+}
+
+int targets_sync(struct targets *targets)
+{
+    int present = sync_present(targets), missing = sync_missing(targets);
+
+    return present < 0 ? present : missing;
+}
+
+void targets_init(struct targets *targets, struct publisher *publisher)
+{
+    *targets = (struct targets){ .publisher = publisher };
+    list_init(&targets->all);
+    list_init(&targets->waiting);
+    /* Not the configured seed: balancers that share it shall not probe in step. */
+    targets->random = clock_now_ns() ^ ((uint64_t)getpid() << 32);
+}
+
+void targets_deinit(struct targets *targets)
+{
+    while (!list_empty(&targets->all)) {
+        struct target *target = container_of(targets->all.next, struct target, link);
+        stop_target(target);
+        free_target(target);
+    }
+    for (int i = 0; i < TARGETS_KINDS; i++)
+        if (targets->probers[i] != NULL)
+            targets->probers[i]->ops->close(targets->probers[i]);
+    due_heap_deinit(&targets->due);
+}

@@ -1,0 +1,258 @@
+/* table/apply.c: changes the set of live objects to what a configuration says. Publisher.
+ *
+ * All memory is allocated first (plan.c), so that from the first change on nothing can fail. Whatever workers may still read goes to the reclaim list. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table/plan.h"
+
+/* ---- retiring, and coming back ---- */
+
+static void free_settings(void *settings)
+{
+    free(settings);
+}
+
+static void retire_settings(struct table *table, const void *old)
+{
+    reclaim_add(&table->reclaim, (void *)(uintptr_t)old, free_settings, NULL);
+}
+
+static void destroy_backend(void *backend)
+{
+    backend_free(backend);
+}
+
+static bool condemn_backend(void *object)
+{
+    struct backend *backend = object;
+
+    if (!backend_is_unused(backend))
+        return false;
+    backend->condemned = true;
+    return true;
+}
+
+static void retire_backend(struct table *table, struct backend *backend, struct table_change *change)
+{
+    backend->leaving = true;
+    (void)backend_set_state(backend, BACKEND_DISCOVERY, BACKEND_GONE);
+    reclaim_add(&table->reclaim, backend, destroy_backend, condemn_backend);
+    change->backends.retired++;
+}
+
+static void revive_backend(struct table *table, struct backend *backend)
+{
+    backend->leaving = false;
+    (void)backend_set_state(backend, BACKEND_DISCOVERY, BACKEND_PRESENT);
+    reclaim_remove(&table->reclaim, backend);
+}
+
+static void destroy_pool(void *pool)
+{
+    objects_free_pool(pool);
+}
+
+static bool condemn_pool(void *object)
+{
+    struct pool *pool = object;
+
+    if (!pool_is_unused(pool))
+        return false;
+    pool->condemned = true;
+    return true;
+}
+
+static void retire_pool(struct table *table, struct pool *pool, struct table_change *change)
+{
+    for (size_t i = 0; i < pool->backend_count; i++)
+        retire_backend(table, pool->backends[i], change);
+    pool->backend_count = 0;
+    pool->leaving = true;
+    table->is_due = true;
+    reclaim_add(&table->reclaim, pool, destroy_pool, condemn_pool);
+    change->pools.retired++;
+}
+
+static void revive_pool(struct table *table, struct pool *pool)
+{
+    pool->leaving = false;
+    reclaim_remove(&table->reclaim, pool);
+}
+
+static void destroy_listener(void *listener)
+{
+    listener_free(listener);
+}
+
+static bool condemn_listener(void *object)
+{
+    struct listener *listener = object;
+
+    if (!listener_is_unused(listener))
+        return false;
+    listener->condemned = true;
+    return true;
+}
+
+static void retire_listener(struct table *table, struct listener *listener, struct table_change *change)
+{
+    listener->leaving = true;
+    table->is_due = true;
+    reclaim_add(&table->reclaim, listener, destroy_listener, condemn_listener);
+    change->listeners.retired++;
+}
+
+static void revive_listener(struct table *table, struct listener *listener)
+{
+    listener->leaving = false;
+    reclaim_remove(&table->reclaim, listener);
+}
+
+/* ---- changing ---- */
+
+/* What a probe has said before the first one has ended. */
+static enum backend_probe_state initial_probe_state(const struct pool_settings *settings)
+{
+    if (settings->check == CONFIG_CHECK_NONE)
+        return BACKEND_UNCHECKED;
+    return settings->check_initial_up ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN;
+}
+
+/* True: what selectors see has changed. */
+static bool commit_backend(struct table *table, struct plan_backend *row, bool is_checked_anew, struct table_change *change)
+{
+    struct backend *backend = row->backend;
+    bool comes = row->is_new || backend->leaving, changes = row->settings != NULL;
+
+    if (backend->leaving)
+        revive_backend(table, backend);
+    if (comes || is_checked_anew)
+        (void)backend_set_state(backend, BACKEND_PROBE, initial_probe_state(pool_settings(backend->pool)));
+    if (row->settings)
+        retire_settings(table, backend_replace_settings(backend, row->settings));
+    row->settings = NULL;
+    row->is_new = false;
+    change->backends.added += comes;
+    change->backends.changed += changes && !comes;
+    return comes || changes || is_checked_anew;
+}
+
+static void commit_backends(struct table *table, struct plan_pool *row, bool is_checked_anew, struct table_change *change)
+{
+    struct pool *pool = row->pool;
+
+    if (pool->backend_count != row->backend_count || memcmp(pool->backends, row->array, pool->backend_count * sizeof(pool->backends[0])) != 0)
+        pool->changed = true;
+    for (size_t i = 0; i < pool->backend_count; i++) {
+        if (!pool->backends[i]->named)
+            retire_backend(table, pool->backends[i], change);
+    }
+    pool->usable = 0;
+    for (size_t i = 0; i < row->backend_count; i++) {
+        pool->changed |= commit_backend(table, &row->backends[i], is_checked_anew, change);
+        pool->usable += backend_standing(row->array[i]) == BACKEND_USABLE;
+    }
+    free(pool->backends);
+    pool->backends = row->array;
+    pool->backend_count = row->backend_count;
+    row->array = NULL;
+}
+
+static void commit_pool(struct table *table, struct plan_pool *row, struct table_change *change)
+{
+    struct pool *pool = row->pool;
+    bool comes = row->is_new || pool->leaving, changes = row->settings != NULL;
+    bool is_checked_anew = changes && pool_settings(pool)->check != row->settings->check;
+
+    if (pool->leaving)
+        revive_pool(table, pool);
+    if (row->settings)
+        retire_settings(table, pool_replace_settings(pool, row->settings));
+    row->settings = NULL;
+    row->is_new = false;
+    pool->changed |= comes || changes;
+    change->pools.added += comes;
+    change->pools.changed += changes && !comes;
+    commit_backends(table, row, is_checked_anew, change);
+    table->is_due |= pool->changed;
+}
+
+static void commit_listener(struct table *table, struct plan_listener *row, struct table_change *change)
+{
+    struct listener *listener = row->listener;
+    bool comes = row->is_new || listener->leaving, changes = row->settings || listener_pool(listener) != row->pool;
+
+    if (listener->leaving)
+        revive_listener(table, listener);
+    if (row->settings) {
+        retire_settings(table, listener_replace_settings(listener, row->settings));
+        table->is_due = true; /* only a publication seals */
+    }
+    if (listener_pool(listener) != row->pool)
+        listener_replace_pool(listener, row->pool);
+    row->settings = NULL;
+    row->is_new = false;
+    change->listeners.added += comes;
+    change->listeners.changed += changes && !comes;
+}
+
+/* New pools are published before a listener leads to them, and old ones leave the snapshot after no listener does: a session finds its pool at any time. */
+static void commit(struct table *table, struct plan *plan, struct table_change *change)
+{
+    for (size_t i = 0; i < plan->pool_count; i++)
+        commit_pool(table, &plan->pools[i], change);
+    (void)objects_publish(table); /* without memory it stays due, and sessions wait for it */
+    for (size_t i = 0; i < plan->listener_count; i++)
+        commit_listener(table, &plan->listeners[i], change);
+    for (size_t i = 0; i < table->listener_count; i++) {
+        if (!table->listeners[i]->named)
+            retire_listener(table, table->listeners[i], change);
+    }
+    for (size_t i = 0; i < table->pool_count; i++) {
+        if (!table->pools[i]->named)
+            retire_pool(table, table->pools[i], change);
+    }
+    free(table->pools);
+    free(table->listeners);
+    table->pools = plan->pool_array;
+    table->pool_count = plan->pool_count;
+    table->listeners = plan->listener_array;
+    table->listener_count = plan->listener_count;
+    plan->pool_array = NULL;
+    plan->listener_array = NULL;
+    (void)objects_publish(table);
+}
+
+/* At most so many things are retired, those of two publications included. */
+static size_t retired_max(const struct table *table, const struct plan *plan)
+{
+    size_t most = 2 * (table->listener_count + table->pool_count + plan->listener_count + plan->pool_count + table->slot_count + 1);
+
+    for (size_t i = 0; i < table->pool_count; i++)
+        most += table->pools[i]->backend_count;
+    for (size_t i = 0; i < plan->pool_count; i++)
+        most += plan->pools[i].backend_count;
+    return most;
+}
+
+int table_apply(struct table *table, const struct config *config, struct table_change *change)
+{
+    struct table_change found = {0};
+    struct plan plan;
+    int result = plan_init(&plan, table, config);
+
+    if (result == 0)
+        result = reclaim_reserve(&table->reclaim, retired_max(table, &plan));
+    if (result == 0) {
+        for (size_t i = 0; i < plan.pool_count; i++)
+            plan.pools[i].pool->changed |= table->seed != config->seed;
+        table->seed = config->seed;
+        commit(table, &plan, &found);
+    }
+    plan_deinit(&plan);
+    if (change)
+        *change = found;
+    return result;
+}

@@ -1,0 +1,33 @@
+/* table/backend_state.c: the word that says what is known about a backend. Pure; any thread. */
+#include "table/backend_state.h"
+
+#include <assert.h>
+
+enum { PART_BITS = 8, PART_MASK = 255 };
+
+unsigned backend_state_part(uint32_t state, enum backend_source source)
+{
+    assert(source < BACKEND_SOURCES);
+    return state >> (PART_BITS * source) & PART_MASK;
+}
+
+uint32_t backend_state_with(uint32_t state, enum backend_source source, unsigned value)
+{
+    unsigned shift = PART_BITS * source;
+
+    assert(source < BACKEND_SOURCES && value <= PART_MASK);
+    return (state & ~((uint32_t)PART_MASK << shift)) | (uint32_t)value << shift;
+}
+
+enum backend_standing backend_state_standing(uint32_t state)
+{
+    unsigned admin = backend_state_part(state, BACKEND_ADMIN);
+
+    if (admin == BACKEND_ADMIN_MAINTENANCE)
+        return BACKEND_DOWN;
+    if (admin == BACKEND_ADMIN_DRAIN || backend_state_part(state, BACKEND_DISCOVERY) == BACKEND_GONE)
+        return BACKEND_DRAINING;
+    if (backend_state_part(state, BACKEND_PROBE) == BACKEND_PROBE_DOWN || backend_state_part(state, BACKEND_EJECTION) == BACKEND_EJECTED)
+        return BACKEND_DOWN;
+    return BACKEND_USABLE;
+}

@@ -1,0 +1,82 @@
+/* table/listener.c: the live object of one listener. Any thread, as the header says; owned by the table. */
+#include "table/listener.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "table/pool.h"
+
+/* As configured, where 0 is no limit. */
+static uint32_t limit_of(const struct listener_settings *settings)
+{
+    return settings->max_connections ? settings->max_connections : UINT32_MAX;
+}
+
+struct listener *listener_new(const struct config_listener *config, struct pool *pool)
+{
+    size_t name_bytes = strlen(config->name) + 1;
+    size_t bytes = (sizeof(struct listener) + name_bytes + 63) / 64 * 64;
+    struct listener *listener = aligned_alloc(_Alignof(struct listener), bytes);
+    struct listener_settings *settings = listener_settings_copy(&config->settings);
+
+    if (!listener || !settings) {
+        free(listener);
+        free(settings);
+        return NULL;
+    }
+    memset(listener, 0, bytes);
+    listener->name = memcpy(listener + 1, config->name, name_bytes);
+    list_init(&listener->link);
+    limit_init(&listener->connections, limit_of(settings));
+    atomic_init(&listener->settings, settings);
+    atomic_init(&listener->pool, pool);
+    pool->listeners++;
+    return listener;
+}
+
+void listener_free(struct listener *listener)
+{
+    if (!listener)
+        return;
+    assert(listener_is_unused(listener));
+    listener_pool(listener)->listeners--;
+    list_remove(&listener->link);
+    free((void *)(uintptr_t)listener_settings(listener));
+    free(listener);
+}
+
+const struct listener_settings *listener_replace_settings(struct listener *listener, const struct listener_settings *settings)
+{
+    const struct listener_settings *old = listener_settings(listener);
+
+    atomic_store_explicit(&listener->settings, settings, memory_order_release);
+    limit_set_max(&listener->connections, limit_of(settings));
+    return old;
+}
+
+void listener_replace_pool(struct listener *listener, struct pool *pool)
+{
+    listener_pool(listener)->listeners--;
+    pool->listeners++;
+    atomic_store_explicit(&listener->pool, pool, memory_order_release);
+}
+
+void listener_hold(struct listener *listener)
+{
+    atomic_fetch_add_explicit(&listener->references, 1, memory_order_relaxed);
+}
+
+void listener_drop(struct listener *listener)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&listener->references, 1, memory_order_release);
+
+    assert(before > 0);
+    (void)before;
+}
+
+bool listener_is_unused(const struct listener *listener)
+{
+    return limit_used(&listener->connections) == 0 && atomic_load_explicit(&listener->references, memory_order_acquire) == 0;
+}

@@ -1,0 +1,8 @@
+/* table/objects.c: frees a pool that nobody uses any more. Publisher. */
+#include "table/objects.h"
+
+void objects_free_pool(struct pool *pool)
+{
+    pool->table->slots[pool->slot] = NULL;
+    pool_free(pool);
+}

@@ -1,0 +1,60 @@
+/* table/snapshot_build.c: makes and frees what workers see of one pool. Publisher; the table owns the result. */
+#include "table/snapshot_build.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+struct built_pool {
+    struct snapshot_pool pool; /* first: snapshot_pool_free() gets its address */
+    struct snapshot_backend usable[];
+};
+
+/* Appends the usable backends that are backups, or are not, as asked. */
+static void add_usable(struct built_pool *built, const struct pool *pool, bool backups)
+{
+    for (size_t i = 0; i < pool->backend_count; i++) {
+        struct backend *backend = pool->backends[i];
+        const struct backend_settings *settings = backend_settings(backend);
+
+        if (backend_standing(backend) != BACKEND_USABLE || settings->backup != backups)
+            continue;
+        built->usable[built->pool.usable_count++] = (struct snapshot_backend){.backend = backend, .weight = settings->weight};
+        if (settings->weight > built->pool.greatest_weight)
+            built->pool.greatest_weight = settings->weight;
+    }
+}
+
+const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_seed, table_prepare_fn *prepare)
+{
+    struct built_pool *built = calloc(1, sizeof(*built) + pool->backend_count * sizeof(built->usable[0]));
+
+    if (!built)
+        return NULL;
+    built->pool.pool = pool;
+    built->pool.settings = pool_settings(pool);
+    built->pool.hash_seed = hash_seed;
+    built->pool.usable = built->usable;
+    add_usable(built, pool, false);
+    if (built->pool.usable_count == 0)
+        add_usable(built, pool, true);
+    if (prepare && prepare(&built->pool) < 0) {
+        snapshot_pool_free(&built->pool);
+        return NULL;
+    }
+    return &built->pool;
+}
+
+/* Arrays are const for everyone but their owner, here. */
+static void free_const(const void *memory)
+{
+    free((void *)(uintptr_t)memory);
+}
+
+void snapshot_pool_free(const struct snapshot_pool *pool)
+{
+    if (!pool)
+        return;
+    free_const(pool->sequence);
+    free_const(pool->maglev);
+    free_const(pool);
+}
