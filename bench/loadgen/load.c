@@ -33,7 +33,7 @@ struct load_run {
 static const char *parse_work(void *settings, const char *text) {
     static const struct load_work *const works[] = {&load_work_rpc,     &load_work_connect,   &load_work_idle,
                                                     &load_work_bulk_up, &load_work_bulk_down, &load_work_bulk_both};
-    for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
+    for (size_t i = 0; i < sizeof(works) / sizeof(*works); i++) {
         if (strcmp(works[i]->name, text) == 0) {
             ((struct load_settings *)settings)->work = works[i];
             return NULL;
@@ -110,8 +110,8 @@ static void *thread_main(void *argument) {
 
 static int start_thread(struct load_run *run, unsigned n) {
     const struct load_settings *settings = run->settings;
-    struct load_thread *thread = calloc(1, sizeof *thread);
-    struct load_result *result = calloc(1, sizeof *result);
+    struct load_thread *thread = calloc(1, sizeof(*thread));
+    struct load_result *result = calloc(1, sizeof(*result));
     if (thread == NULL || result == NULL) {
         free(thread);
         free(result);
@@ -153,7 +153,7 @@ static void show_progress(struct load_run *run, struct report_progress *progress
 /* The first signal lets requests on their way finish, the second ends at once. */
 static void take_signal(struct load_run *run, unsigned *signals) {
     struct signalfd_siginfo info;
-    if (read(run->signal_fd, &info, sizeof info) != sizeof info)
+    if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
         return;
     if (++*signals > 1) {
         fputs("penstock-bench: ended by a second signal\n", stderr);
@@ -230,7 +230,7 @@ int load_main(char **argv) {
                                      .seed = 1};
     struct load_run run = {.settings = &settings};
     read_settings(&settings, argv);
-    struct load_result *total = calloc(1, sizeof *total);
+    struct load_result *total = calloc(1, sizeof(*total));
     int error = total != NULL ? start(&run, &settings) : ENOMEM;
     if (error == 0) {
         histogram_init(&total->latency);

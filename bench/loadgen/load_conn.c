@@ -127,7 +127,7 @@ static bool take_step(struct load_thread *thread, struct load_conn *conn, enum l
 }
 
 static enum load_step receive(struct load_thread *thread, struct load_conn *conn) {
-    ssize_t got = recv(conn->fd, thread->buffer, sizeof thread->buffer, 0);
+    ssize_t got = recv(conn->fd, thread->buffer, sizeof(thread->buffer), 0);
     if (got < 0) {
         if (errno != EAGAIN && errno != EINTR)
             return LOAD_FAILED_ERRNO;
@@ -139,7 +139,7 @@ static enum load_step receive(struct load_thread *thread, struct load_conn *conn
     thread->result->received_bytes += (uint64_t)got;
     /* A short read emptied the socket; what comes later makes a new edge. After the peer's end no edge would come: read
      * on to the zero. */
-    if ((size_t)got < sizeof thread->buffer && !conn->peer_ended)
+    if ((size_t)got < sizeof(thread->buffer) && !conn->peer_ended)
         conn->readable = false;
     if (!conn->has_request)
         return load_wrong(thread, conn, 0, "byte that nobody asked for");

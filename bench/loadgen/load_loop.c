@@ -16,7 +16,7 @@ static int prepare(struct load_thread *thread) {
     list_init(&thread->idle);
     list_init(&thread->waiting);
     list_init(&thread->ready);
-    thread->conns = calloc(thread->conn_count, sizeof *thread->conns);
+    thread->conns = calloc(thread->conn_count, sizeof(*thread->conns));
     if (thread->conns == NULL)
         return -ENOMEM;
     for (uint64_t i = 0; i < thread->conn_count; i++) {

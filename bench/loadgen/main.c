@@ -19,7 +19,7 @@ static const struct {
     {"serve", serve_main, "serve [options]         a server to send it to: echo, sink, source or rpc"},
 };
 
-enum { COMMANDS = sizeof commands / sizeof *commands };
+enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
 
 static int help(void) {
     puts("usage: penstock-bench COMMAND; penstock-bench COMMAND --help lists the options");

@@ -29,9 +29,9 @@ int net_listen(const struct addr *addr) {
     if (addr->sa.sa_family == AF_UNIX)
         remove_stale(addr);
     else
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (addr->sa.sa_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
     if (bind(fd, &addr->sa, addr->length) < 0 || listen(fd, 65535) < 0) {
         int error = errno;
         close(fd);
@@ -57,18 +57,18 @@ int net_connect(const struct addr *addr, bool *connected) {
 
 void net_nodelay(int fd) {
     int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* a UNIX socket refuses: nothing to do then */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* a UNIX socket refuses: nothing to do then */
 }
 
 void net_reset(int fd) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
     close(fd);
 }
 
 int net_error(int fd) {
     int error = 0;
-    socklen_t length = sizeof error;
+    socklen_t length = sizeof(error);
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return errno;
     return error;

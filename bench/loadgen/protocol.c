@@ -28,7 +28,7 @@ uint64_t protocol_reply_key(uint64_t request_key) {
 
 uint16_t protocol_name_check(const char *name) {
     uint64_t words[PROTOCOL_NAME_BYTES / 8];
-    memcpy(words, name, sizeof words);
+    memcpy(words, name, sizeof(words));
     return (uint16_t)protocol_mix(protocol_mix(words[0], words[1]), words[2]);
 }
 

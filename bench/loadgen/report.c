@@ -51,7 +51,7 @@ void report_merge(struct load_result *into, const struct load_result *from) {
     if (into->other_errno == 0)
         into->other_errno = from->other_errno;
     if (into->first_wrong[0] == '\0')
-        memcpy(into->first_wrong, from->first_wrong, sizeof into->first_wrong);
+        memcpy(into->first_wrong, from->first_wrong, sizeof(into->first_wrong));
     merge_names(into, from);
     histogram_merge(&into->latency, &from->latency);
 }
@@ -89,7 +89,7 @@ static void latency_lines(const struct histogram *latency) {
     static const double percents[] = {50, 90, 99, 99.9};
     char text[UNITS_TEXT_BYTES];
     printf("latency      mean %s", units_format_duration(histogram_mean(latency), text));
-    for (size_t i = 0; i < sizeof percents / sizeof *percents; i++)
+    for (size_t i = 0; i < sizeof(percents) / sizeof(*percents); i++)
         printf("  p%g %s", percents[i],
                units_format_duration((double)histogram_percentile(latency, percents[i]), text));
     printf("  max %s\n", units_format_duration((double)histogram_max(latency), text));

@@ -31,7 +31,7 @@ static const char *parse_bind(void *settings, const char *text) {
 static const char *parse_mode(void *settings, const char *text) {
     static const struct serve_mode *const modes[] = {&serve_mode_echo, &serve_mode_sink, &serve_mode_source,
                                                      &serve_mode_rpc};
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
         if (strcmp(modes[i]->name, text) == 0) {
             ((struct serve_settings *)settings)->mode = modes[i];
             return NULL;
@@ -50,7 +50,7 @@ static const char *parse_fault(void *settings, const char *text) {
     struct serve_settings *serve = settings;
     char value[32];
     size_t length = strcspn(text, ":");
-    if (text[length] == '\0' || strlen(text + length + 1) >= sizeof value)
+    if (text[length] == '\0' || strlen(text + length + 1) >= sizeof(value))
         return expected;
     strcpy(value, text + length + 1);
     for (int i = FAULT_CORRUPT; i <= FAULT_SLOW_READ; i++)
@@ -113,18 +113,18 @@ static int open_listeners(struct serve_settings *settings) {
         int fd = net_listen(&settings->binds[i]);
         if (fd < 0) {
             fprintf(stderr, "penstock-bench: cannot listen on %s: %s\n",
-                    addr_format(&settings->binds[i], text, sizeof text), strerror(-fd));
+                    addr_format(&settings->binds[i], text, sizeof(text)), strerror(-fd));
             return fd;
         }
         settings->listeners[i] = fd;
         /* Else the kernel would take megabytes on the slow reader's behalf, and no back-pressure would be felt. */
         int small = 32768;
         if (settings->fault == FAULT_SLOW_READ)
-            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     }
     printf("listening on");
     for (unsigned i = 0; i < settings->bind_count; i++)
-        printf(" %s", addr_format(&settings->binds[i], text, sizeof text));
+        printf(" %s", addr_format(&settings->binds[i], text, sizeof(text)));
     printf(" (%s%s%s)\n", settings->mode->name, settings->name[0] != '\0' ? ", " : "", settings->name);
     fflush(stdout);
     return 0;
@@ -162,7 +162,7 @@ static uint64_t share(uint64_t total, uint64_t parts, uint64_t n) {
 }
 
 static int start_thread(struct serve_settings *settings, unsigned n, struct serve_thread **out, pthread_t *id) {
-    struct serve_thread *thread = calloc(1, sizeof *thread);
+    struct serve_thread *thread = calloc(1, sizeof(*thread));
     if (thread == NULL)
         return ENOMEM;
     thread->settings = settings;

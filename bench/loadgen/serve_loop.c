@@ -44,7 +44,7 @@ static void resume_accept(struct serve_thread *thread) {
 
 static struct serve_conn *conn_new(struct serve_thread *thread, int fd) {
     struct list *link = list_pop(&thread->spare);
-    struct serve_conn *conn = link != NULL ? LIST_OWNER(link, struct serve_conn, open) : malloc(sizeof *conn);
+    struct serve_conn *conn = link != NULL ? LIST_OWNER(link, struct serve_conn, open) : malloc(sizeof(*conn));
     if (conn == NULL)
         return NULL;
     *conn = (struct serve_conn){.fd = fd};
@@ -153,7 +153,7 @@ static bool dispatch(struct serve_thread *thread, const struct epoll_event *even
 
 int serve_loop(struct serve_thread *thread) {
     struct list *lists[] = {&thread->open, &thread->ready, &thread->waiting, &thread->dead, &thread->spare};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
         list_init(lists[i]);
     int result = timers_init(&thread->timers, (unsigned)thread->connections_max);
     if (result < 0)

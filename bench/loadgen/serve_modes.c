@@ -28,9 +28,9 @@ static enum serve_step sink_end(struct serve_thread *thread, struct serve_conn *
         .bytes = conn->digest.bytes,
         .digest = protocol_digest_value(&conn->digest),
     };
-    memcpy(receipt.name, thread->settings->name, sizeof receipt.name);
+    memcpy(receipt.name, thread->settings->name, sizeof(receipt.name));
     conn->close_after_output = true;
-    return serve_reply(thread, conn, &receipt, sizeof receipt, 0);
+    return serve_reply(thread, conn, &receipt, sizeof(receipt), 0);
 }
 
 const struct serve_mode serve_mode_sink = {"sink", sink_input, sink_end};
@@ -47,7 +47,7 @@ static enum serve_step source_input(struct serve_thread *thread, struct serve_co
 }
 
 static enum serve_step source_end(struct serve_thread *thread, struct serve_conn *conn) {
-    if (conn->request_got != sizeof conn->request)
+    if (conn->request_got != sizeof(conn->request))
         return SERVE_CLOSE; /* ended before it asked for anything */
     conn->close_after_output = true;
     return serve_rpc_answer(thread, conn);

@@ -19,8 +19,8 @@ static bool fault_due(struct serve_thread *thread) {
 enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn, const void *head,
                             uint64_t total_bytes, uint64_t key) {
     assert(conn->out_sent == conn->out_bytes);
-    memcpy(conn->head, head, sizeof conn->head);
-    conn->head_bytes = sizeof conn->head;
+    memcpy(conn->head, head, sizeof(conn->head));
+    conn->head_bytes = sizeof(conn->head);
     conn->out_bytes = total_bytes;
     conn->out_sent = 0;
     conn->out_key = key;

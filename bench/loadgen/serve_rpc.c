@@ -14,19 +14,19 @@ static enum serve_step bad_request(struct serve_thread *thread) {
 enum serve_step serve_take_request(struct serve_thread *thread, struct serve_conn *conn, const uint8_t **data,
                                    size_t *length) {
     struct protocol_request *request = &conn->request;
-    if (conn->request_got >= sizeof *request)
+    if (conn->request_got >= sizeof(*request))
         return SERVE_GO_ON;
-    size_t take = sizeof *request - (size_t)conn->request_got;
+    size_t take = sizeof(*request) - (size_t)conn->request_got;
     if (take > *length)
         take = *length;
     memcpy((uint8_t *)request + conn->request_got, *data, take);
     conn->request_got += take;
     *data += take;
     *length -= take;
-    if (conn->request_got < sizeof *request)
+    if (conn->request_got < sizeof(*request))
         return SERVE_GO_ON;
     conn->request_wrong = false;
-    if (request->magic != PROTOCOL_REQUEST_MAGIC || request->request_bytes < sizeof *request ||
+    if (request->magic != PROTOCOL_REQUEST_MAGIC || request->request_bytes < sizeof(*request) ||
         request->request_bytes > REQUEST_BYTES_MAX || request->reply_bytes < sizeof(struct protocol_reply))
         return bad_request(thread);
     return SERVE_GO_ON;
@@ -36,11 +36,11 @@ static enum serve_step rpc_input(struct serve_thread *thread, struct serve_conn 
     struct protocol_request *request = &conn->request;
     const uint8_t *rest = data;
     enum serve_step step = serve_take_request(thread, conn, &rest, &length);
-    if (step != SERVE_GO_ON || conn->request_got < sizeof *request)
+    if (step != SERVE_GO_ON || conn->request_got < sizeof(*request))
         return step;
     if (length > request->request_bytes - conn->request_got)
         return bad_request(thread);
-    if (protocol_verify(request->key, conn->request_got - sizeof *request, rest, length) != length)
+    if (protocol_verify(request->key, conn->request_got - sizeof(*request), rest, length) != length)
         conn->request_wrong = true;
     conn->request_got += length;
     if (conn->request_got < request->request_bytes)
@@ -57,7 +57,7 @@ enum serve_step serve_rpc_answer(struct serve_thread *thread, struct serve_conn 
         .reply_bytes = conn->request.reply_bytes,
         .id = conn->request.id,
     };
-    memcpy(reply.name, thread->settings->name, sizeof reply.name);
+    memcpy(reply.name, thread->settings->name, sizeof(reply.name));
     conn->request_got = 0;
     return serve_reply(thread, conn, &reply, reply.reply_bytes, protocol_reply_key(conn->request.key));
 }

@@ -25,9 +25,9 @@ const char *serve_service_parse(void *settings, const char *text) {
         return expected;
     serve->service = SERVICE_LOGNORMAL;
     const char *comma = strchr(text, ',');
-    if (comma == NULL || comma - (text + 10) >= (int)sizeof median)
+    if (comma == NULL || comma - (text + 10) >= (int)sizeof(median))
         return expected;
-    snprintf(median, sizeof median, "%.*s", (int)(comma - (text + 10)), text + 10);
+    snprintf(median, sizeof(median), "%.*s", (int)(comma - (text + 10)), text + 10);
     char *end;
     serve->service_sigma = strtod(comma + 1, &end);
     if (end == comma + 1 || *end != '\0' || !(serve->service_sigma >= 0 && serve->service_sigma <= 10))

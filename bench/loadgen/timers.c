@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 int timers_init(struct timers *timers, unsigned capacity) {
-    *timers = (struct timers){.capacity = capacity, .slots = calloc(capacity + 1, sizeof *timers->slots)};
+    *timers = (struct timers){.capacity = capacity, .slots = calloc(capacity + 1, sizeof(*timers->slots))};
     return timers->slots != NULL ? 0 : -ENOMEM;
 }
 

@@ -62,7 +62,7 @@ const char *units_parse_count(const char *text, uint64_t *out) {
 
 const char *units_format_duration(double ns, char *buffer) {
     static const struct unit units[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}};
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         double value = ns / units[i].factor;
         if (value < 1)
             continue;
@@ -75,7 +75,7 @@ const char *units_format_duration(double ns, char *buffer) {
 
 const char *units_format_bytes(double bytes, char *buffer) {
     static const struct unit units[] = {{"GiB", 0x1p30}, {"MiB", 0x1p20}, {"KiB", 0x1p10}};
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         double value = bytes / units[i].factor;
         if (value < 1)
             continue;

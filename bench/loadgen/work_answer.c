@@ -20,7 +20,7 @@ enum load_step load_send(struct load_thread *thread, struct load_conn *conn, con
 enum load_step load_wrong(struct load_thread *thread, struct load_conn *conn, uint64_t position, const char *what) {
     struct load_result *result = thread->result;
     if (result->first_wrong[0] == '\0')
-        snprintf(result->first_wrong, sizeof result->first_wrong,
+        snprintf(result->first_wrong, sizeof(result->first_wrong),
                  "%s at byte %" PRIu64 " of answer %u on connection %u", what, position, conn->serial, conn->index);
     return LOAD_FAILED_WRONG;
 }
@@ -74,17 +74,17 @@ bool load_name_is_right(const char *name, uint16_t check) {
 /* After 32 bytes: does the server send back what it got? After 48: the answer's own head is whole. */
 static enum load_step check_head(struct load_thread *thread, struct load_conn *conn, bool may_echo) {
     struct protocol_reply reply;
-    if (conn->received == sizeof conn->request) {
-        if (may_echo && memcmp(conn->head, &conn->request, sizeof conn->request) == 0) {
+    if (conn->received == sizeof(conn->request)) {
+        if (may_echo && memcmp(conn->head, &conn->request, sizeof(conn->request)) == 0) {
             conn->echo = true;
             conn->expected = conn->request.request_bytes;
-            conn->head_bytes = sizeof conn->request;
+            conn->head_bytes = sizeof(conn->request);
             return LOAD_GO_ON;
         }
-        conn->head_bytes = sizeof reply;
+        conn->head_bytes = sizeof(reply);
         return LOAD_GO_ON;
     }
-    memcpy(&reply, conn->head, sizeof reply);
+    memcpy(&reply, conn->head, sizeof(reply));
     if (reply.magic != PROTOCOL_REPLY_MAGIC || reply.id != conn->request.id ||
         reply.reply_bytes != conn->request.reply_bytes)
         return load_wrong(thread, conn, 0, "wrong head");

@@ -10,7 +10,7 @@ static void bulk_begin(struct load_thread *thread, struct load_conn *conn) {
     uint64_t id = (uint64_t)conn->index << 32 | conn->serial;
     conn->request = (struct protocol_request){
         .magic = PROTOCOL_REQUEST_MAGIC,
-        .request_bytes = sizeof conn->request,
+        .request_bytes = sizeof(conn->request),
         .reply_bytes = sizeof(struct protocol_reply) + settings->bytes,
         .id = id,
         .key = protocol_mix(settings->seed, id),
@@ -48,21 +48,21 @@ static enum load_step up_receive(struct load_thread *thread, struct load_conn *c
     struct protocol_receipt receipt;
     if (conn->sending)
         return load_wrong(thread, conn, 0, "answer before the end of the stream");
-    if (length > sizeof receipt - conn->received)
-        return load_wrong(thread, conn, sizeof receipt, "surplus byte");
+    if (length > sizeof(receipt) - conn->received)
+        return load_wrong(thread, conn, sizeof(receipt), "surplus byte");
     memcpy(conn->head + conn->received, data, length);
     conn->received += length;
-    if (conn->received < sizeof receipt)
+    if (conn->received < sizeof(receipt))
         return LOAD_GO_ON;
-    memcpy(&receipt, conn->head, sizeof receipt);
+    memcpy(&receipt, conn->head, sizeof(receipt));
     if (receipt.magic != PROTOCOL_RECEIPT_MAGIC || receipt.flags != 0)
         return load_wrong(thread, conn, 0, "wrong receipt (is it serve --mode sink?)");
     if (receipt.bytes != thread->settings->bytes || receipt.digest != protocol_digest_value(&conn->digest))
         return load_wrong(thread, conn, 0, "report of a corrupt stream");
     if (!load_name_is_right(receipt.name, receipt.name_check))
         return load_wrong(thread, conn, 0, "wrong name");
-    thread->result->verified_bytes += sizeof receipt + receipt.bytes; /* by the peer, digest against digest */
-    conn->expected = sizeof receipt;
+    thread->result->verified_bytes += sizeof(receipt) + receipt.bytes; /* by the peer, digest against digest */
+    conn->expected = sizeof(receipt);
     return LOAD_GO_ON;
 }
 
@@ -73,14 +73,14 @@ static enum load_step bulk_end(struct load_thread *thread, struct load_conn *con
 
 static void down_begin(struct load_thread *thread, struct load_conn *conn) {
     bulk_begin(thread, conn);
-    conn->head_bytes = sizeof conn->request;
+    conn->head_bytes = sizeof(conn->request);
 }
 
 static enum load_step down_send(struct load_thread *thread, struct load_conn *conn) {
-    if (conn->sent == sizeof conn->request)
+    if (conn->sent == sizeof(conn->request))
         return finish_side(conn);
     return load_send(thread, conn, (const uint8_t *)&conn->request + conn->sent,
-                     sizeof conn->request - (size_t)conn->sent);
+                     sizeof(conn->request) - (size_t)conn->sent);
 }
 
 static enum load_step down_receive(struct load_thread *thread, struct load_conn *conn, const uint8_t *data,

@@ -15,20 +15,20 @@ static void rpc_begin(struct load_thread *thread, struct load_conn *conn) {
         .key = protocol_mix(settings->seed, id),
     };
     conn->sent = conn->received = conn->expected = 0;
-    conn->head_bytes = sizeof conn->request;
+    conn->head_bytes = sizeof(conn->request);
     conn->echo = false;
     conn->sending = true;
 }
 
 static enum load_step rpc_send(struct load_thread *thread, struct load_conn *conn) {
-    uint64_t total = conn->request.request_bytes, head = sizeof conn->request;
+    uint64_t total = conn->request.request_bytes, head = sizeof(conn->request);
     size_t length = 0;
     if (conn->sent < head) {
         length = (size_t)(head - conn->sent);
         memcpy(thread->scratch, (const uint8_t *)&conn->request + conn->sent, length);
     }
     uint64_t left = total - conn->sent - length;
-    size_t fill = left < sizeof thread->scratch - length ? (size_t)left : sizeof thread->scratch - length;
+    size_t fill = left < sizeof(thread->scratch) - length ? (size_t)left : sizeof(thread->scratch) - length;
     protocol_fill(conn->request.key, conn->sent + length - head, thread->scratch + length, fill);
     enum load_step step = load_send(thread, conn, thread->scratch, length + fill);
     conn->sending = conn->sent < total;

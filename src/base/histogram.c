@@ -26,7 +26,7 @@ static uint64_t bucket_end(unsigned bucket) {
 }
 
 void histogram_init(struct histogram *histogram) {
-    memset(histogram, 0, sizeof *histogram);
+    memset(histogram, 0, sizeof(*histogram));
     histogram->min_ns = UINT64_MAX;
 }
 

@@ -13,7 +13,7 @@ static bool set_destination(CURL *easy, const struct addr *addr)
     if (addr_family(addr) == AF_UNIX) {
         size_t bytes = addr->length - offsetof(struct sockaddr_un, sun_path);
         bool abstract = addr->un.sun_path[0] == '\0';
-        snprintf(text, sizeof text, "%.*s", (int)bytes - abstract, addr->un.sun_path + abstract);
+        snprintf(text, sizeof(text), "%.*s", (int)bytes - abstract, addr->un.sun_path + abstract);
         CURLoption option = abstract ? CURLOPT_ABSTRACT_UNIX_SOCKET : CURLOPT_UNIX_SOCKET_PATH;
         return curl_easy_setopt(easy, CURLOPT_URL, "http://localhost/") == CURLE_OK
                && curl_easy_setopt(easy, option, text) == CURLE_OK;
@@ -22,7 +22,7 @@ static bool set_destination(CURL *easy, const struct addr *addr)
         curl_easy_setopt(easy, CURLOPT_ADDRESS_SCOPE, (long)addr->in6.sin6_scope_id);
         plain.in6.sin6_scope_id = 0;
     }
-    snprintf(text, sizeof text, "http://%s/", addr_format(&plain, host, sizeof host));
+    snprintf(text, sizeof(text), "http://%s/", addr_format(&plain, host, sizeof(host)));
     return curl_easy_setopt(easy, CURLOPT_URL, text) == CURLE_OK;
 }
 
@@ -36,7 +36,7 @@ static bool set_request(CURL *easy, const struct pool_settings *settings, struct
     if (*headers == NULL)
         return false;
     if (settings->check_host != NULL) {
-        snprintf(host, sizeof host, "Host: %s", settings->check_host);
+        snprintf(host, sizeof(host), "Host: %s", settings->check_host);
         if (curl_slist_append(*headers, host) == NULL)
             return false;
     }

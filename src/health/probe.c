@@ -28,7 +28,7 @@ enum probe_outcome probe_failed(struct probe_result *result, const char *format,
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(result->reason, sizeof result->reason, format, arguments);
+    vsnprintf(result->reason, sizeof(result->reason), format, arguments);
     va_end(arguments);
     return result->outcome = PROBE_FAILED;
 }
@@ -47,7 +47,7 @@ enum probe_outcome probe_errno(struct probe_result *result, int error, const str
     case ENOMEM:
     case ENOBUFS:
     case EADDRNOTAVAIL:
-        snprintf(result->reason, sizeof result->reason, "%s", strerror(error));
+        snprintf(result->reason, sizeof(result->reason), "%s", strerror(error));
         result->outcome = PROBE_NO_MEANS;
         break;
     case ENOENT:

@@ -316,7 +316,7 @@ static void http_expire(struct prober *base, struct probe *probe, struct probe_r
 {
     char cut[64];
 
-    snprintf(cut, sizeof cut, "timed out after %u ms", probe->request.settings->check_timeout_ms);
+    snprintf(cut, sizeof(cut), "timed out after %u ms", probe->request.settings->check_timeout_ms);
     probe->answer.timed_out = true;
     answer_judge(&probe->answer, cut, result);
     http_abandon(base, probe);

@@ -12,14 +12,14 @@ int probe_socket_open(int family)
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd >= 0 && family != AF_UNIX) /* the kernel keeps it in TIME-WAIT, too */
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     return fd;
 }
 
 /* False: there is no peer, or not yet. */
 static bool get_ends(int fd, struct addr *here, struct addr *there)
 {
-    *here = *there = (struct addr){ .length = sizeof here->un };
+    *here = *there = (struct addr){ .length = sizeof(here->un) };
     return getsockname(fd, &here->sa, &here->length) == 0 && getpeername(fd, &there->sa, &there->length) == 0;
 }
 
@@ -37,6 +37,6 @@ int probe_socket_close(int fd)
     struct addr here, there;
 
     if (!get_ends(fd, &here, &there) || addr_equal(&here, &there))
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     return close(fd);
 }

@@ -122,7 +122,7 @@ static void tcp_process(struct prober *prober)
         struct probe_result result;
         void *cookie = probe->request.cookie;
         int error = 0;
-        socklen_t length = sizeof error;
+        socklen_t length = sizeof(error);
         if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
             error = errno;
         judge_connection(probe->fd, error, probe->request.addr, &result);

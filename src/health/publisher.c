@@ -23,11 +23,11 @@ static const char *describe(char *out, size_t size, const struct backend *backen
 {
     char own[ADDR_TEXT_BYTES], other[ADDR_TEXT_BYTES];
 
-    addr_format(&backend->addr, own, sizeof own);
+    addr_format(&backend->addr, own, sizeof(own));
     if (addr_equal(&backend->addr, probed))
         snprintf(out, size, "%s", own);
     else
-        snprintf(out, size, "%s, probed at %s", own, addr_format(probed, other, sizeof other));
+        snprintf(out, size, "%s, probed at %s", own, addr_format(probed, other, sizeof(other)));
     return out;
 }
 
@@ -39,7 +39,7 @@ static void log_change(const struct publisher_change *change)
     size_t usable = pool->usable;
     char where[2 * ADDR_TEXT_BYTES + 16];
 
-    describe(where, sizeof where, backend, change->probed);
+    describe(where, sizeof(where), backend, change->probed);
     if (change->up)
         log_info("pool %s: backend %s (%s) is UP after %u good probe%s; %zu of %zu usable", pool->name, backend->name,
                  where, settings->rise, settings->rise == 1 ? "" : "s", usable, pool->backend_count);

@@ -45,9 +45,9 @@ int unread_open(struct unread *unread, struct curl_sockaddr *address)
     const struct sockaddr any = { .sa_family = AF_UNIX };
 
     address->family = AF_UNIX;
-    address->addrlen = sizeof address->addr;
+    address->addrlen = sizeof(address->addr);
     unread->server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (unread->server < 0 || bind(unread->server, &any, sizeof any.sa_family) < 0 || listen(unread->server, 1) < 0
+    if (unread->server < 0 || bind(unread->server, &any, sizeof(any.sa_family)) < 0 || listen(unread->server, 1) < 0
         || getsockname(unread->server, &address->addr, &address->addrlen) < 0)
         return -1;
     return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -81,8 +81,8 @@ static void write_directly(const struct log_record *record)
 {
     char line[4 * LOG_LINE_BYTES + 32];
 
-    int bytes = snprintf(line, sizeof line, "penstock: %s: ", log_level_names[record->level]);
-    bytes += (int)sink_escape(line + bytes, sizeof line - (size_t)bytes - 1, record->text, record->bytes);
+    int bytes = snprintf(line, sizeof(line), "penstock: %s: ", log_level_names[record->level]);
+    bytes += (int)sink_escape(line + bytes, sizeof(line) - (size_t)bytes - 1, record->text, record->bytes);
     line[bytes++] = '\n';
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)bytes);
     (void)ignored;
@@ -95,7 +95,7 @@ static void submit(enum log_destination destination, enum log_level level, const
 
     record.destination = (uint8_t)destination;
     record.level = (uint8_t)level;
-    int bytes = vsnprintf(record.text, sizeof record.text, format, arguments);
+    int bytes = vsnprintf(record.text, sizeof(record.text), format, arguments);
     if (bytes < 0)
         return; /* a format that the C library refuses */
     record.bytes = (uint16_t)(bytes < LOG_LINE_BYTES ? bytes : LOG_LINE_BYTES - 1);

@@ -47,7 +47,7 @@ static void notify(void)
 {
     const uint64_t one = 1;
     /* Fails only when the counter is full, and then it is readable anyway. */
-    ssize_t ignored = write(shared.wake_fd, &one, sizeof one);
+    ssize_t ignored = write(shared.wake_fd, &one, sizeof(one));
     (void)ignored;
 }
 
@@ -67,7 +67,7 @@ static void format_time(char *out, size_t size, const struct timespec *when)
     char seconds[24];
 
     gmtime_r(&when->tv_sec, &utc);
-    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(out, size, "%s.%03uZ", seconds, (unsigned)(when->tv_nsec / 1000000) % 1000);
 }
 
@@ -75,11 +75,11 @@ static void deliver(const struct log_record *record)
 {
     char when[32], prefix[PREFIX_BYTES];
 
-    format_time(when, sizeof when, &record->when);
+    format_time(when, sizeof(when), &record->when);
     if (record->destination == LOG_TO_ACCESS)
-        snprintf(prefix, sizeof prefix, "%s ", when);
+        snprintf(prefix, sizeof(prefix), "%s ", when);
     else
-        snprintf(prefix, sizeof prefix, "%s %-5s ", when, log_level_names[record->level]);
+        snprintf(prefix, sizeof(prefix), "%s %-5s ", when, log_level_names[record->level]);
     sink_add(&shared.sinks[record->destination], prefix, record->text, record->bytes);
 }
 
@@ -109,7 +109,7 @@ static void report_lost(void)
         sink->lost = 0;
         uint64_t log_lost = log->lost;
         char text[80];
-        snprintf(text, sizeof text, "%llu %s could not be written", (unsigned long long)lost, what[i]);
+        snprintf(text, sizeof(text), "%llu %s could not be written", (unsigned long long)lost, what[i]);
         deliver_own(LOG_WARN, text);
         sink_flush(log);
         if (log->lost > log_lost) { /* this line too: the count stays for the next attempt */
@@ -129,7 +129,7 @@ static void reopen(void)
         int error = sink_reopen(sink);
         if (error < 0) {
             char text[LOG_LINE_BYTES];
-            snprintf(text, sizeof text, "cannot open %s anew: %s; still writing to the old file", sink->path,
+            snprintf(text, sizeof(text), "cannot open %s anew: %s; still writing to the old file", sink->path,
                      strerror(-error));
             deliver_own(LOG_ERROR, text);
         }
@@ -152,7 +152,7 @@ static void wait_for_something(int timeout_ms)
         if (pollers[1 + i].revents != 0)
             shared.sinks[i].blocked = false;
     if (pollers[0].revents != 0) {
-        ssize_t ignored = read(shared.wake_fd, &count, sizeof count);
+        ssize_t ignored = read(shared.wake_fd, &count, sizeof(count));
         (void)ignored;
     }
 }

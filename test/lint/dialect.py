@@ -1,0 +1,29 @@
+"""The rules of src/STYLE that are about the form of C code: columns, braces, sizeof, NULL, includes, names, comments."""
+import re
+
+from functions import blank_out, c_functions
+
+# Files that are not converted yet.
+WAITING = ("/src/worker/", "/src/table/", "/src/select/", "/include/worker/", "/include/table/", "/include/select/",
+           "/src/io/uring_sending.c", "/io/closing.", "/io/congestion.", "/src/control/binding.")
+
+
+def product(names):
+    """(path, text) of the C files that the rules hold for: the product and the load generator."""
+    for name in names:
+        path = str(name)
+        if name.suffix in (".c", ".h") and any(part in path for part in ("/src/", "/include/", "/bench/loadgen/")):
+            if not any(part in path for part in WAITING):
+                yield name, name.read_text()
+
+
+def found_in(names, pattern, message):
+    """Complaints about every match of the pattern in code; comments and strings do not count."""
+    for name, text in product(names):
+        bare = blank_out(text)
+        for match in re.finditer(pattern, bare):
+            yield f"{name}:{bare.count(chr(10), 0, match.start()) + 1}: {message}"
+
+
+def sizeofs(names):
+    return found_in(names, r"\bsizeof (?!\()|\bsizeof \(", "write sizeof(x)")
