@@ -9,13 +9,13 @@ enum { SWITCHING_PROTOCOLS = 101, FIRST_FINAL_STATUS = 200, FIRST_BODY_BYTES = 4
 
 void answer_init(struct answer *answer, const struct pool_settings *settings)
 {
-    *answer = (struct answer){ .settings = settings };
+    *answer = (struct answer){.settings = settings};
 }
 
 void answer_deinit(struct answer *answer)
 {
     free(answer->body);
-    *answer = (struct answer){ 0 };
+    *answer = (struct answer){0};
 }
 
 static bool begins_with(const char *line, size_t bytes, const char *word)

@@ -26,7 +26,7 @@ int due_heap_reserve(struct due_heap *heap, size_t capacity)
 void due_heap_deinit(struct due_heap *heap)
 {
     free(heap->items);
-    *heap = (struct due_heap){ 0 };
+    *heap = (struct due_heap){0};
 }
 
 static void place(struct due_heap *heap, size_t position, struct due *due)

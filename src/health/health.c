@@ -91,7 +91,7 @@ static bool take_mail(struct health *health)
 /* False: ordered to stop. */
 static bool wait_for_something(struct health *health)
 {
-    struct pollfd pollers[TARGETS_KINDS + 1] = { [TARGETS_KINDS] = { .fd = health->mailbox.event_fd, .events = POLLIN } };
+    struct pollfd pollers[TARGETS_KINDS + 1] = {[TARGETS_KINDS] = {.fd = health->mailbox.event_fd, .events = POLLIN}};
 
     for (int i = 0; i < TARGETS_KINDS; i++) {
         pollers[i].fd = health->targets.probers[i] != NULL ? health->targets.probers[i]->fd : -1; /* poll skips negative ones */
@@ -137,7 +137,7 @@ static int start_thread(struct health *health)
 
 struct health *health_start(struct table *table, int *error)
 {
-    const struct mailbox_options options = { .capacity = MAILBOX_MESSAGES, .message_bytes = sizeof(struct apply_request *) };
+    const struct mailbox_options options = {.capacity = MAILBOX_MESSAGES, .message_bytes = sizeof(struct apply_request *)};
     struct health *health = calloc(1, sizeof(*health));
 
     *error = -ENOMEM;
@@ -160,7 +160,7 @@ struct health *health_start(struct table *table, int *error)
 
 int health_apply(struct health *health, const struct config *config, struct table_change *change)
 {
-    struct apply_request request = { .config = config, .change = change }, *message = &request;
+    struct apply_request request = {.config = config, .change = change}, *message = &request;
     int error;
 
     (void)sem_init(&request.done, 0, 0);

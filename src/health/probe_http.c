@@ -71,7 +71,7 @@ static void probe_free(struct probe *probe)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
 {
     struct http_prober *prober = context;
-    struct epoll_event event = { .data.fd = fd };
+    struct epoll_event event = {.data.fd = fd};
 
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
@@ -198,7 +198,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 static enum probe_outcome judge_transfer(const struct probe *probe, CURLcode code, struct probe_result *result)
 {
-    struct http_end end = { .code = code, .connected = probe->connected, .was_unread = probe->again };
+    struct http_end end = {.code = code, .connected = probe->connected, .was_unread = probe->again};
 
     if (probe->connect_errno != 0)
         return probe_errno(result, probe->connect_errno, probe->request.addr);
@@ -229,7 +229,7 @@ static struct prober *http_open(probe_done_fn *done, int *error)
         free(prober);
         return NULL;
     }
-    prober->base = (struct prober){ .ops = &probe_http_ops, .done = done, .wake_ns = UINT64_MAX };
+    prober->base = (struct prober){.ops = &probe_http_ops, .done = done, .wake_ns = UINT64_MAX};
     prober->curl_wake_ns = UINT64_MAX;
     list_init(&prober->undecided);
     list_init(&prober->decided);

@@ -19,7 +19,7 @@ int probe_socket_open(int family)
 /* False: there is no peer, or not yet. */
 static bool get_ends(int fd, struct addr *here, struct addr *there)
 {
-    *here = *there = (struct addr){ .length = sizeof(here->un) };
+    *here = *there = (struct addr){.length = sizeof(here->un)};
     return getsockname(fd, &here->sa, &here->length) == 0 && getpeername(fd, &there->sa, &there->length) == 0;
 }
 
@@ -33,7 +33,7 @@ bool probe_socket_is_own_peer(int fd)
 /* A socket that is still connecting may become its own peer before it is closed, so it is treated like one. */
 int probe_socket_close(int fd)
 {
-    const struct linger reset = { .l_onoff = 1 };
+    const struct linger reset = {.l_onoff = 1};
     struct addr here, there;
 
     if (!get_ends(fd, &here, &there) || addr_equal(&here, &there))

@@ -40,7 +40,7 @@ static struct prober *tcp_open(probe_done_fn *done, int *error)
         *error = -ENOMEM;
         return NULL;
     }
-    *prober = (struct prober){ .ops = &probe_tcp_ops, .done = done, .wake_ns = UINT64_MAX };
+    *prober = (struct prober){.ops = &probe_tcp_ops, .done = done, .wake_ns = UINT64_MAX};
     prober->fd = epoll_create1(EPOLL_CLOEXEC);
     if (prober->fd < 0) {
         *error = -errno;
@@ -81,8 +81,8 @@ static enum probe_outcome tcp_start(struct prober *prober, const struct probe_re
     error = ENOMEM;
     if (probe == NULL)
         goto fail;
-    *probe = (struct probe){ .request = *request, .fd = fd };
-    struct epoll_event event = { .events = EPOLLOUT, .data.ptr = probe };
+    *probe = (struct probe){.request = *request, .fd = fd};
+    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = probe};
     if (epoll_ctl(prober->fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         error = errno == ENOSPC ? ENOMEM : errno;
         goto fail;

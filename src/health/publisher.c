@@ -15,7 +15,7 @@ enum { COALESCE_MS = 10, RETRY_MS = 100, RECLAIM_MS = 100 };
 
 void publisher_init(struct publisher *publisher, struct table *table)
 {
-    *publisher = (struct publisher){ .table = table, .reclaim_at_ns = UINT64_MAX };
+    *publisher = (struct publisher){.table = table, .reclaim_at_ns = UINT64_MAX};
 }
 
 /* "10.0.0.12:8001", or with where it is probed when that is somewhere else. */

@@ -95,7 +95,7 @@ static void time_out(struct target *target)
 static void begin_probe(struct target *target)
 {
     struct targets *targets = target->targets;
-    const struct probe_request request = { .settings = target->settings, .addr = &target->addr, .cookie = target };
+    const struct probe_request request = {.settings = target->settings, .addr = &target->addr, .cookie = target};
     struct probe_result result;
 
     target->started_ns = clock_now_ns();
@@ -207,7 +207,7 @@ static int start_target(struct target *target, uint32_t first_ms)
     target->prober = need_prober(target->targets, check_ops(target->settings->check), &error);
     if (target->prober == NULL)
         return error;
-    target->judge = (struct judge){ .up = backend_state_part(backend_state(backend), BACKEND_PROBE) == BACKEND_PROBE_UP };
+    target->judge = (struct judge){.up = backend_state_part(backend_state(backend), BACKEND_PROBE) == BACKEND_PROBE_UP};
     probe_address(&target->addr, target->settings, backend);
     due_add(&target->targets->due, &target->due, clock_now_ns() + first_ms * NS_PER_MS);
     return 0;
@@ -301,7 +301,7 @@ int targets_sync(struct targets *targets)
 
 void targets_init(struct targets *targets, struct publisher *publisher)
 {
-    *targets = (struct targets){ .publisher = publisher };
+    *targets = (struct targets){.publisher = publisher};
     list_init(&targets->all);
     list_init(&targets->waiting);
     /* Not the configured seed: balancers that share it shall not probe in step. */

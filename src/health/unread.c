@@ -11,7 +11,7 @@ enum { UNREAD_BYTES_MAX = ANSWER_HEADER_BYTES_MAX + PROBE_BODY_BYTES_MAX };
 
 void unread_init(struct unread *unread)
 {
-    *unread = (struct unread){ .server = -1 };
+    *unread = (struct unread){.server = -1};
 }
 
 void unread_deinit(struct unread *unread)
@@ -42,7 +42,7 @@ void unread_save(struct unread *unread, int fd)
 /* The kernel gives the socket an abstract name (unix(7), autobind), for which a struct sockaddr has room. */
 int unread_open(struct unread *unread, struct curl_sockaddr *address)
 {
-    const struct sockaddr any = { .sa_family = AF_UNIX };
+    const struct sockaddr any = {.sa_family = AF_UNIX};
 
     address->family = AF_UNIX;
     address->addrlen = sizeof(address->addr);

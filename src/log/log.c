@@ -18,14 +18,14 @@
 #include "log/sink.h"
 #include "log/thread.h"
 
-const char *const log_level_names[] = { "error", "warn", "info", "debug" };
+const char *const log_level_names[] = {"error", "warn", "info", "debug"};
 
 static struct {
     atomic_int level;
     atomic_bool access;
     atomic_bool running;
     atomic_bool starting; /* and standard error is not the log */
-} shared = { .level = LOG_INFO };
+} shared = {.level = LOG_INFO};
 
 int log_start(const struct log_options *options, const char **failed_path)
 {

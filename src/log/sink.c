@@ -46,7 +46,7 @@ int sink_open(struct sink *sink, const char *path)
 {
     int error = -ENOMEM;
 
-    *sink = (struct sink){ .fd = -1 };
+    *sink = (struct sink){.fd = -1};
     sink->buffer = malloc(SINK_BUFFER_BYTES);
     if (sink->buffer == NULL)
         goto fail;
@@ -72,7 +72,7 @@ void sink_close(struct sink *sink)
         close(sink->fd);
     free(sink->buffer);
     free(sink->path);
-    *sink = (struct sink){ .fd = -1 };
+    *sink = (struct sink){.fd = -1};
 }
 
 int sink_reopen(struct sink *sink)
@@ -143,7 +143,7 @@ static ssize_t write_some(const struct sink *sink, size_t bytes)
     if (sink->socket)
         return send(sink->fd, sink->buffer, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sink->poll_first) {
-        struct pollfd poller = { .fd = sink->fd, .events = POLLOUT };
+        struct pollfd poller = {.fd = sink->fd, .events = POLLOUT};
         if (poll(&poller, 1, 0) == 0) {
             errno = EAGAIN;
             return -1;

@@ -41,7 +41,7 @@ static struct {
     int wake_fd;
     pthread_t thread;
     struct sink sinks[LOG_DESTINATIONS]; /* the log thread's, from start to join */
-} shared = { .wake_fd = -1, .sinks = { { .fd = -1 }, { .fd = -1 } } };
+} shared = {.wake_fd = -1, .sinks = {{.fd = -1}, {.fd = -1}}};
 
 static void notify(void)
 {
@@ -85,7 +85,7 @@ static void deliver(const struct log_record *record)
 
 static void deliver_own(enum log_level level, const char *text)
 {
-    struct log_record record = { .level = (uint8_t)level, .destination = LOG_TO_LOG };
+    struct log_record record = {.level = (uint8_t)level, .destination = LOG_TO_LOG};
 
     clock_gettime(CLOCK_REALTIME, &record.when);
     record.bytes = (uint16_t)strnlen(text, LOG_LINE_BYTES - 1);
@@ -96,7 +96,7 @@ static void deliver_own(enum log_level level, const char *text)
 /* Says how many lines are missing, once the sink that lost them takes lines again. */
 static void report_lost(void)
 {
-    static const char *const what[] = { "log lines", "access log lines" };
+    static const char *const what[] = {"log lines", "access log lines"};
     struct sink *log = &shared.sinks[LOG_TO_LOG];
 
     for (int i = 0; i < LOG_DESTINATIONS; i++) {
@@ -139,7 +139,7 @@ static void reopen(void)
 /* Waits for a wake-up, for a blocked sink to take bytes, or for `timeout_ms` (-1: no limit). */
 static void wait_for_something(int timeout_ms)
 {
-    struct pollfd pollers[1 + LOG_DESTINATIONS] = { { .fd = shared.wake_fd, .events = POLLIN } };
+    struct pollfd pollers[1 + LOG_DESTINATIONS] = {{.fd = shared.wake_fd, .events = POLLIN}};
     uint64_t count;
 
     for (int i = 0; i < LOG_DESTINATIONS; i++) {
@@ -299,7 +299,7 @@ void log_thread_stop(void)
  * that this number is done, they are written. */
 void log_thread_flush(void)
 {
-    const struct timespec pause = { .tv_nsec = FLUSH_POLL_MS * 1000000L };
+    const struct timespec pause = {.tv_nsec = FLUSH_POLL_MS * 1000000L};
     uint64_t deadline_ns = clock_now_ns() + STOP_DEADLINE_MS * UINT64_C(1000000);
     uint64_t number = atomic_fetch_add_explicit(&shared.asked, 1, memory_order_acq_rel) + 1;
 

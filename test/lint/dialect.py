@@ -27,3 +27,17 @@ def found_in(names, pattern, message):
 
 def sizeofs(names):
     return found_in(names, r"\bsizeof (?!\()|\bsizeof \(", "write sizeof(x)")
+
+
+def braces(names):
+    """{0} and {.a = 1} in initialisers; bodies of enums, structs and functions that fit on a line have blanks."""
+    for name, text in product(names):
+        bare = blank_out(text)
+        for number, (line, code) in enumerate(zip(text.split("\n"), bare.split("\n")), 1):
+            opening = re.search(r"[=)\]{,(] ?\{ +[^ ;][^;]*\}", code)
+            if opening and line[code.index("{", opening.start()) + 1] == " " and not re.search(r"\b(enum|struct|union)\b \w*\s*\{ ", code):
+                yield f"{name}:{number}: no blanks inside the braces of an initialiser"
+
+
+def nulls(names):
+    return found_in(names, r"[!=]= ?NULL\b", "write !pointer or pointer, not a comparison with NULL")
