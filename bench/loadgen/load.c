@@ -82,10 +82,10 @@ static const struct option_row rows[] = {
 
 static void read_settings(struct load_settings *settings, char **argv) {
     options_parse(rows, settings, argv, &settings->target_text, "usage: penstock-bench load TARGET [options]");
-    if (settings->target_text == NULL)
+    if (!settings->target_text)
         options_refuse("load: which target? IP:PORT, [IPV6]:PORT or unix:/PATH");
     const char *wrong = addr_parse(&settings->target, settings->target_text);
-    if (wrong != NULL)
+    if (wrong)
         options_refuse("target '%s': %s", settings->target_text, wrong);
     if (settings->connections < settings->threads)
         options_refuse("--threads %" PRIu64 ": more than connections (%" PRIu64 ")", settings->threads,
@@ -112,7 +112,7 @@ static int start_thread(struct load_run *run, unsigned n) {
     const struct load_settings *settings = run->settings;
     struct load_thread *thread = calloc(1, sizeof(*thread));
     struct load_result *result = calloc(1, sizeof(*result));
-    if (thread == NULL || result == NULL) {
+    if (!thread || !result) {
         free(thread);
         free(result);
         return ENOMEM;
@@ -231,7 +231,7 @@ int load_main(char **argv) {
     struct load_run run = {.settings = &settings};
     read_settings(&settings, argv);
     struct load_result *total = calloc(1, sizeof(*total));
-    int error = total != NULL ? start(&run, &settings) : ENOMEM;
+    int error = total ? start(&run, &settings) : ENOMEM;
     if (error == 0) {
         histogram_init(&total->latency);
         watch(&run);

@@ -17,7 +17,7 @@ static int prepare(struct load_thread *thread) {
     list_init(&thread->waiting);
     list_init(&thread->ready);
     thread->conns = calloc(thread->conn_count, sizeof(*thread->conns));
-    if (thread->conns == NULL)
+    if (!thread->conns)
         return -ENOMEM;
     for (uint64_t i = 0; i < thread->conn_count; i++) {
         struct load_conn *conn = &thread->conns[i];
@@ -98,7 +98,7 @@ static int wait_events(struct load_thread *thread, struct epoll_event *events) {
 
 static void dispatch(struct load_thread *thread, const struct epoll_event *events, int count) {
     for (int i = 0; i < count; i++) {
-        if (events[i].data.ptr != NULL) {
+        if (events[i].data.ptr) {
             load_conn_event(thread, events[i].data.ptr, events[i].events);
             continue;
         }

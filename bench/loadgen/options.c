@@ -22,7 +22,7 @@ void options_refuse(const char *format, ...) {
 
 _Noreturn static void help(const struct option_row *rows, const char *usage) {
     puts(usage);
-    for (; rows->name != NULL; rows++) {
+    for (; rows->name; rows++) {
         int width = printf("  %s %s", rows->name, rows->value);
         printf("%*s%s\n", width < 30 ? 30 - width : 1, "", rows->help);
     }
@@ -30,7 +30,7 @@ _Noreturn static void help(const struct option_row *rows, const char *usage) {
 }
 
 static const struct option_row *find(const struct option_row *rows, const char *text, size_t length) {
-    for (; rows->name != NULL; rows++)
+    for (; rows->name; rows++)
         if (strlen(rows->name) == length && memcmp(rows->name, text, length) == 0)
             return rows;
     return NULL;
@@ -60,7 +60,7 @@ static void store(const struct option_row *row, void *settings, const char *valu
         expected = units_parse_duration(value, &number);
         break;
     }
-    if (expected != NULL)
+    if (expected)
         options_refuse("%s %s: expected %s", row->name, value, expected);
     if (row->kind == OPTION_CUSTOM)
         return;
@@ -73,27 +73,27 @@ static void store(const struct option_row *row, void *settings, const char *valu
 
 void options_parse(const struct option_row *rows, void *settings, char **argv, const char **operand,
                    const char *usage) {
-    for (char **arg = argv + 1; *arg != NULL; arg++) {
+    for (char **arg = argv + 1; *arg; arg++) {
         if (strcmp(*arg, "--help") == 0 || strcmp(*arg, "-h") == 0)
             help(rows, usage);
         if ((*arg)[0] != '-') {
-            if (operand == NULL)
+            if (!operand)
                 options_refuse("unexpected argument '%s' (--help lists the options)", *arg);
-            if (*operand != NULL)
+            if (*operand)
                 options_refuse("one target only: '%s' or '%s'?", *operand, *arg);
             *operand = *arg;
             continue;
         }
         size_t length = strcspn(*arg, "=");
         const struct option_row *row = find(rows, *arg, length);
-        if (row == NULL)
+        if (!row)
             options_refuse("unknown option '%s' (--help lists the options)", *arg);
         const char *value = (*arg)[length] == '=' ? *arg + length + 1 : NULL;
-        if (row->kind == OPTION_FLAG && value != NULL)
+        if (row->kind == OPTION_FLAG && value)
             options_refuse("%s takes no value", row->name);
-        if (row->kind != OPTION_FLAG && value == NULL) {
+        if (row->kind != OPTION_FLAG && !value) {
             value = *++arg;
-            if (value == NULL)
+            if (!value)
                 options_refuse("%s needs a value: %s", row->name, row->value);
         }
         store(row, settings, value);

@@ -22,7 +22,7 @@ static const char *parse_bind(void *settings, const char *text) {
     struct serve_settings *serve = settings;
     if (serve->bind_count == SERVE_BINDS_MAX)
         return "at most 64 addresses";
-    if (addr_parse(&serve->binds[serve->bind_count], text) != NULL)
+    if (addr_parse(&serve->binds[serve->bind_count], text))
         return "IP:PORT, [IPV6]:PORT or unix:/PATH";
     serve->bind_count++;
     return NULL;
@@ -57,9 +57,9 @@ static const char *parse_fault(void *settings, const char *text) {
         if (strlen(names[i]) == length && strncmp(names[i], text, length) == 0)
             serve->fault = i;
     char *per_second = strstr(value, "/s");
-    if (serve->fault == FAULT_SLOW_READ && per_second != NULL && per_second[2] == '\0')
+    if (serve->fault == FAULT_SLOW_READ && per_second && per_second[2] == '\0')
         *per_second = '\0';
-    if (serve->fault == FAULT_NONE || units_parse_bytes(value, &serve->fault_every) != NULL || serve->fault_every == 0)
+    if (serve->fault == FAULT_NONE || units_parse_bytes(value, &serve->fault_every) || serve->fault_every == 0)
         return expected;
     return NULL;
 }
@@ -89,9 +89,9 @@ static void read_settings(struct serve_settings *settings, char **argv) {
     options_parse(rows, settings, argv, NULL, "usage: penstock-bench serve --bind ADDR [options]");
     if (settings->bind_count == 0)
         options_refuse("serve: where to listen? give --bind ADDR");
-    if (settings->name_text == NULL)
+    if (!settings->name_text)
         settings->name_text = "";
-    if (strlen(settings->name_text) >= PROTOCOL_NAME_BYTES || strpbrk(settings->name_text, "\"\\") != NULL)
+    if (strlen(settings->name_text) >= PROTOCOL_NAME_BYTES || strpbrk(settings->name_text, "\"\\"))
         options_refuse("--name %s: at most %d characters, no quotes or backslashes", settings->name_text,
                        PROTOCOL_NAME_BYTES - 1);
     strcpy(settings->name, settings->name_text);
@@ -163,7 +163,7 @@ static uint64_t share(uint64_t total, uint64_t parts, uint64_t n) {
 
 static int start_thread(struct serve_settings *settings, unsigned n, struct serve_thread **out, pthread_t *id) {
     struct serve_thread *thread = calloc(1, sizeof(*thread));
-    if (thread == NULL)
+    if (!thread)
         return ENOMEM;
     thread->settings = settings;
     thread->concurrency = share(settings->concurrency, settings->threads, n);
@@ -203,7 +203,7 @@ int serve_main(char **argv) {
     for (unsigned i = 0; i < settings.threads; i++) {
         void *result;
         pthread_join(ids[i], &result);
-        if (result != NULL)
+        if (result)
             status = 1;
     }
     print_stats(&settings, threads);

@@ -44,8 +44,8 @@ static void resume_accept(struct serve_thread *thread) {
 
 static struct serve_conn *conn_new(struct serve_thread *thread, int fd) {
     struct list *link = list_pop(&thread->spare);
-    struct serve_conn *conn = link != NULL ? LIST_OWNER(link, struct serve_conn, open) : malloc(sizeof(*conn));
-    if (conn == NULL)
+    struct serve_conn *conn = link ? LIST_OWNER(link, struct serve_conn, open) : malloc(sizeof(*conn));
+    if (!conn)
         return NULL;
     *conn = (struct serve_conn){.fd = fd};
     protocol_digest_init(&conn->digest);
@@ -77,7 +77,7 @@ static void accept_some(struct serve_thread *thread, int listener) {
             continue;
         net_nodelay(fd);
         thread->stats.accepted++;
-        if (conn_new(thread, fd) == NULL) {
+        if (!conn_new(thread, fd)) {
             net_reset(fd);
             pause_accept(thread);
             return;

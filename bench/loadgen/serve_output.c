@@ -45,7 +45,7 @@ enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn
 
 /* What could not be sent at once is held; nothing more is read until it is gone, so one buffer is the bound. */
 static enum serve_step hold(struct serve_conn *conn, const uint8_t *data, size_t length) {
-    if (conn->held == NULL && (conn->held = malloc(SERVE_BUFFER_BYTES)) == NULL)
+    if (!conn->held && !(conn->held = malloc(SERVE_BUFFER_BYTES)))
         return SERVE_FAILED;
     memcpy(conn->held, data, length);
     conn->out_bytes = length;

@@ -19,20 +19,20 @@ const char *serve_service_parse(void *settings, const char *text) {
     }
     if (strncmp(text, "fixed:", 6) == 0) {
         serve->service = SERVICE_FIXED;
-        return units_parse_duration(text + 6, &serve->service_ns) == NULL ? NULL : expected;
+        return units_parse_duration(text + 6, &serve->service_ns) ? expected : NULL;
     }
     if (strncmp(text, "lognormal:", 10) != 0)
         return expected;
     serve->service = SERVICE_LOGNORMAL;
     const char *comma = strchr(text, ',');
-    if (comma == NULL || comma - (text + 10) >= (int)sizeof(median))
+    if (!comma || comma - (text + 10) >= (int)sizeof(median))
         return expected;
     snprintf(median, sizeof(median), "%.*s", (int)(comma - (text + 10)), text + 10);
     char *end;
     serve->service_sigma = strtod(comma + 1, &end);
     if (end == comma + 1 || *end != '\0' || !(serve->service_sigma >= 0 && serve->service_sigma <= 10))
         return expected;
-    return units_parse_duration(median, &serve->service_ns) == NULL ? NULL : expected;
+    return units_parse_duration(median, &serve->service_ns) ? expected : NULL;
 }
 
 /* In (0, 1]: never zero, for its logarithm is taken. */
@@ -61,7 +61,7 @@ static void give_turn_away(struct serve_thread *thread, struct serve_conn *conn)
     conn->in_service = false;
     thread->in_service--;
     struct list *next = list_pop(&thread->waiting);
-    if (next != NULL)
+    if (next)
         take_turn(thread, LIST_OWNER(next, struct serve_conn, waiting));
 }
 

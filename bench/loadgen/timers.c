@@ -7,7 +7,7 @@
 
 int timers_init(struct timers *timers, unsigned capacity) {
     *timers = (struct timers){.capacity = capacity, .slots = calloc(capacity + 1, sizeof(*timers->slots))};
-    return timers->slots != NULL ? 0 : -ENOMEM;
+    return timers->slots ? 0 : -ENOMEM;
 }
 
 void timers_deinit(struct timers *timers) {

@@ -19,7 +19,7 @@ static int parse_scaled(const char *text, const struct unit *units, double max, 
         return -EINVAL;
     char *end;
     double number = strtod(text, &end);
-    for (const struct unit *unit = units; unit->name != NULL; unit++) {
+    for (const struct unit *unit = units; unit->name; unit++) {
         if (strcmp(end, unit->name) != 0)
             continue;
         double value = number * unit->factor;

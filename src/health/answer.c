@@ -57,7 +57,7 @@ static bool keep_body(struct answer *answer, const char *data, size_t bytes)
         while (capacity < answer->body_bytes + bytes)
             capacity *= 2;
         char *body = realloc(answer->body, capacity);
-        if (body == NULL)
+        if (!body)
             return false;
         answer->body = body;
         answer->body_capacity = capacity;
@@ -81,7 +81,7 @@ bool answer_add_body(struct answer *answer, const char *data, size_t bytes)
 
     if (bytes > room)
         bytes = room;
-    if (answer->settings->check_body != NULL && !answer_is_decided(answer) && bytes > 0) {
+    if (answer->settings->check_body && !answer_is_decided(answer) && bytes > 0) {
         answer->no_memory = !keep_body(answer, data, bytes);
         if (answer->no_memory)
             return false;
@@ -108,7 +108,7 @@ bool answer_is_decided(const struct answer *answer)
         return false;
     if (!is_good_status(answer))
         return true;
-    return answer->settings->check_body != NULL ? answer->has_text : !has_length(answer);
+    return answer->settings->check_body ? answer->has_text : !has_length(answer);
 }
 
 static enum probe_outcome judge_status(const struct answer *answer, struct probe_result *result)
@@ -127,11 +127,11 @@ static enum probe_outcome judge_body(const struct answer *answer, const char *cu
 {
     const char *text = answer->settings->check_body;
 
-    if (text == NULL && cut != NULL && has_length(answer))
+    if (!text && cut && has_length(answer))
         return probe_failed(result, "%s in the middle of its answer", cut);
-    if (text != NULL && !answer->has_text && cut != NULL)
+    if (text && !answer->has_text && cut)
         return probe_failed(result, "%s, and the body so far lacks \"%s\"", cut, text);
-    if (text != NULL && !answer->has_text)
+    if (text && !answer->has_text)
         return probe_failed(result, "body lacks \"%s\"", text);
     result->reason[0] = '\0';
     return result->outcome = PROBE_PASSED;

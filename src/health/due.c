@@ -16,7 +16,7 @@ int due_heap_reserve(struct due_heap *heap, size_t capacity)
     while (grown < capacity)
         grown *= 2;
     struct due **items = realloc(heap->items, (grown + 1) * sizeof(struct due *));
-    if (items == NULL)
+    if (!items)
         return -ENOMEM;
     heap->items = items;
     heap->capacity = grown;

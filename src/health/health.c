@@ -94,7 +94,7 @@ static bool wait_for_something(struct health *health)
     struct pollfd pollers[TARGETS_KINDS + 1] = {[TARGETS_KINDS] = {.fd = health->mailbox.event_fd, .events = POLLIN}};
 
     for (int i = 0; i < TARGETS_KINDS; i++) {
-        pollers[i].fd = health->targets.probers[i] != NULL ? health->targets.probers[i]->fd : -1; /* poll skips negative ones */
+        pollers[i].fd = health->targets.probers[i] ? health->targets.probers[i]->fd : -1; /* poll skips negative ones */
         pollers[i].events = POLLIN;
     }
     if (poll(pollers, TARGETS_KINDS + 1, wait_ms(health)) <= 0 || pollers[TARGETS_KINDS].revents == 0)
@@ -141,7 +141,7 @@ struct health *health_start(struct table *table, int *error)
     struct health *health = calloc(1, sizeof(*health));
 
     *error = -ENOMEM;
-    if (health == NULL)
+    if (!health)
         return NULL;
     health->sync_at_ns = UINT64_MAX;
     publisher_init(&health->publisher, table);
@@ -176,7 +176,7 @@ int health_apply(struct health *health, const struct config *config, struct tabl
 
 void health_stop(struct health *health)
 {
-    if (health == NULL)
+    if (!health)
         return;
     mailbox_order(&health->mailbox, HEALTH_STOP);
     pthread_join(health->thread, NULL);

@@ -33,11 +33,11 @@ static bool set_request(CURL *easy, const struct pool_settings *settings, struct
     char host[512];
 
     *headers = curl_slist_append(NULL, "Connection: close");
-    if (*headers == NULL)
+    if (!*headers)
         return false;
-    if (settings->check_host != NULL) {
+    if (settings->check_host) {
         snprintf(host, sizeof(host), "Host: %s", settings->check_host);
-        if (curl_slist_append(*headers, host) == NULL)
+        if (!curl_slist_append(*headers, host))
             return false;
     }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *headers);

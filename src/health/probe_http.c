@@ -58,7 +58,7 @@ struct probe {
 
 static void probe_free(struct probe *probe)
 {
-    if (probe == NULL)
+    if (!probe)
         return;
     curl_easy_cleanup(probe->easy); /* closes the connection's descriptor */
     curl_slist_free_all(probe->headers);
@@ -75,12 +75,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
 
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        if (known != NULL)
+        if (known)
             epoll_ctl(prober->base.fd, EPOLL_CTL_DEL, fd, NULL);
         return 0;
     }
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-    epoll_ctl(prober->base.fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+    epoll_ctl(prober->base.fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     curl_multi_assign(prober->multi, fd, prober);
     return 0;
 }
@@ -95,7 +95,7 @@ static void set_wake(struct http_prober *prober)
     const struct probe *probe = first_decided(prober);
 
     prober->base.wake_ns = prober->curl_wake_ns;
-    if (probe != NULL && probe->report_ns < prober->base.wake_ns)
+    if (probe && probe->report_ns < prober->base.wake_ns)
         prober->base.wake_ns = probe->report_ns;
 }
 
@@ -210,7 +210,7 @@ static void http_close(struct prober *base)
 {
     struct http_prober *prober = (struct http_prober *)base;
 
-    if (prober == NULL)
+    if (!prober)
         return;
     assert(base->probes == 0);
     curl_multi_cleanup(prober->multi);
@@ -225,7 +225,7 @@ static struct prober *http_open(probe_done_fn *done, int *error)
     struct http_prober *prober = calloc(1, sizeof(*prober));
 
     *error = -ENOMEM;
-    if (prober == NULL || curl_global_init(CURL_GLOBAL_NOTHING) != 0) {
+    if (!prober || curl_global_init(CURL_GLOBAL_NOTHING) != 0) {
         free(prober);
         return NULL;
     }
@@ -239,7 +239,7 @@ static struct prober *http_open(probe_done_fn *done, int *error)
         goto fail;
     }
     prober->multi = curl_multi_init();
-    if (prober->multi == NULL)
+    if (!prober->multi)
         goto fail;
     curl_multi_setopt(prober->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(prober->multi, CURLMOPT_SOCKETDATA, prober);
@@ -279,7 +279,7 @@ static enum probe_outcome http_start(struct prober *base, const struct probe_req
     struct http_prober *prober = (struct http_prober *)base;
     struct probe *probe = calloc(1, sizeof(*probe));
 
-    if (probe == NULL)
+    if (!probe)
         goto fail;
     probe->request = *request;
     probe->prober = prober;
@@ -288,7 +288,7 @@ static enum probe_outcome http_start(struct prober *base, const struct probe_req
     probe->fd = -1;
     unread_init(&probe->unread);
     probe->easy = curl_easy_init();
-    if (probe->easy == NULL || !set_transfer(probe) || !http_request_set(probe->easy, request, &probe->headers))
+    if (!probe->easy || !set_transfer(probe) || !http_request_set(probe->easy, request, &probe->headers))
         goto fail;
     if (curl_multi_add_handle(prober->multi, probe->easy) != CURLM_OK)
         goto fail;

@@ -24,7 +24,7 @@ struct probe {
 
 static void tcp_close(struct prober *prober)
 {
-    if (prober == NULL)
+    if (!prober)
         return;
     assert(prober->probes == 0);
     if (prober->fd >= 0)
@@ -36,7 +36,7 @@ static struct prober *tcp_open(probe_done_fn *done, int *error)
 {
     struct prober *prober = malloc(sizeof(*prober));
 
-    if (prober == NULL) {
+    if (!prober) {
         *error = -ENOMEM;
         return NULL;
     }
@@ -79,7 +79,7 @@ static enum probe_outcome tcp_start(struct prober *prober, const struct probe_re
     }
     probe = malloc(sizeof(*probe));
     error = ENOMEM;
-    if (probe == NULL)
+    if (!probe)
         goto fail;
     *probe = (struct probe){.request = *request, .fd = fd};
     struct epoll_event event = {.events = EPOLLOUT, .data.ptr = probe};

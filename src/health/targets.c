@@ -134,17 +134,17 @@ void targets_run(struct targets *targets)
 void targets_process(struct targets *targets)
 {
     for (int i = 0; i < TARGETS_KINDS; i++)
-        if (targets->probers[i] != NULL)
+        if (targets->probers[i])
             targets->probers[i]->ops->process(targets->probers[i]);
 }
 
 uint64_t targets_wake_ns(const struct targets *targets)
 {
     const struct due *due = due_first(&targets->due);
-    uint64_t wake_ns = due != NULL ? due->at_ns : UINT64_MAX;
+    uint64_t wake_ns = due ? due->at_ns : UINT64_MAX;
 
     for (int i = 0; i < TARGETS_KINDS; i++)
-        if (targets->probers[i] != NULL && targets->probers[i]->wake_ns < wake_ns)
+        if (targets->probers[i] && targets->probers[i]->wake_ns < wake_ns)
             wake_ns = targets->probers[i]->wake_ns;
     return wake_ns;
 }
@@ -168,9 +168,9 @@ static const struct probe_ops *check_ops(enum config_check check)
 static struct prober *need_prober(struct targets *targets, const struct probe_ops *ops, int *error)
 {
     for (int i = 0; i < TARGETS_KINDS; i++) {
-        if (targets->probers[i] == NULL)
+        if (!targets->probers[i])
             targets->probers[i] = ops->open(on_probe_done, error);
-        if (targets->probers[i] == NULL || targets->probers[i]->ops == ops)
+        if (!targets->probers[i] || targets->probers[i]->ops == ops)
             return targets->probers[i];
     }
     assert(!"more kinds of check than TARGETS_KINDS");
@@ -205,7 +205,7 @@ static int start_target(struct target *target, uint32_t first_ms)
     target->settings = pool_settings(backend->pool);
     target->backend_settings = backend_settings(backend);
     target->prober = need_prober(target->targets, check_ops(target->settings->check), &error);
-    if (target->prober == NULL)
+    if (!target->prober)
         return error;
     target->judge = (struct judge){.up = backend_state_part(backend_state(backend), BACKEND_PROBE) == BACKEND_PROBE_UP};
     probe_address(&target->addr, target->settings, backend);
@@ -218,7 +218,7 @@ static void free_target(struct target *target)
 {
     list_remove(&target->link);
     target->targets->count--;
-    if (target->backend != NULL)
+    if (target->backend)
         target->backend->target = NULL;
     free(target);
 }
@@ -227,7 +227,7 @@ static int add_target(struct targets *targets, struct backend *backend, uint32_t
 {
     struct target *target = calloc(1, sizeof(*target));
 
-    if (target == NULL || due_heap_reserve(&targets->due, targets->count + 1) < 0) {
+    if (!target || due_heap_reserve(&targets->due, targets->count + 1) < 0) {
         free(target);
         return -ENOMEM;
     }
@@ -277,7 +277,7 @@ static int sync_missing(struct targets *targets)
         for (size_t i = 0; i < table_pool_count(table); i++) {
             struct pool *pool = table_pool(table, i);
             for (size_t k = 0; k < pool->backend_count && pool_settings(pool)->check != CONFIG_CHECK_NONE; k++) {
-                if (pool->backends[k]->target != NULL)
+                if (pool->backends[k]->target)
                     continue;
                 if (pass == 0) {
                     missing++;
@@ -316,7 +316,7 @@ void targets_deinit(struct targets *targets)
         free_target(target);
     }
     for (int i = 0; i < TARGETS_KINDS; i++)
-        if (targets->probers[i] != NULL)
+        if (targets->probers[i])
             targets->probers[i]->ops->close(targets->probers[i]);
     due_heap_deinit(&targets->due);
 }

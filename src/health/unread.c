@@ -29,7 +29,7 @@ void unread_save(struct unread *unread, int fd)
     if (recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
         return;
     unread->data = malloc(UNREAD_BYTES_MAX);
-    if (unread->data == NULL)
+    if (!unread->data)
         return;
     while (unread->bytes < UNREAD_BYTES_MAX) {
         ssize_t bytes = recv(fd, unread->data + unread->bytes, UNREAD_BYTES_MAX - unread->bytes, MSG_DONTWAIT);

@@ -48,13 +48,13 @@ int sink_open(struct sink *sink, const char *path)
 
     *sink = (struct sink){.fd = -1};
     sink->buffer = malloc(SINK_BUFFER_BYTES);
-    if (sink->buffer == NULL)
+    if (!sink->buffer)
         goto fail;
     if (strcmp(path, "stderr") == 0) {
         sink->fd = error = open_stderr(sink);
     } else {
         sink->path = strdup(path);
-        if (sink->path == NULL)
+        if (!sink->path)
             goto fail;
         sink->fd = error = open_file(path);
     }
@@ -77,7 +77,7 @@ void sink_close(struct sink *sink)
 
 int sink_reopen(struct sink *sink)
 {
-    if (sink->path == NULL)
+    if (!sink->path)
         return 0;
     int fd = open_file(sink->path);
     if (fd < 0)

@@ -254,7 +254,7 @@ int log_thread_start(const struct log_options *options, const char **failed_path
     error = sink_open(&shared.sinks[LOG_TO_LOG], options->path);
     if (error < 0)
         goto fail;
-    if (options->access_path != NULL) {
+    if (options->access_path) {
         *failed_path = options->access_path;
         error = sink_open(&shared.sinks[LOG_TO_ACCESS], options->access_path);
         if (error < 0)
@@ -263,7 +263,7 @@ int log_thread_start(const struct log_options *options, const char **failed_path
     *failed_path = NULL;
     error = -ENOMEM;
     shared.ring = ring_new(RING_RECORDS, sizeof(struct log_record));
-    if (shared.ring == NULL)
+    if (!shared.ring)
         goto fail;
     shared.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     error = shared.wake_fd < 0 ? -errno : 0;

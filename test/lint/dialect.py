@@ -40,4 +40,6 @@ def braces(names):
 
 
 def nulls(names):
-    return found_in(names, r"[!=]= ?NULL\b", "write !pointer or pointer, not a comparison with NULL")
+    """Conditions test !p or p. What is assigned in a condition, or made a bool of, is compared with NULL."""
+    yield from found_in(names, r"== ?NULL\b", "write !pointer")
+    yield from found_in(names, r"(?:\b(?:if|while) \(|&& |\|\| |assert\()(?:[\w.\[\]*]|->)+ != ?NULL\b|\w != NULL \?", "write the pointer alone")
