@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/histogram.h"
 #include "list.h"
 #include "protocol.h"
-#include "base/histogram.h"
 
 int load_main(char **argv);
 

@@ -4,11 +4,11 @@
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
 #include <sys/un.h>
 
 /* A socket address with its length. All zero is "no address" (family AF_UNSPEC). */

@@ -1,11 +1,11 @@
 /* base/slab.c: chunked pool of equal objects. The thread of whoever embeds it; owns the chunks.
  *
  * A chunk begins with its own head, found from an object by the chunk's alignment. New objects come from the chunk that was last full: so the others empty. */
+#include "base/slab.h"
+
 #include <assert.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#include "base/slab.h"
 
 /* Under AddressSanitizer the use of a free object is an error. Its header comes with the compiler's runtime, which need not be installed otherwise. */
 #ifndef __has_feature

@@ -2,9 +2,9 @@
  *
  * A timer sits on the lowest level whose span still covers its distance from now. When the lower digits of the time wrap around, the next slot of the
  * level above is emptied and its timers are placed anew, now nearer. */
-#include <assert.h>
-
 #include "base/timer_wheel.h"
+
+#include <assert.h>
 
 enum { SLOT_BITS = 6, SLOT_MASK = TIMER_SLOTS - 1 };
 

@@ -1,5 +1,7 @@
 /* control/control.c: the main thread of `penstock run`. Owns, in the order in which they start and against which they stop: the log, the listening sockets, the
  * table, the health thread and the workers. */
+#include "control/control.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -13,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "control/control.h"
 #include "control/resources.h"
 #include "control/sockets.h"
 #include "health/health.h"

@@ -1,4 +1,6 @@
 /* control/resources.c: descriptors and privileges. Control's thread, before any other starts; owns nothing. */
+#include "control/resources.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -9,7 +11,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "control/resources.h"
 #include "health/health.h"
 #include "log/log.h"
 

@@ -2,6 +2,8 @@
  *
  * A second process can bind an address with SO_REUSEPORT without being told that another one serves it, if both are of the same user. So each address is
  * first bound without that option: that fails when it is in use. */
+#include "control/sockets.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -13,7 +15,6 @@
 
 #include "base/clock.h"
 #include "control/binding.h"
-#include "control/sockets.h"
 #include "io/congestion.h"
 #include "log/log.h"
 #include "table/table.h"

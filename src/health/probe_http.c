@@ -7,8 +7,6 @@
  *
  * health/answer.h has the rule by which an answer passes. Once the outcome is certain, the answer is still given
  * ORDERLY_END_MS to come to its end, since to close before that would reset the server's connection. */
-#include "health/probe.h"
-
 #include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -26,6 +24,7 @@
 #include "health/health.h"
 #include "health/http_end.h"
 #include "health/http_request.h"
+#include "health/probe.h"
 #include "health/probe_socket.h"
 #include "health/unread.h"
 

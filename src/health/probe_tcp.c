@@ -5,8 +5,6 @@
  * that is connected to itself is reset (health/probe_socket.h). The price is a TIME_WAIT of 60 s on our side per probe:
  * some 30 per backend at the default interval, 600 at the fastest, out of 28000 ports for each backend address; the
  * kernel bounds the total (tcp_max_tw_buckets). */
-#include "health/probe.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "health/health.h"
+#include "health/probe.h"
 #include "health/probe_socket.h"
 
 struct probe {

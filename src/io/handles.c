@@ -1,9 +1,10 @@
 /* io/handles.c: table of slots with generations. Thread of the engine that embeds it; owns the entries, not the sockets. */
+#include "io/handles.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "io/handles.h"
 #include "io/io.h"
 
 enum { FIRST_COUNT = 64 };

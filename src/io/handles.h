@@ -5,6 +5,7 @@
 #ifndef IO_HANDLES_H
 #define IO_HANDLES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct io_sock;

@@ -1,6 +1,8 @@
 /* io/kernel.c: direct system calls shared by the engines. Worker thread; owns nothing.
  *
  * Shutdown and splice are made here and not through the ring: io_uring sends both to a kernel worker thread without trying first. */
+#include "io/kernel.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -12,8 +14,6 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "io/kernel.h"
 
 /* An option that the kernel refuses is not worth failing a connection for. */
 static void set_int(int fd, int level, int option, int value)

@@ -1,11 +1,12 @@
 /* io/self_test.c: uses an engine for a moment on a socket pair, with the very code that a worker runs, and believes only what it saw. Any single thread; owns
  * nothing that lasts. */
+#include "io/self_test.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "io/self_test.h"
 
 enum { TEST_CREDIT = 2 * BUFFER_BYTES, TEST_BYTES = 5 * BUFFER_BYTES, TEST_MS = 2000 };
 enum { SMALL_SEND = 1000, LARGE_SEND = BUFFER_BYTES - 1 }; /* the first fits the self-test's socket, the second does not */

@@ -1,5 +1,7 @@
 /* io/uring.c: the io_uring engine: its life and what completions mean. Worker thread; owns the ring and the sockets' descriptors.
  */
+#include "io/uring.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -7,7 +9,6 @@
 
 #include "base/clock.h"
 #include "io/kernel.h"
-#include "io/uring.h"
 
 /* Completions beyond these wait in the kernel until there is room, which costs time but loses none. */
 enum { CQ_SHARE = 8 };

@@ -43,3 +43,18 @@ def nulls(names):
     """Conditions test !p or p. What is assigned in a condition, or made a bool of, is compared with NULL."""
     yield from found_in(names, r"== ?NULL\b", "write !pointer")
     yield from found_in(names, r"(?:\b(?:if|while) \(|&& |\|\| |assert\()(?:[\w.\[\]*]|->)+ != ?NULL\b|\w != NULL \?", "write the pointer alone")
+
+
+def includes(names):
+    """A source's own header, the system's, the project's: three groups, a blank line between them, each in alphabetical order."""
+    for name, text in product(names):
+        if "loadgen" in name.parts:  # its folder is the include path: the part's own header is that of the program
+            continue
+        block = re.search(r"(?:^#include [^\n]*\n\n*)+", text, re.M)
+        lines = re.findall(r"^#include (.*)", block[0], re.M) if block else []
+        own = [line for line in lines if name.suffix == ".c" and line.endswith(f"/{name.stem}.h\"")]
+        system = sorted(line for line in lines if line.startswith("<"))
+        project = sorted(line for line in lines if line.startswith('"') and line not in own)
+        groups = ["".join(f"#include {line}\n" for line in group) for group in (own, system, project) if group]
+        if block and block[0].rstrip("\n") + "\n" != "\n".join(groups):
+            yield f"{name}:{text.count(chr(10), 0, block.start()) + 1}: includes are the own header, the system's, the project's, each sorted"
