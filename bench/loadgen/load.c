@@ -30,7 +30,8 @@ struct load_run {
     int done_fd, signal_fd;
 };
 
-static const char *parse_work(void *settings, const char *text) {
+static const char *parse_work(void *settings, const char *text)
+{
     static const struct load_work *const works[] = {&load_work_rpc,     &load_work_connect,   &load_work_idle,
                                                     &load_work_bulk_up, &load_work_bulk_down, &load_work_bulk_both};
     for (size_t i = 0; i < sizeof(works) / sizeof(*works); i++) {
@@ -80,7 +81,8 @@ static const struct option_row rows[] = {
     {0},
 };
 
-static void read_settings(struct load_settings *settings, char **argv) {
+static void read_settings(struct load_settings *settings, char **argv)
+{
     options_parse(rows, settings, argv, &settings->target_text, "usage: penstock-bench load TARGET [options]");
     if (!settings->target_text)
         options_refuse("load: which target? IP:PORT, [IPV6]:PORT or unix:/PATH");
@@ -100,7 +102,8 @@ static void read_settings(struct load_settings *settings, char **argv) {
         settings->reply = settings->size < SMALLEST_REPLY ? SMALLEST_REPLY : settings->size;
 }
 
-static void *thread_main(void *argument) {
+static void *thread_main(void *argument)
+{
     struct load_thread *thread = argument;
     prctl(PR_SET_TIMERSLACK, 1000); /* an open loop's schedule, to the microsecond; the default is 50 of them late */
     load_loop(thread);
@@ -108,7 +111,8 @@ static void *thread_main(void *argument) {
     return NULL;
 }
 
-static int start_thread(struct load_run *run, unsigned n) {
+static int start_thread(struct load_run *run, unsigned n)
+{
     const struct load_settings *settings = run->settings;
     struct load_thread *thread = calloc(1, sizeof(*thread));
     struct load_result *result = calloc(1, sizeof(*result));
@@ -134,7 +138,8 @@ static int start_thread(struct load_run *run, unsigned n) {
     return error;
 }
 
-static void show_progress(struct load_run *run, struct report_progress *progress) {
+static void show_progress(struct load_run *run, struct report_progress *progress)
+{
     struct load_shared sum = {0};
     for (unsigned i = 0; i < run->started; i++) {
         struct load_shared *shared = &run->threads[i]->shared;
@@ -151,7 +156,8 @@ static void show_progress(struct load_run *run, struct report_progress *progress
 }
 
 /* The first signal lets requests on their way finish, the second ends at once. */
-static void take_signal(struct load_run *run, unsigned *signals) {
+static void take_signal(struct load_run *run, unsigned *signals)
+{
     struct signalfd_siginfo info;
     if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
         return;
@@ -162,7 +168,8 @@ static void take_signal(struct load_run *run, unsigned *signals) {
     eventfd_write(run->settings->stop_fd, 1);
 }
 
-static void watch(struct load_run *run) {
+static void watch(struct load_run *run)
+{
     bool progress_wanted = run->settings->progress || isatty(STDERR_FILENO);
     uint64_t now_ns = clock_now_ns(), ended = 0;
     struct report_progress progress = {.started_ns = now_ns, .shown_ns = now_ns};
@@ -186,7 +193,8 @@ static void watch(struct load_run *run) {
 }
 
 /* Ends the threads' part of the run; 0 or the errno that kept one of them from working. */
-static int collect(struct load_run *run, struct load_result *total) {
+static int collect(struct load_run *run, struct load_result *total)
+{
     int error = 0;
     for (unsigned i = 0; i < run->started; i++) {
         struct load_thread *thread = run->threads[i];
@@ -201,7 +209,8 @@ static int collect(struct load_run *run, struct load_result *total) {
     return error;
 }
 
-static int start(struct load_run *run, struct load_settings *settings) {
+static int start(struct load_run *run, struct load_settings *settings)
+{
     sigset_t signals; /* blocked before the threads start: the descriptor below gets them */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -220,7 +229,8 @@ static int start(struct load_run *run, struct load_settings *settings) {
     return 0;
 }
 
-int load_main(char **argv) {
+int load_main(char **argv)
+{
     struct load_settings settings = {.work = &load_work_rpc,
                                      .connections = 1,
                                      .threads = 1,

@@ -201,7 +201,8 @@ enum load_step load_wrong(struct load_thread *thread, struct load_conn *conn, ui
 enum load_step load_send(struct load_thread *thread, struct load_conn *conn, const void *data, size_t length);
 
 /* The Nth of `parts` nearly equal shares of `total`. */
-static inline uint64_t load_share(uint64_t total, uint64_t parts, uint64_t n) {
+static inline uint64_t load_share(uint64_t total, uint64_t parts, uint64_t n)
+{
     return total / parts + (n < total % parts);
 }
 

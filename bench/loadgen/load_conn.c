@@ -13,7 +13,8 @@
 /* Turns before others get theirs: a fast peer can keep one connection busy for ever. */
 enum { TURNS_MAX = 32, BACKLOG_FULL_MS = 2 };
 
-void load_conn_close(struct load_thread *thread, struct load_conn *conn) {
+void load_conn_close(struct load_thread *thread, struct load_conn *conn)
+{
     list_remove(&conn->link);
     list_remove(&conn->ready);
     thread->connecting -= conn->state == CONN_CONNECTING;
@@ -24,7 +25,8 @@ void load_conn_close(struct load_thread *thread, struct load_conn *conn) {
     conn->state = CONN_CLOSED;
 }
 
-void load_conn_begin(struct load_thread *thread, struct load_conn *conn, uint64_t intended_ns) {
+void load_conn_begin(struct load_thread *thread, struct load_conn *conn, uint64_t intended_ns)
+{
     conn->has_request = true;
     conn->serial++;
     conn->attempts = 0;
@@ -34,7 +36,8 @@ void load_conn_begin(struct load_thread *thread, struct load_conn *conn, uint64_
     thread->settings->work->begin(thread, conn);
 }
 
-static void opened(struct load_thread *thread, struct load_conn *conn) {
+static void opened(struct load_thread *thread, struct load_conn *conn)
+{
     struct load_result *result = thread->result;
     conn->state = CONN_OPEN;
     conn->named = false;
@@ -54,7 +57,8 @@ static void opened(struct load_thread *thread, struct load_conn *conn) {
         load_conn_run(thread, conn);
 }
 
-void load_conn_open(struct load_thread *thread, struct load_conn *conn) {
+void load_conn_open(struct load_thread *thread, struct load_conn *conn)
+{
     bool connected;
     int fd = net_connect(&thread->settings->target, &connected);
     if (fd == -EAGAIN) {
@@ -79,7 +83,8 @@ void load_conn_open(struct load_thread *thread, struct load_conn *conn) {
 }
 
 /* The answer is complete and right. */
-static void complete(struct load_thread *thread, struct load_conn *conn) {
+static void complete(struct load_thread *thread, struct load_conn *conn)
+{
     struct load_result *result = thread->result;
     thread->now_ns = clock_now_ns();
     if (conn->intended_ns >= thread->measure_ns) {
@@ -100,7 +105,8 @@ static void complete(struct load_thread *thread, struct load_conn *conn) {
 }
 
 /* False: the connection failed or was closed. */
-static bool take_step(struct load_thread *thread, struct load_conn *conn, enum load_step step) {
+static bool take_step(struct load_thread *thread, struct load_conn *conn, enum load_step step)
+{
     switch (step) {
     case LOAD_GO_ON:
     case LOAD_BLOCKED:
@@ -126,7 +132,8 @@ static bool take_step(struct load_thread *thread, struct load_conn *conn, enum l
     return false;
 }
 
-static enum load_step receive(struct load_thread *thread, struct load_conn *conn) {
+static enum load_step receive(struct load_thread *thread, struct load_conn *conn)
+{
     ssize_t got = recv(conn->fd, thread->buffer, sizeof(thread->buffer), 0);
     if (got < 0) {
         if (errno != EAGAIN && errno != EINTR)
@@ -146,7 +153,8 @@ static enum load_step receive(struct load_thread *thread, struct load_conn *conn
     return thread->settings->work->receive(thread, conn, thread->buffer, (size_t)got);
 }
 
-void load_conn_run(struct load_thread *thread, struct load_conn *conn) {
+void load_conn_run(struct load_thread *thread, struct load_conn *conn)
+{
     for (int i = 0; i < TURNS_MAX; i++) {
         bool progress = false;
         if (conn->sending && conn->has_request) {
@@ -171,7 +179,8 @@ void load_conn_run(struct load_thread *thread, struct load_conn *conn) {
     list_append(&thread->ready, &conn->ready);
 }
 
-void load_conn_event(struct load_thread *thread, struct load_conn *conn, uint32_t events) {
+void load_conn_event(struct load_thread *thread, struct load_conn *conn, uint32_t events)
+{
     if (conn->fd < 0)
         return; /* closed earlier in this batch */
     if (conn->state == CONN_CONNECTING) {

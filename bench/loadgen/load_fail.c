@@ -7,7 +7,8 @@
 
 enum { BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 200 };
 
-static enum load_error error_of(int error_number) {
+static enum load_error error_of(int error_number)
+{
     switch (error_number) {
     case ECONNREFUSED:
     case ENOENT: /* a UNIX socket that is not there */
@@ -23,26 +24,30 @@ static enum load_error error_of(int error_number) {
     }
 }
 
-void load_fail_errno(struct load_thread *thread, struct load_conn *conn, int error_number) {
+void load_fail_errno(struct load_thread *thread, struct load_conn *conn, int error_number)
+{
     enum load_error error = error_of(error_number);
     if (error == LOAD_OTHER && thread->result->other_errno == 0)
         thread->result->other_errno = error_number;
     load_fail(thread, conn, error);
 }
 
-void load_settle(struct load_thread *thread, struct load_conn *conn) {
+void load_settle(struct load_thread *thread, struct load_conn *conn)
+{
     thread->unsettled -= !conn->settled;
     conn->settled = true;
 }
 
-void load_wait(struct load_thread *thread, struct load_conn *conn, uint64_t delay_ns) {
+void load_wait(struct load_thread *thread, struct load_conn *conn, uint64_t delay_ns)
+{
     conn->state = CONN_WAITING;
     conn->retry_at_ns = thread->now_ns + delay_ns;
     list_append(&thread->waiting, &conn->link);
 }
 
 /* The first attempt at once, then 10, 20, 40, ... 200 ms, until an answer comes. */
-static void wait_backoff(struct load_thread *thread, struct load_conn *conn) {
+static void wait_backoff(struct load_thread *thread, struct load_conn *conn)
+{
     uint64_t delay_ms = 0;
     if (conn->backoff > 0)
         delay_ms = conn->backoff > 5 ? BACKOFF_MAX_MS : (uint64_t)BACKOFF_FIRST_MS << (conn->backoff - 1);
@@ -51,13 +56,15 @@ static void wait_backoff(struct load_thread *thread, struct load_conn *conn) {
 }
 
 /* A request may be sent again if the connection broke under it; not if the answer was wrong or did not come in time. */
-static bool may_retry(const struct load_thread *thread, const struct load_conn *conn, enum load_error error) {
+static bool may_retry(const struct load_thread *thread, const struct load_conn *conn, enum load_error error)
+{
     if (error == LOAD_WRONG || error == LOAD_STALL || conn->attempts >= thread->settings->retry)
         return false;
     return !conn->has_request || thread->now_ns < thread->hard_end_ns;
 }
 
-void load_fail(struct load_thread *thread, struct load_conn *conn, enum load_error error) {
+void load_fail(struct load_thread *thread, struct load_conn *conn, enum load_error error)
+{
     const struct load_settings *settings = thread->settings;
     load_conn_close(thread, conn);
     if (may_retry(thread, conn, error)) {
@@ -79,7 +86,8 @@ void load_fail(struct load_thread *thread, struct load_conn *conn, enum load_err
     }
 }
 
-void load_run_waiting(struct load_thread *thread) {
+void load_run_waiting(struct load_thread *thread)
+{
     struct list todo;
     list_take(&todo, &thread->waiting);
     for (struct list *link; (link = list_pop(&todo)) != NULL;) {
@@ -96,7 +104,8 @@ void load_run_waiting(struct load_thread *thread) {
     }
 }
 
-void load_check_deadlines(struct load_thread *thread) {
+void load_check_deadlines(struct load_thread *thread)
+{
     for (uint64_t i = 0; i < thread->conn_count; i++) {
         struct load_conn *conn = &thread->conns[i];
         if (!conn->has_request && conn->state != CONN_CONNECTING)

@@ -12,7 +12,8 @@
 /* Few enough connections on their way that no backlog overflows while many are opened. */
 enum { EVENTS_MAX = 256, CONNECTING_MAX = 256, TICK_MS = 50, WAITING_MS = 2 };
 
-static int prepare(struct load_thread *thread) {
+static int prepare(struct load_thread *thread)
+{
     list_init(&thread->idle);
     list_init(&thread->waiting);
     list_init(&thread->ready);
@@ -36,14 +37,16 @@ static int prepare(struct load_thread *thread) {
 
 /* Connections that carry many requests are all opened before the clock starts (but waited for no longer than the
  * timeout). */
-static void open_more(struct load_thread *thread) {
+static void open_more(struct load_thread *thread)
+{
     while (thread->opened_to < thread->conn_count && thread->connecting < CONNECTING_MAX)
         load_conn_open(thread, &thread->conns[thread->opened_to++]);
     if (!thread->running && (thread->unsettled == 0 || thread->now_ns >= thread->opening_end_ns))
         load_pace_start(thread);
 }
 
-static void publish(struct load_thread *thread) {
+static void publish(struct load_thread *thread)
+{
     const struct load_result *result = thread->result;
     struct load_shared *shared = &thread->shared;
     pthread_mutex_lock(&shared->lock);
@@ -61,7 +64,8 @@ static void publish(struct load_thread *thread) {
 
 /* A run that is bounded by a number of requests alone would last for ever while connections that carry many cannot be
  * opened. */
-static void end_if_nothing_opens(struct load_thread *thread) {
+static void end_if_nothing_opens(struct load_thread *thread)
+{
     const struct load_settings *settings = thread->settings;
     if (!thread->running || thread->open_count > 0)
         thread->alive_ns = thread->now_ns;
@@ -70,7 +74,8 @@ static void end_if_nothing_opens(struct load_thread *thread) {
         load_pace_stop(thread);
 }
 
-static void tick(struct load_thread *thread) {
+static void tick(struct load_thread *thread)
+{
     if (thread->now_ns < thread->next_tick_ns)
         return;
     thread->next_tick_ns = thread->now_ns + TICK_MS * NS_PER_MS;
@@ -79,11 +84,13 @@ static void tick(struct load_thread *thread) {
     publish(thread);
 }
 
-static bool finished(const struct load_thread *thread) {
+static bool finished(const struct load_thread *thread)
+{
     return thread->running && thread->unfinished == 0 && (!load_pace_may_begin(thread) || thread->living == 0);
 }
 
-static int wait_events(struct load_thread *thread, struct epoll_event *events) {
+static int wait_events(struct load_thread *thread, struct epoll_event *events)
+{
     uint64_t until_ns = thread->next_tick_ns, next_ns = load_pace_next_ns(thread);
     if (!list_empty(&thread->waiting) && until_ns > thread->now_ns + WAITING_MS * NS_PER_MS)
         until_ns = thread->now_ns + WAITING_MS * NS_PER_MS;
@@ -96,7 +103,8 @@ static int wait_events(struct load_thread *thread, struct epoll_event *events) {
     return epoll_pwait2(thread->epoll_fd, events, EVENTS_MAX, &wait, NULL);
 }
 
-static void dispatch(struct load_thread *thread, const struct epoll_event *events, int count) {
+static void dispatch(struct load_thread *thread, const struct epoll_event *events, int count)
+{
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr) {
             load_conn_event(thread, events[i].data.ptr, events[i].events);
@@ -112,7 +120,8 @@ static void dispatch(struct load_thread *thread, const struct epoll_event *event
         load_conn_run(thread, LIST_OWNER(link, struct load_conn, ready));
 }
 
-static void run(struct load_thread *thread) {
+static void run(struct load_thread *thread)
+{
     struct epoll_event events[EVENTS_MAX];
     thread->now_ns = clock_now_ns();
     thread->opening_end_ns = thread->now_ns + thread->settings->timeout_ns;
@@ -136,7 +145,8 @@ static void run(struct load_thread *thread) {
     }
 }
 
-void load_loop(struct load_thread *thread) {
+void load_loop(struct load_thread *thread)
+{
     int result = prepare(thread);
     if (result == 0) {
         run(thread);

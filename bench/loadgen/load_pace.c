@@ -3,7 +3,8 @@
 #include "load.h"
 #include "units.h"
 
-void load_pace_start(struct load_thread *thread) {
+void load_pace_start(struct load_thread *thread)
+{
     const struct load_settings *settings = thread->settings;
     thread->running = true;
     thread->start_ns = thread->now_ns;
@@ -19,14 +20,16 @@ void load_pace_start(struct load_thread *thread) {
 
 /* Open loop: when request number `begun` of this thread is due. Thread n of T has numbers n, n + T, n + 2T, ... of the
  * whole schedule. */
-static uint64_t due_ns(const struct load_thread *thread) {
+static uint64_t due_ns(const struct load_thread *thread)
+{
     const struct load_settings *settings = thread->settings;
     uint64_t number = thread->begun * settings->threads + thread->number;
     uint64_t seconds = number / settings->rate, rest = number % settings->rate;
     return thread->start_ns + seconds * NS_PER_S + rest * NS_PER_S / settings->rate;
 }
 
-bool load_pace_may_begin(const struct load_thread *thread) {
+bool load_pace_may_begin(const struct load_thread *thread)
+{
     if (!thread->running || thread->to_begin == 0)
         return false;
     if (thread->settings->work->hold)
@@ -36,7 +39,8 @@ bool load_pace_may_begin(const struct load_thread *thread) {
     return thread->now_ns < thread->end_ns;
 }
 
-uint64_t load_pace_next_ns(const struct load_thread *thread) {
+uint64_t load_pace_next_ns(const struct load_thread *thread)
+{
     if (!load_pace_may_begin(thread))
         return UINT64_MAX;
     if (thread->settings->work->hold)
@@ -44,12 +48,14 @@ uint64_t load_pace_next_ns(const struct load_thread *thread) {
     return thread->settings->rate > 0 && !list_empty(&thread->idle) ? due_ns(thread) : UINT64_MAX;
 }
 
-static bool is_due(const struct load_thread *thread) {
+static bool is_due(const struct load_thread *thread)
+{
     return load_pace_may_begin(thread) && !thread->settings->work->hold &&
            (thread->settings->rate == 0 || due_ns(thread) <= thread->now_ns);
 }
 
-static void give(struct load_thread *thread, struct load_conn *conn) {
+static void give(struct load_thread *thread, struct load_conn *conn)
+{
     uint64_t intended_ns = thread->settings->rate > 0 ? due_ns(thread) : thread->now_ns;
     thread->begun++;
     if (thread->to_begin != UINT64_MAX)
@@ -58,7 +64,8 @@ static void give(struct load_thread *thread, struct load_conn *conn) {
 }
 
 /* The hold is over: one request on each connection that lives, also on those that are just being opened again. */
-static void end_hold(struct load_thread *thread) {
+static void end_hold(struct load_thread *thread)
+{
     for (uint64_t i = 0; i < thread->conn_count; i++) {
         struct load_conn *conn = &thread->conns[i];
         if (conn->dead)
@@ -72,7 +79,8 @@ static void end_hold(struct load_thread *thread) {
     thread->to_begin = 0;
 }
 
-void load_pace_expire(struct load_thread *thread) {
+void load_pace_expire(struct load_thread *thread)
+{
     if (thread->settings->rate == 0)
         return;
     /* Nobody is left to ask: what is due by now will not be answered either. */
@@ -85,7 +93,8 @@ void load_pace_expire(struct load_thread *thread) {
     }
 }
 
-void load_pace_dispatch(struct load_thread *thread) {
+void load_pace_dispatch(struct load_thread *thread)
+{
     if (thread->settings->work->hold) {
         if (load_pace_may_begin(thread) && thread->now_ns >= thread->end_ns)
             end_hold(thread);
@@ -102,7 +111,8 @@ void load_pace_dispatch(struct load_thread *thread) {
 }
 
 /* A connection that is open and may go on gets its next request here and now: the loop that called goes on with it. */
-void load_pace_free(struct load_thread *thread, struct load_conn *conn) {
+void load_pace_free(struct load_thread *thread, struct load_conn *conn)
+{
     if (thread->running && !load_pace_may_begin(thread)) {
         if (conn->state == CONN_OPEN)
             load_conn_close(thread, conn);
@@ -113,7 +123,8 @@ void load_pace_free(struct load_thread *thread, struct load_conn *conn) {
     }
 }
 
-void load_pace_stop(struct load_thread *thread) {
+void load_pace_stop(struct load_thread *thread)
+{
     if (!thread->running)
         load_pace_start(thread);
     if (thread->now_ns < thread->end_ns)

@@ -21,14 +21,16 @@ static const struct {
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
 
-static int help(void) {
+static int help(void)
+{
     puts("usage: penstock-bench COMMAND; penstock-bench COMMAND --help lists the options");
     for (int i = 0; i < COMMANDS; i++)
         printf("  %s\n", commands[i].help);
     return 0;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (!descriptors_open_standard("penstock-bench"))
         return 1;
     if (argc < 2)

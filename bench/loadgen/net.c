@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 /* A UNIX socket file outlives its server: it may go if nobody answers there. */
-static void remove_stale(const struct addr *addr) {
+static void remove_stale(const struct addr *addr)
+{
     struct stat info;
     if (addr->un.sun_path[0] == '\0' || lstat(addr->un.sun_path, &info) != 0 || !S_ISSOCK(info.st_mode))
         return;
@@ -21,7 +22,8 @@ static void remove_stale(const struct addr *addr) {
     close(fd);
 }
 
-int net_listen(const struct addr *addr) {
+int net_listen(const struct addr *addr)
+{
     int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
@@ -40,7 +42,8 @@ int net_listen(const struct addr *addr) {
     return fd;
 }
 
-int net_connect(const struct addr *addr, bool *connected) {
+int net_connect(const struct addr *addr, bool *connected)
+{
     int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
@@ -55,18 +58,21 @@ int net_connect(const struct addr *addr, bool *connected) {
     return fd;
 }
 
-void net_nodelay(int fd) {
+void net_nodelay(int fd)
+{
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* a UNIX socket refuses: nothing to do then */
 }
 
-void net_reset(int fd) {
+void net_reset(int fd)
+{
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
     close(fd);
 }
 
-int net_error(int fd) {
+int net_error(int fd)
+{
     int error = 0;
     socklen_t length = sizeof(error);
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
@@ -74,7 +80,8 @@ int net_error(int fd) {
     return error;
 }
 
-void net_raise_descriptor_limit(void) {
+void net_raise_descriptor_limit(void)
+{
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;

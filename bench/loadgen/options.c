@@ -10,7 +10,8 @@
 
 #include "units.h"
 
-void options_refuse(const char *format, ...) {
+void options_refuse(const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     fputs("penstock-bench: ", stderr);
@@ -20,7 +21,8 @@ void options_refuse(const char *format, ...) {
     exit(2);
 }
 
-_Noreturn static void help(const struct option_row *rows, const char *usage) {
+_Noreturn static void help(const struct option_row *rows, const char *usage)
+{
     puts(usage);
     for (; rows->name; rows++) {
         int width = printf("  %s %s", rows->name, rows->value);
@@ -29,14 +31,16 @@ _Noreturn static void help(const struct option_row *rows, const char *usage) {
     exit(0);
 }
 
-static const struct option_row *find(const struct option_row *rows, const char *text, size_t length) {
+static const struct option_row *find(const struct option_row *rows, const char *text, size_t length)
+{
     for (; rows->name; rows++)
         if (strlen(rows->name) == length && memcmp(rows->name, text, length) == 0)
             return rows;
     return NULL;
 }
 
-static void store(const struct option_row *row, void *settings, const char *value) {
+static void store(const struct option_row *row, void *settings, const char *value)
+{
     char *field = (char *)settings + row->offset;
     const char *expected = NULL;
     uint64_t number = 0;
@@ -72,7 +76,8 @@ static void store(const struct option_row *row, void *settings, const char *valu
 }
 
 void options_parse(const struct option_row *rows, void *settings, char **argv, const char **operand,
-                   const char *usage) {
+                   const char *usage)
+{
     for (char **arg = argv + 1; *arg; arg++) {
         if (strcmp(*arg, "--help") == 0 || strcmp(*arg, "-h") == 0)
             help(rows, usage);

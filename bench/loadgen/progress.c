@@ -6,7 +6,8 @@
 #include "report.h"
 #include "units.h"
 
-void report_progress(struct report_progress *progress, const struct load_shared *sum, uint64_t now_ns) {
+void report_progress(struct report_progress *progress, const struct load_shared *sum, uint64_t now_ns)
+{
     char latency[UNITS_TEXT_BYTES] = "-", bytes[UNITS_TEXT_BYTES];
     double seconds = (double)(now_ns - progress->shown_ns) / 1e9;
     uint64_t requests = sum->requests - progress->requests;
@@ -26,7 +27,8 @@ void report_progress(struct report_progress *progress, const struct load_shared 
     progress->shown = true;
 }
 
-void report_progress_end(struct report_progress *progress) {
+void report_progress_end(struct report_progress *progress)
+{
     if (progress->shown && isatty(STDERR_FILENO))
         fputc('\n', stderr);
     progress->shown = false;

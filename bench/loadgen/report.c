@@ -11,7 +11,8 @@ static const char *const error_names[LOAD_ERRORS] = {
     [LOAD_REFUSED] = "refused", [LOAD_STALL] = "stall", [LOAD_RESET] = "reset",
     [LOAD_EOF] = "eof",         [LOAD_WRONG] = "wrong", [LOAD_OTHER] = "other"};
 
-static void merge_names(struct load_result *into, const struct load_result *from) {
+static void merge_names(struct load_result *into, const struct load_result *from)
+{
     for (unsigned i = 0; i < from->name_count; i++) {
         unsigned at = 0;
         while (at < into->name_count && strcmp(into->names[at].name, from->names[i].name) != 0)
@@ -32,7 +33,8 @@ static void merge_names(struct load_result *into, const struct load_result *from
     }
 }
 
-void report_merge(struct load_result *into, const struct load_result *from) {
+void report_merge(struct load_result *into, const struct load_result *from)
+{
     into->requests += from->requests;
     into->warmup_requests += from->warmup_requests;
     for (int i = 0; i < LOAD_ERRORS; i++) {
@@ -56,24 +58,28 @@ void report_merge(struct load_result *into, const struct load_result *from) {
     histogram_merge(&into->latency, &from->latency);
 }
 
-static uint64_t sum(const uint64_t *counts) {
+static uint64_t sum(const uint64_t *counts)
+{
     uint64_t total = 0;
     for (int i = 0; i < LOAD_ERRORS; i++)
         total += counts[i];
     return total;
 }
 
-bool report_clean(const struct load_settings *settings, const struct load_result *result) {
+bool report_clean(const struct load_settings *settings, const struct load_result *result)
+{
     if (sum(result->errors) > 0 || result->requests + result->warmup_requests == 0)
         return false;
     return !settings->expect_names || result->unnamed == 0;
 }
 
-static double rate(const struct load_result *result) {
+static double rate(const struct load_result *result)
+{
     return result->elapsed_ns > 0 ? (double)result->requests * 1e9 / (double)result->elapsed_ns : 0;
 }
 
-static void counts_line(const char *label, const uint64_t *counts) {
+static void counts_line(const char *label, const uint64_t *counts)
+{
     printf("%-12s %" PRIu64, label, sum(counts));
     const char *separator = "  (";
     for (int i = 0; i < LOAD_ERRORS; i++) {
@@ -85,7 +91,8 @@ static void counts_line(const char *label, const uint64_t *counts) {
     puts(separator[0] == ',' ? ")" : "");
 }
 
-static void latency_lines(const struct histogram *latency) {
+static void latency_lines(const struct histogram *latency)
+{
     static const double percents[] = {50, 90, 99, 99.9};
     char text[UNITS_TEXT_BYTES];
     printf("latency      mean %s", units_format_duration(histogram_mean(latency), text));
@@ -95,7 +102,8 @@ static void latency_lines(const struct histogram *latency) {
     printf("  max %s\n", units_format_duration((double)histogram_max(latency), text));
 }
 
-static void spread_lines(const struct load_settings *settings, const struct load_result *result) {
+static void spread_lines(const struct load_settings *settings, const struct load_result *result)
+{
     for (unsigned i = 0; i < result->name_count; i++) {
         const struct load_name *name = &result->names[i];
         double part = result->requests > 0 ? 100.0 * (double)name->requests / (double)result->requests : 0;
@@ -106,7 +114,8 @@ static void spread_lines(const struct load_settings *settings, const struct load
         printf("%-12s %-23s %10" PRIu64 " requests\n", "", "(without a name)", result->unnamed);
 }
 
-void report_table(const struct load_settings *settings, const struct load_result *result) {
+void report_table(const struct load_settings *settings, const struct load_result *result)
+{
     char a[UNITS_TEXT_BYTES], b[UNITS_TEXT_BYTES], c[UNITS_TEXT_BYTES];
     double seconds = (double)result->elapsed_ns / 1e9;
     printf("%s to %s: %" PRIu64 " connections, %s loop\n", settings->work->name, settings->target_text,
@@ -133,7 +142,8 @@ void report_table(const struct load_settings *settings, const struct load_result
 }
 
 /* A target is the only text that is not ours: its quotes, backslashes and control bytes are escaped. */
-static void json_string(const char *text) {
+static void json_string(const char *text)
+{
     putchar('"');
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
         if (*c == '"' || *c == '\\')
@@ -146,14 +156,16 @@ static void json_string(const char *text) {
     putchar('"');
 }
 
-static void json_counts(const char *key, const uint64_t *counts) {
+static void json_counts(const char *key, const uint64_t *counts)
+{
     printf("  \"%s\": {\"total\": %" PRIu64, key, sum(counts));
     for (int i = 0; i < LOAD_ERRORS; i++)
         printf(", \"%s\": %" PRIu64, error_names[i], counts[i]);
     puts("},");
 }
 
-static void json_latency(const struct histogram *latency) {
+static void json_latency(const struct histogram *latency)
+{
     printf("  \"latency_ns\": {\"min\": %" PRIu64 ", \"mean\": %.0f, \"p50\": %" PRIu64 ", \"p90\": %" PRIu64
            ", \"p99\": %" PRIu64 ", \"p999\": %" PRIu64 ", \"max\": %" PRIu64 "},\n",
            histogram_min(latency), histogram_mean(latency), histogram_percentile(latency, 50),
@@ -161,7 +173,8 @@ static void json_latency(const struct histogram *latency) {
            histogram_max(latency));
 }
 
-void report_json(const struct load_settings *settings, const struct load_result *result) {
+void report_json(const struct load_settings *settings, const struct load_result *result)
+{
     printf("{\n  \"work\": \"%s\",\n  \"target\": ", settings->work->name);
     json_string(settings->target_text);
     printf(",\n  \"clean\": %s,\n", report_clean(settings, result) ? "true" : "false");

@@ -18,7 +18,8 @@
 #include "options.h"
 #include "units.h"
 
-static const char *parse_bind(void *settings, const char *text) {
+static const char *parse_bind(void *settings, const char *text)
+{
     struct serve_settings *serve = settings;
     if (serve->bind_count == SERVE_BINDS_MAX)
         return "at most 64 addresses";
@@ -28,7 +29,8 @@ static const char *parse_bind(void *settings, const char *text) {
     return NULL;
 }
 
-static const char *parse_mode(void *settings, const char *text) {
+static const char *parse_mode(void *settings, const char *text)
+{
     static const struct serve_mode *const modes[] = {&serve_mode_echo, &serve_mode_sink, &serve_mode_source,
                                                      &serve_mode_rpc};
     for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
@@ -40,7 +42,8 @@ static const char *parse_mode(void *settings, const char *text) {
     return "echo, sink, source or rpc";
 }
 
-static const char *parse_fault(void *settings, const char *text) {
+static const char *parse_fault(void *settings, const char *text)
+{
     static const char *const names[] = {[FAULT_CORRUPT] = "corrupt",
                                         [FAULT_TRUNCATE] = "truncate",
                                         [FAULT_RESET] = "reset",
@@ -85,7 +88,8 @@ static const struct option_row rows[] = {
     {0},
 };
 
-static void read_settings(struct serve_settings *settings, char **argv) {
+static void read_settings(struct serve_settings *settings, char **argv)
+{
     options_parse(rows, settings, argv, NULL, "usage: penstock-bench serve --bind ADDR [options]");
     if (settings->bind_count == 0)
         options_refuse("serve: where to listen? give --bind ADDR");
@@ -107,7 +111,8 @@ static void read_settings(struct serve_settings *settings, char **argv) {
                        settings->threads);
 }
 
-static int open_listeners(struct serve_settings *settings) {
+static int open_listeners(struct serve_settings *settings)
+{
     char text[ADDR_TEXT_BYTES];
     for (unsigned i = 0; i < settings->bind_count; i++) {
         int fd = net_listen(&settings->binds[i]);
@@ -130,13 +135,15 @@ static int open_listeners(struct serve_settings *settings) {
     return 0;
 }
 
-static void *thread_main(void *argument) {
+static void *thread_main(void *argument)
+{
     prctl(PR_SET_TIMERSLACK, 1000); /* service times to the microsecond; the default is 50 of them late */
     int result = serve_loop(argument);
     return (void *)(intptr_t)result;
 }
 
-static void print_stats(const struct serve_settings *settings, struct serve_thread *const *threads) {
+static void print_stats(const struct serve_settings *settings, struct serve_thread *const *threads)
+{
     struct serve_stats sum = {0};
     for (unsigned i = 0; i < settings->threads; i++) {
         const struct serve_stats *stats = &threads[i]->stats;
@@ -157,11 +164,13 @@ static void print_stats(const struct serve_settings *settings, struct serve_thre
 }
 
 /* The Nth of `parts` nearly equal shares of `total`. */
-static uint64_t share(uint64_t total, uint64_t parts, uint64_t n) {
+static uint64_t share(uint64_t total, uint64_t parts, uint64_t n)
+{
     return total / parts + (n < total % parts);
 }
 
-static int start_thread(struct serve_settings *settings, unsigned n, struct serve_thread **out, pthread_t *id) {
+static int start_thread(struct serve_settings *settings, unsigned n, struct serve_thread **out, pthread_t *id)
+{
     struct serve_thread *thread = calloc(1, sizeof(*thread));
     if (!thread)
         return ENOMEM;
@@ -173,7 +182,8 @@ static int start_thread(struct serve_settings *settings, unsigned n, struct serv
     return pthread_create(id, NULL, thread_main, thread);
 }
 
-int serve_main(char **argv) {
+int serve_main(char **argv)
+{
     struct serve_settings settings = {.mode = &serve_mode_echo, .threads = 1, .seed = 1, .connections_max = 100000};
     struct serve_thread *threads[64] = {0};
     pthread_t ids[64];

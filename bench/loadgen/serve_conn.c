@@ -14,7 +14,8 @@
 /* Turns before others get theirs: a peer on another processor can keep one connection busy for ever. */
 enum { TURNS_MAX = 16 };
 
-void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool reset) {
+void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool reset)
+{
     assert(conn->fd >= 0);
     timers_clear(&thread->timers, &conn->timer);
     list_remove(&conn->ready);
@@ -33,7 +34,8 @@ void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool
 }
 
 /* How much a slow reader may take now; 0: its timer is set. */
-static size_t read_allowance(struct serve_thread *thread, struct serve_conn *conn) {
+static size_t read_allowance(struct serve_thread *thread, struct serve_conn *conn)
+{
     const struct serve_settings *settings = thread->settings;
     if (settings->fault != FAULT_SLOW_READ)
         return SERVE_BUFFER_BYTES;
@@ -45,7 +47,8 @@ static size_t read_allowance(struct serve_thread *thread, struct serve_conn *con
     return tenth == 0 ? 1 : tenth < SERVE_BUFFER_BYTES ? (size_t)tenth : SERVE_BUFFER_BYTES;
 }
 
-static enum serve_step read_some(struct serve_thread *thread, struct serve_conn *conn, bool *blocked) {
+static enum serve_step read_some(struct serve_thread *thread, struct serve_conn *conn, bool *blocked)
+{
     size_t allowance = read_allowance(thread, conn);
     if (allowance == 0) {
         *blocked = true;
@@ -75,7 +78,8 @@ static enum serve_step read_some(struct serve_thread *thread, struct serve_conn 
     return thread->settings->mode->input(thread, conn, thread->buffer, (size_t)got);
 }
 
-static enum serve_step turn(struct serve_thread *thread, struct serve_conn *conn, bool *blocked) {
+static enum serve_step turn(struct serve_thread *thread, struct serve_conn *conn, bool *blocked)
+{
     if (conn->stalled || conn->in_service || !list_empty(&conn->waiting)) {
         *blocked = true;
         return SERVE_GO_ON;
@@ -90,7 +94,8 @@ static enum serve_step turn(struct serve_thread *thread, struct serve_conn *conn
     return SERVE_GO_ON;
 }
 
-void serve_conn_run(struct serve_thread *thread, struct serve_conn *conn) {
+void serve_conn_run(struct serve_thread *thread, struct serve_conn *conn)
+{
     for (int i = 0; i < TURNS_MAX; i++) {
         bool blocked = false;
         enum serve_step step = turn(thread, conn, &blocked);

@@ -15,7 +15,8 @@ enum { EVENTS_MAX = 256, ACCEPTS_MAX = 64, ACCEPT_PAUSE_MS = 100 };
 /* epoll's data: a connection, or for others a number below this. */
 enum { TAG_STOP = SERVE_BINDS_MAX, TAG_END };
 
-static void watch_listeners(struct serve_thread *thread, bool on) {
+static void watch_listeners(struct serve_thread *thread, bool on)
+{
     const struct serve_settings *settings = thread->settings;
     for (unsigned i = 0; i < settings->bind_count; i++) {
         struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u64 = i};
@@ -25,7 +26,8 @@ static void watch_listeners(struct serve_thread *thread, bool on) {
 
 /* Level-triggered listeners would spin while there is no descriptor, so they are taken out; a closed connection or a
  * tenth of a second (another process may have given some back) puts them in again. */
-static void pause_accept(struct serve_thread *thread) {
+static void pause_accept(struct serve_thread *thread)
+{
     if (thread->accept_paused)
         return;
     thread->accept_paused = true;
@@ -34,7 +36,8 @@ static void pause_accept(struct serve_thread *thread) {
     watch_listeners(thread, false);
 }
 
-static void resume_accept(struct serve_thread *thread) {
+static void resume_accept(struct serve_thread *thread)
+{
     if (!thread->accept_paused || thread->now_ns < thread->accept_resume_ns ||
         thread->conn_count >= thread->connections_max)
         return;
@@ -42,7 +45,8 @@ static void resume_accept(struct serve_thread *thread) {
     watch_listeners(thread, true);
 }
 
-static struct serve_conn *conn_new(struct serve_thread *thread, int fd) {
+static struct serve_conn *conn_new(struct serve_thread *thread, int fd)
+{
     struct list *link = list_pop(&thread->spare);
     struct serve_conn *conn = link ? LIST_OWNER(link, struct serve_conn, open) : malloc(sizeof(*conn));
     if (!conn)
@@ -62,7 +66,8 @@ static struct serve_conn *conn_new(struct serve_thread *thread, int fd) {
     return conn;
 }
 
-static void accept_some(struct serve_thread *thread, int listener) {
+static void accept_some(struct serve_thread *thread, int listener)
+{
     for (int i = 0; i < ACCEPTS_MAX; i++) {
         if (thread->conn_count >= thread->connections_max) {
             pause_accept(thread);
@@ -85,7 +90,8 @@ static void accept_some(struct serve_thread *thread, int listener) {
     }
 }
 
-static void conn_event(struct serve_thread *thread, struct serve_conn *conn, uint32_t events) {
+static void conn_event(struct serve_thread *thread, struct serve_conn *conn, uint32_t events)
+{
     if (conn->fd < 0)
         return; /* closed earlier in this batch */
     bool waits = conn->in_service || conn->stalled || !list_empty(&conn->waiting);
@@ -103,7 +109,8 @@ static void conn_event(struct serve_thread *thread, struct serve_conn *conn, uin
     serve_conn_run(thread, conn);
 }
 
-static void run_timers(struct serve_thread *thread) {
+static void run_timers(struct serve_thread *thread)
+{
     for (struct timer *timer; (timer = timers_expired(&thread->timers, thread->now_ns)) != NULL;) {
         struct serve_conn *conn = LIST_OWNER(timer, struct serve_conn, timer);
         if (conn->in_service && serve_service_end(thread, conn) == SERVE_RESET)
@@ -113,14 +120,16 @@ static void run_timers(struct serve_thread *thread) {
     }
 }
 
-static void run_ready(struct serve_thread *thread) {
+static void run_ready(struct serve_thread *thread)
+{
     struct list todo;
     list_take(&todo, &thread->ready);
     for (struct list *link; (link = list_pop(&todo)) != NULL;)
         serve_conn_run(thread, LIST_OWNER(link, struct serve_conn, ready));
 }
 
-static int wait_events(struct serve_thread *thread, struct epoll_event *events) {
+static int wait_events(struct serve_thread *thread, struct epoll_event *events)
+{
     uint64_t until_ns = timers_next_ns(&thread->timers);
     if (thread->accept_paused && thread->accept_resume_ns < until_ns && thread->conn_count < thread->connections_max)
         until_ns = thread->accept_resume_ns;
@@ -130,7 +139,8 @@ static int wait_events(struct serve_thread *thread, struct epoll_event *events) 
                         NULL);
 }
 
-static void free_all(struct serve_thread *thread) {
+static void free_all(struct serve_thread *thread)
+{
     while (!list_empty(&thread->open))
         serve_conn_close(thread, LIST_OWNER(thread->open.next, struct serve_conn, open), false);
     struct list *lists[] = {&thread->dead, &thread->spare};
@@ -139,7 +149,8 @@ static void free_all(struct serve_thread *thread) {
             free(LIST_OWNER(link, struct serve_conn, open));
 }
 
-static bool dispatch(struct serve_thread *thread, const struct epoll_event *events, int count) {
+static bool dispatch(struct serve_thread *thread, const struct epoll_event *events, int count)
+{
     for (int i = 0; i < count; i++) {
         if (events[i].data.u64 == TAG_STOP)
             return false;
@@ -151,7 +162,8 @@ static bool dispatch(struct serve_thread *thread, const struct epoll_event *even
     return true;
 }
 
-int serve_loop(struct serve_thread *thread) {
+int serve_loop(struct serve_thread *thread)
+{
     struct list *lists[] = {&thread->open, &thread->ready, &thread->waiting, &thread->dead, &thread->spare};
     for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
         list_init(lists[i]);

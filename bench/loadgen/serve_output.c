@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 
 /* True for every Nth reply of this thread. */
-static bool fault_due(struct serve_thread *thread) {
+static bool fault_due(struct serve_thread *thread)
+{
     const struct serve_settings *settings = thread->settings;
     thread->stats.replies++;
     if (settings->fault == FAULT_NONE || settings->fault == FAULT_SLOW_READ)
@@ -17,7 +18,8 @@ static bool fault_due(struct serve_thread *thread) {
 }
 
 enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn, const void *head,
-                            uint64_t total_bytes, uint64_t key) {
+                            uint64_t total_bytes, uint64_t key)
+{
     assert(conn->out_sent == conn->out_bytes);
     memcpy(conn->head, head, sizeof(conn->head));
     conn->head_bytes = sizeof(conn->head);
@@ -44,7 +46,8 @@ enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn
 }
 
 /* What could not be sent at once is held; nothing more is read until it is gone, so one buffer is the bound. */
-static enum serve_step hold(struct serve_conn *conn, const uint8_t *data, size_t length) {
+static enum serve_step hold(struct serve_conn *conn, const uint8_t *data, size_t length)
+{
     if (!conn->held && !(conn->held = malloc(SERVE_BUFFER_BYTES)))
         return SERVE_FAILED;
     memcpy(conn->held, data, length);
@@ -53,7 +56,8 @@ static enum serve_step hold(struct serve_conn *conn, const uint8_t *data, size_t
     return SERVE_GO_ON;
 }
 
-enum serve_step serve_echo_back(struct serve_thread *thread, struct serve_conn *conn, uint8_t *data, size_t length) {
+enum serve_step serve_echo_back(struct serve_thread *thread, struct serve_conn *conn, uint8_t *data, size_t length)
+{
     if (fault_due(thread)) {
         switch (thread->settings->fault) {
         case FAULT_CORRUPT:
@@ -83,7 +87,8 @@ enum serve_step serve_echo_back(struct serve_thread *thread, struct serve_conn *
 }
 
 /* The next bytes of the reply, in place where that is possible. */
-static const uint8_t *next_bytes(struct serve_thread *thread, struct serve_conn *conn, size_t *length) {
+static const uint8_t *next_bytes(struct serve_thread *thread, struct serve_conn *conn, size_t *length)
+{
     uint64_t left = conn->out_bytes - conn->out_sent;
     if (conn->head_bytes == 0) {
         *length = (size_t)left;
@@ -110,7 +115,8 @@ static const uint8_t *next_bytes(struct serve_thread *thread, struct serve_conn 
     return thread->scratch;
 }
 
-enum serve_step serve_output(struct serve_thread *thread, struct serve_conn *conn, bool *blocked) {
+enum serve_step serve_output(struct serve_thread *thread, struct serve_conn *conn, bool *blocked)
+{
     size_t length;
     const uint8_t *data = next_bytes(thread, conn, &length);
     ssize_t sent = send(conn->fd, data, length, MSG_NOSIGNAL);

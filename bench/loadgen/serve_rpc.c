@@ -6,13 +6,15 @@
 
 enum { REQUEST_BYTES_MAX = 1 << 30 };
 
-static enum serve_step bad_request(struct serve_thread *thread) {
+static enum serve_step bad_request(struct serve_thread *thread)
+{
     thread->stats.bad_requests++;
     return SERVE_RESET;
 }
 
 enum serve_step serve_take_request(struct serve_thread *thread, struct serve_conn *conn, const uint8_t **data,
-                                   size_t *length) {
+                                   size_t *length)
+{
     struct protocol_request *request = &conn->request;
     if (conn->request_got >= sizeof(*request))
         return SERVE_GO_ON;
@@ -32,7 +34,8 @@ enum serve_step serve_take_request(struct serve_thread *thread, struct serve_con
     return SERVE_GO_ON;
 }
 
-static enum serve_step rpc_input(struct serve_thread *thread, struct serve_conn *conn, uint8_t *data, size_t length) {
+static enum serve_step rpc_input(struct serve_thread *thread, struct serve_conn *conn, uint8_t *data, size_t length)
+{
     struct protocol_request *request = &conn->request;
     const uint8_t *rest = data;
     enum serve_step step = serve_take_request(thread, conn, &rest, &length);
@@ -49,7 +52,8 @@ static enum serve_step rpc_input(struct serve_thread *thread, struct serve_conn 
     return serve_service_begin(thread, conn);
 }
 
-enum serve_step serve_rpc_answer(struct serve_thread *thread, struct serve_conn *conn) {
+enum serve_step serve_rpc_answer(struct serve_thread *thread, struct serve_conn *conn)
+{
     struct protocol_reply reply = {
         .magic = PROTOCOL_REPLY_MAGIC,
         .flags = conn->request_wrong ? PROTOCOL_REQUEST_CORRUPT : 0,
@@ -62,7 +66,8 @@ enum serve_step serve_rpc_answer(struct serve_thread *thread, struct serve_conn 
     return serve_reply(thread, conn, &reply, reply.reply_bytes, protocol_reply_key(conn->request.key));
 }
 
-static enum serve_step rpc_end(struct serve_thread *thread, struct serve_conn *conn) {
+static enum serve_step rpc_end(struct serve_thread *thread, struct serve_conn *conn)
+{
     if (conn->request_got > 0)
         thread->stats.bad_requests++; /* cut off in the middle */
     return SERVE_CLOSE;

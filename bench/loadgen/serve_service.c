@@ -9,7 +9,8 @@
 #include "serve.h"
 #include "units.h"
 
-const char *serve_service_parse(void *settings, const char *text) {
+const char *serve_service_parse(void *settings, const char *text)
+{
     struct serve_settings *serve = settings;
     static const char expected[] = "none, fixed:DURATION or lognormal:MEDIAN,SIGMA (lognormal:5ms,0.8)";
     char median[32];
@@ -36,11 +37,13 @@ const char *serve_service_parse(void *settings, const char *text) {
 }
 
 /* In (0, 1]: never zero, for its logarithm is taken. */
-static double uniform(uint64_t *random) {
+static double uniform(uint64_t *random)
+{
     return (double)((random_next(random) >> 11) + 1) * 0x1p-53;
 }
 
-static uint64_t service_time_ns(struct serve_thread *thread) {
+static uint64_t service_time_ns(struct serve_thread *thread)
+{
     const struct serve_settings *settings = thread->settings;
     if (settings->service != SERVICE_LOGNORMAL)
         return settings->service_ns;
@@ -51,13 +54,15 @@ static uint64_t service_time_ns(struct serve_thread *thread) {
     return time_ns < 3600e9 ? (uint64_t)time_ns : 3600 * NS_PER_S;
 }
 
-static void take_turn(struct serve_thread *thread, struct serve_conn *conn) {
+static void take_turn(struct serve_thread *thread, struct serve_conn *conn)
+{
     conn->in_service = true;
     thread->in_service++;
     timers_set(&thread->timers, &conn->timer, thread->now_ns + service_time_ns(thread));
 }
 
-static void give_turn_away(struct serve_thread *thread, struct serve_conn *conn) {
+static void give_turn_away(struct serve_thread *thread, struct serve_conn *conn)
+{
     conn->in_service = false;
     thread->in_service--;
     struct list *next = list_pop(&thread->waiting);
@@ -65,7 +70,8 @@ static void give_turn_away(struct serve_thread *thread, struct serve_conn *conn)
         take_turn(thread, LIST_OWNER(next, struct serve_conn, waiting));
 }
 
-enum serve_step serve_service_begin(struct serve_thread *thread, struct serve_conn *conn) {
+enum serve_step serve_service_begin(struct serve_thread *thread, struct serve_conn *conn)
+{
     if (thread->settings->service == SERVICE_NONE)
         return serve_rpc_answer(thread, conn);
     if (thread->concurrency > 0 && thread->in_service >= thread->concurrency)
@@ -75,12 +81,14 @@ enum serve_step serve_service_begin(struct serve_thread *thread, struct serve_co
     return SERVE_GO_ON;
 }
 
-enum serve_step serve_service_end(struct serve_thread *thread, struct serve_conn *conn) {
+enum serve_step serve_service_end(struct serve_thread *thread, struct serve_conn *conn)
+{
     give_turn_away(thread, conn);
     return serve_rpc_answer(thread, conn);
 }
 
-void serve_service_abandon(struct serve_thread *thread, struct serve_conn *conn) {
+void serve_service_abandon(struct serve_thread *thread, struct serve_conn *conn)
+{
     list_remove(&conn->waiting);
     if (conn->in_service)
         give_turn_away(thread, conn);

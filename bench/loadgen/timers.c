@@ -5,23 +5,27 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int timers_init(struct timers *timers, unsigned capacity) {
+int timers_init(struct timers *timers, unsigned capacity)
+{
     *timers = (struct timers){.capacity = capacity, .slots = calloc(capacity + 1, sizeof(*timers->slots))};
     return timers->slots ? 0 : -ENOMEM;
 }
 
-void timers_deinit(struct timers *timers) {
+void timers_deinit(struct timers *timers)
+{
     free(timers->slots);
     *timers = (struct timers){0};
 }
 
-static void put(struct timers *timers, struct timer *timer, unsigned place) {
+static void put(struct timers *timers, struct timer *timer, unsigned place)
+{
     timers->slots[place] = timer;
     timer->place = place;
 }
 
 /* Lets `timer` find its place from `place` on: up while its parent is later, else down while a child is earlier. */
-static void settle(struct timers *timers, struct timer *timer, unsigned place) {
+static void settle(struct timers *timers, struct timer *timer, unsigned place)
+{
     for (; place > 1 && timers->slots[place / 2]->due_ns > timer->due_ns; place /= 2)
         put(timers, timers->slots[place / 2], place);
     for (unsigned child; (child = 2 * place) <= timers->count; place = child) {
@@ -34,7 +38,8 @@ static void settle(struct timers *timers, struct timer *timer, unsigned place) {
     put(timers, timer, place);
 }
 
-void timers_set(struct timers *timers, struct timer *timer, uint64_t due_ns) {
+void timers_set(struct timers *timers, struct timer *timer, uint64_t due_ns)
+{
     timer->due_ns = due_ns;
     if (timer->place == 0) {
         assert(timers->count < timers->capacity);
@@ -43,7 +48,8 @@ void timers_set(struct timers *timers, struct timer *timer, uint64_t due_ns) {
     settle(timers, timer, timer->place);
 }
 
-void timers_clear(struct timers *timers, struct timer *timer) {
+void timers_clear(struct timers *timers, struct timer *timer)
+{
     unsigned place = timer->place;
     if (place == 0)
         return;
@@ -53,7 +59,8 @@ void timers_clear(struct timers *timers, struct timer *timer) {
         settle(timers, last, place);
 }
 
-struct timer *timers_expired(struct timers *timers, uint64_t now_ns) {
+struct timer *timers_expired(struct timers *timers, uint64_t now_ns)
+{
     if (timers_next_ns(timers) > now_ns)
         return NULL;
     struct timer *first = timers->slots[1];
@@ -61,6 +68,7 @@ struct timer *timers_expired(struct timers *timers, uint64_t now_ns) {
     return first;
 }
 
-uint64_t timers_next_ns(const struct timers *timers) {
+uint64_t timers_next_ns(const struct timers *timers)
+{
     return timers->count > 0 ? timers->slots[1]->due_ns : UINT64_MAX;
 }

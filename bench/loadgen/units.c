@@ -14,7 +14,8 @@ struct unit {
 
 /* A number with an optional fraction, then one of `units`. strtod() alone would also take signs, blanks, hex, inf and
  * nan. */
-static int parse_scaled(const char *text, const struct unit *units, double max, uint64_t *out) {
+static int parse_scaled(const char *text, const struct unit *units, double max, uint64_t *out)
+{
     if (!isdigit((unsigned char)text[0]) || text[strspn(text, "0123456789")] == 'x')
         return -EINVAL;
     char *end;
@@ -31,7 +32,8 @@ static int parse_scaled(const char *text, const struct unit *units, double max, 
     return -EINVAL;
 }
 
-const char *units_parse_duration(const char *text, uint64_t *out_ns) {
+const char *units_parse_duration(const char *text, uint64_t *out_ns)
+{
     static const struct unit units[] = {{"ns", 1},   {"us", 1e3},   {"ms", 1e6}, {"s", 1e9},
                                         {"m", 60e9}, {"h", 3600e9}, {NULL, 0}};
     if (strcmp(text, "0") == 0) {
@@ -43,7 +45,8 @@ const char *units_parse_duration(const char *text, uint64_t *out_ns) {
     return NULL;
 }
 
-const char *units_parse_bytes(const char *text, uint64_t *out_bytes) {
+const char *units_parse_bytes(const char *text, uint64_t *out_bytes)
+{
     static const struct unit units[] = {{"", 1},           {"B", 1},           {"k", 1024},    {"K", 1024},
                                         {"kB", 1024},      {"KB", 1024},       {"M", 1048576}, {"MB", 1048576},
                                         {"G", 1073741824}, {"GB", 1073741824}, {NULL, 0}};
@@ -52,7 +55,8 @@ const char *units_parse_bytes(const char *text, uint64_t *out_bytes) {
     return NULL;
 }
 
-const char *units_parse_count(const char *text, uint64_t *out) {
+const char *units_parse_count(const char *text, uint64_t *out)
+{
     size_t digits = strspn(text, "0123456789");
     if (digits == 0 || digits > 18 || text[digits] != '\0')
         return "a whole number";
@@ -60,7 +64,8 @@ const char *units_parse_count(const char *text, uint64_t *out) {
     return NULL;
 }
 
-const char *units_format_duration(double ns, char *buffer) {
+const char *units_format_duration(double ns, char *buffer)
+{
     static const struct unit units[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}};
     for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         double value = ns / units[i].factor;
@@ -73,7 +78,8 @@ const char *units_format_duration(double ns, char *buffer) {
     return buffer;
 }
 
-const char *units_format_bytes(double bytes, char *buffer) {
+const char *units_format_bytes(double bytes, char *buffer)
+{
     static const struct unit units[] = {{"GiB", 0x1p30}, {"MiB", 0x1p20}, {"KiB", 0x1p10}};
     for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         double value = bytes / units[i].factor;

@@ -8,7 +8,8 @@
 
 #include "load.h"
 
-enum load_step load_send(struct load_thread *thread, struct load_conn *conn, const void *data, size_t length) {
+enum load_step load_send(struct load_thread *thread, struct load_conn *conn, const void *data, size_t length)
+{
     ssize_t sent = send(conn->fd, data, length, MSG_NOSIGNAL);
     if (sent < 0)
         return errno == EAGAIN || errno == EINTR ? LOAD_BLOCKED : LOAD_FAILED_ERRNO;
@@ -17,7 +18,8 @@ enum load_step load_send(struct load_thread *thread, struct load_conn *conn, con
     return LOAD_GO_ON;
 }
 
-enum load_step load_wrong(struct load_thread *thread, struct load_conn *conn, uint64_t position, const char *what) {
+enum load_step load_wrong(struct load_thread *thread, struct load_conn *conn, uint64_t position, const char *what)
+{
     struct load_result *result = thread->result;
     if (result->first_wrong[0] == '\0')
         snprintf(result->first_wrong, sizeof(result->first_wrong),
@@ -26,7 +28,8 @@ enum load_step load_wrong(struct load_thread *thread, struct load_conn *conn, ui
 }
 
 enum load_step load_pattern(struct load_thread *thread, struct load_conn *conn, uint64_t offset, const uint8_t *data,
-                            size_t length) {
+                            size_t length)
+{
     size_t right =
         protocol_verify(conn->echo ? conn->request.key : protocol_reply_key(conn->request.key), offset, data, length);
     thread->result->verified_bytes += right;
@@ -36,7 +39,8 @@ enum load_step load_pattern(struct load_thread *thread, struct load_conn *conn, 
     return LOAD_GO_ON;
 }
 
-static void count_for(struct load_thread *thread, struct load_conn *conn, unsigned index) {
+static void count_for(struct load_thread *thread, struct load_conn *conn, unsigned index)
+{
     struct load_name *name = &thread->result->names[index];
     name->requests++;
     name->connections += !conn->named;
@@ -44,7 +48,8 @@ static void count_for(struct load_thread *thread, struct load_conn *conn, unsign
     conn->name = index;
 }
 
-void load_count_name(struct load_thread *thread, struct load_conn *conn) {
+void load_count_name(struct load_thread *thread, struct load_conn *conn)
+{
     struct load_result *result = thread->result;
     const char *name = (const char *)conn->head + PROTOCOL_NAME_OFFSET;
     if (conn->echo || name[0] == '\0') {
@@ -67,12 +72,14 @@ void load_count_name(struct load_thread *thread, struct load_conn *conn) {
     }
 }
 
-bool load_name_is_right(const char *name, uint16_t check) {
+bool load_name_is_right(const char *name, uint16_t check)
+{
     return name[PROTOCOL_NAME_BYTES - 1] == '\0' && protocol_name_check(name) == check;
 }
 
 /* After 32 bytes: does the server send back what it got? After 48: the answer's own head is whole. */
-static enum load_step check_head(struct load_thread *thread, struct load_conn *conn, bool may_echo) {
+static enum load_step check_head(struct load_thread *thread, struct load_conn *conn, bool may_echo)
+{
     struct protocol_reply reply;
     if (conn->received == sizeof(conn->request)) {
         if (may_echo && memcmp(conn->head, &conn->request, sizeof(conn->request)) == 0) {
@@ -98,7 +105,8 @@ static enum load_step check_head(struct load_thread *thread, struct load_conn *c
 
 /* Takes bytes of the head until it is whole. */
 static enum load_step take_head(struct load_thread *thread, struct load_conn *conn, const uint8_t **data,
-                                size_t *length, bool may_echo) {
+                                size_t *length, bool may_echo)
+{
     while (*length > 0 && conn->received < conn->head_bytes) {
         size_t take = conn->head_bytes - (size_t)conn->received;
         if (take > *length)
@@ -119,7 +127,8 @@ static enum load_step take_head(struct load_thread *thread, struct load_conn *co
 }
 
 enum load_step load_answer(struct load_thread *thread, struct load_conn *conn, const uint8_t *data, size_t length,
-                           bool may_echo) {
+                           bool may_echo)
+{
     if (conn->received < conn->head_bytes) {
         enum load_step step = take_head(thread, conn, &data, &length, may_echo);
         if (step != LOAD_GO_ON || conn->expected == 0)

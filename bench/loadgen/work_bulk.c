@@ -5,7 +5,8 @@
 
 #include "load.h"
 
-static void bulk_begin(struct load_thread *thread, struct load_conn *conn) {
+static void bulk_begin(struct load_thread *thread, struct load_conn *conn)
+{
     const struct load_settings *settings = thread->settings;
     uint64_t id = (uint64_t)conn->index << 32 | conn->serial;
     conn->request = (struct protocol_request){
@@ -21,13 +22,15 @@ static void bulk_begin(struct load_thread *thread, struct load_conn *conn) {
     protocol_digest_init(&conn->digest);
 }
 
-static enum load_step finish_side(struct load_conn *conn) {
+static enum load_step finish_side(struct load_conn *conn)
+{
     conn->sending = false;
     return shutdown(conn->fd, SHUT_WR) < 0 ? LOAD_FAILED_ERRNO : LOAD_GO_ON;
 }
 
 /* Straight from the pattern: no copy of ours. */
-static enum load_step stream_send(struct load_thread *thread, struct load_conn *conn, bool with_digest) {
+static enum load_step stream_send(struct load_thread *thread, struct load_conn *conn, bool with_digest)
+{
     uint64_t left = thread->settings->bytes - conn->sent, before = conn->sent;
     if (left == 0)
         return finish_side(conn);
@@ -39,12 +42,14 @@ static enum load_step stream_send(struct load_thread *thread, struct load_conn *
     return step;
 }
 
-static enum load_step up_send(struct load_thread *thread, struct load_conn *conn) {
+static enum load_step up_send(struct load_thread *thread, struct load_conn *conn)
+{
     return stream_send(thread, conn, true);
 }
 
 static enum load_step up_receive(struct load_thread *thread, struct load_conn *conn, const uint8_t *data,
-                                 size_t length) {
+                                 size_t length)
+{
     struct protocol_receipt receipt;
     if (conn->sending)
         return load_wrong(thread, conn, 0, "answer before the end of the stream");
@@ -66,17 +71,20 @@ static enum load_step up_receive(struct load_thread *thread, struct load_conn *c
     return LOAD_GO_ON;
 }
 
-static enum load_step bulk_end(struct load_thread *thread, struct load_conn *conn) {
+static enum load_step bulk_end(struct load_thread *thread, struct load_conn *conn)
+{
     (void)thread;
     return conn->expected > 0 && conn->received == conn->expected && !conn->sending ? LOAD_DONE : LOAD_FAILED_EOF;
 }
 
-static void down_begin(struct load_thread *thread, struct load_conn *conn) {
+static void down_begin(struct load_thread *thread, struct load_conn *conn)
+{
     bulk_begin(thread, conn);
     conn->head_bytes = sizeof(conn->request);
 }
 
-static enum load_step down_send(struct load_thread *thread, struct load_conn *conn) {
+static enum load_step down_send(struct load_thread *thread, struct load_conn *conn)
+{
     if (conn->sent == sizeof(conn->request))
         return finish_side(conn);
     return load_send(thread, conn, (const uint8_t *)&conn->request + conn->sent,
@@ -84,29 +92,34 @@ static enum load_step down_send(struct load_thread *thread, struct load_conn *co
 }
 
 static enum load_step down_receive(struct load_thread *thread, struct load_conn *conn, const uint8_t *data,
-                                   size_t length) {
+                                   size_t length)
+{
     return load_answer(thread, conn, data, length, false);
 }
 
-static void both_begin(struct load_thread *thread, struct load_conn *conn) {
+static void both_begin(struct load_thread *thread, struct load_conn *conn)
+{
     bulk_begin(thread, conn);
     conn->echo = true;
     conn->expected = thread->settings->bytes;
     conn->head_bytes = 0;
 }
 
-static enum load_step both_send(struct load_thread *thread, struct load_conn *conn) {
+static enum load_step both_send(struct load_thread *thread, struct load_conn *conn)
+{
     return stream_send(thread, conn, false);
 }
 
 static enum load_step both_receive(struct load_thread *thread, struct load_conn *conn, const uint8_t *data,
-                                   size_t length) {
+                                   size_t length)
+{
     if (length > conn->sent - conn->received)
         return load_wrong(thread, conn, conn->sent, "byte that was not sent yet");
     return load_pattern(thread, conn, conn->received, data, length);
 }
 
-static enum load_step both_end(struct load_thread *thread, struct load_conn *conn) {
+static enum load_step both_end(struct load_thread *thread, struct load_conn *conn)
+{
     (void)thread;
     return conn->sending || conn->received != conn->expected ? LOAD_FAILED_EOF : LOAD_DONE;
 }

@@ -4,7 +4,8 @@
 
 #include "load.h"
 
-static void rpc_begin(struct load_thread *thread, struct load_conn *conn) {
+static void rpc_begin(struct load_thread *thread, struct load_conn *conn)
+{
     const struct load_settings *settings = thread->settings;
     uint64_t id = (uint64_t)conn->index << 32 | conn->serial;
     conn->request = (struct protocol_request){
@@ -20,7 +21,8 @@ static void rpc_begin(struct load_thread *thread, struct load_conn *conn) {
     conn->sending = true;
 }
 
-static enum load_step rpc_send(struct load_thread *thread, struct load_conn *conn) {
+static enum load_step rpc_send(struct load_thread *thread, struct load_conn *conn)
+{
     uint64_t total = conn->request.request_bytes, head = sizeof(conn->request);
     size_t length = 0;
     if (conn->sent < head) {
@@ -36,14 +38,16 @@ static enum load_step rpc_send(struct load_thread *thread, struct load_conn *con
 }
 
 static enum load_step rpc_receive(struct load_thread *thread, struct load_conn *conn, const uint8_t *data,
-                                  size_t length) {
+                                  size_t length)
+{
     enum load_step step = load_answer(thread, conn, data, length, true);
     if (step == LOAD_GO_ON && conn->expected > 0 && conn->received == conn->expected)
         return LOAD_DONE;
     return step;
 }
 
-static enum load_step rpc_end(struct load_thread *thread, struct load_conn *conn) {
+static enum load_step rpc_end(struct load_thread *thread, struct load_conn *conn)
+{
     (void)thread;
     (void)conn;
     return LOAD_FAILED_EOF;

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static unsigned bucket_of(uint64_t value_ns) {
+static unsigned bucket_of(uint64_t value_ns)
+{
     if (value_ns < HISTOGRAM_EXACT)
         return (unsigned)value_ns;
     if (value_ns > HISTOGRAM_VALUE_MAX_NS)
@@ -17,7 +18,8 @@ static unsigned bucket_of(uint64_t value_ns) {
 }
 
 /* The largest value that falls into the bucket. */
-static uint64_t bucket_end(unsigned bucket) {
+static uint64_t bucket_end(unsigned bucket)
+{
     if (bucket < HISTOGRAM_EXACT)
         return bucket;
     unsigned octave = (bucket - HISTOGRAM_EXACT) / HISTOGRAM_PER_OCTAVE + 11;
@@ -25,12 +27,14 @@ static uint64_t bucket_end(unsigned bucket) {
     return ((place + 1) << (octave - 10)) - 1;
 }
 
-void histogram_init(struct histogram *histogram) {
+void histogram_init(struct histogram *histogram)
+{
     memset(histogram, 0, sizeof(*histogram));
     histogram->min_ns = UINT64_MAX;
 }
 
-void histogram_record(struct histogram *histogram, uint64_t value_ns) {
+void histogram_record(struct histogram *histogram, uint64_t value_ns)
+{
     histogram->count++;
     histogram->sum_ns += value_ns;
     if (value_ns < histogram->min_ns)
@@ -40,7 +44,8 @@ void histogram_record(struct histogram *histogram, uint64_t value_ns) {
     histogram->buckets[bucket_of(value_ns)]++;
 }
 
-void histogram_merge(struct histogram *into, const struct histogram *from) {
+void histogram_merge(struct histogram *into, const struct histogram *from)
+{
     into->count += from->count;
     into->sum_ns += from->sum_ns;
     if (from->min_ns < into->min_ns)
@@ -51,7 +56,8 @@ void histogram_merge(struct histogram *into, const struct histogram *from) {
         into->buckets[i] += from->buckets[i];
 }
 
-uint64_t histogram_percentile(const struct histogram *histogram, double percent) {
+uint64_t histogram_percentile(const struct histogram *histogram, double percent)
+{
     if (histogram->count == 0)
         return 0;
     if (!(percent > 0)) /* NaN too */
@@ -76,14 +82,17 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
     return histogram->max_ns;
 }
 
-uint64_t histogram_min(const struct histogram *histogram) {
+uint64_t histogram_min(const struct histogram *histogram)
+{
     return histogram->count ? histogram->min_ns : 0;
 }
 
-uint64_t histogram_max(const struct histogram *histogram) {
+uint64_t histogram_max(const struct histogram *histogram)
+{
     return histogram->max_ns;
 }
 
-double histogram_mean(const struct histogram *histogram) {
+double histogram_mean(const struct histogram *histogram)
+{
     return histogram->count ? (double)histogram->sum_ns / (double)histogram->count : 0;
 }

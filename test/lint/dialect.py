@@ -39,6 +39,10 @@ def braces(names):
                 yield f"{name}:{number}: no blanks inside the braces of an initialiser"
 
 
+def function_braces(names):
+    return found_in(names, r"(?m)^[a-z][^;{}]*\) \{$", "a function's brace stands on a line of its own")
+
+
 def nulls(names):
     """Conditions test !p or p. What is assigned in a condition, or made a bool of, is compared with NULL."""
     yield from found_in(names, r"== ?NULL\b", "write !pointer")
