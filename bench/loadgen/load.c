@@ -168,7 +168,7 @@ static void take_signal(struct load_run *run, unsigned *signals)
     eventfd_write(run->settings->stop_fd, 1);
 }
 
-static void watch(struct load_run *run)
+static void watch_threads(struct load_run *run)
 {
     bool progress_wanted = run->settings->progress || isatty(STDERR_FILENO);
     uint64_t now_ns = clock_now_ns(), ended = 0;
@@ -193,7 +193,7 @@ static void watch(struct load_run *run)
 }
 
 /* Ends the threads' part of the run; 0 or the errno that kept one of them from working. */
-static int collect(struct load_run *run, struct load_result *total)
+static int collect_results(struct load_run *run, struct load_result *total)
 {
     int error = 0;
     for (unsigned i = 0; i < run->started; i++) {
@@ -209,7 +209,7 @@ static int collect(struct load_run *run, struct load_result *total)
     return error;
 }
 
-static int start(struct load_run *run, struct load_settings *settings)
+static int start_threads(struct load_run *run, struct load_settings *settings)
 {
     sigset_t signals; /* blocked before the threads start: the descriptor below gets them */
     sigemptyset(&signals);
@@ -241,11 +241,11 @@ int load_main(char **argv)
     struct load_run run = {.settings = &settings};
     read_settings(&settings, argv);
     struct load_result *total = calloc(1, sizeof(*total));
-    int error = total ? start(&run, &settings) : ENOMEM;
+    int error = total ? start_threads(&run, &settings) : ENOMEM;
     if (error == 0) {
         histogram_init(&total->latency);
-        watch(&run);
-        error = collect(&run, total);
+        watch_threads(&run);
+        error = collect_results(&run, total);
     }
     if (error != 0) {
         fprintf(stderr, "penstock-bench: cannot start the load: %s\n", strerror(error));

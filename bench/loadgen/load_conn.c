@@ -36,7 +36,7 @@ void load_conn_begin(struct load_thread *thread, struct load_conn *conn, uint64_
     thread->settings->work->begin(thread, conn);
 }
 
-static void opened(struct load_thread *thread, struct load_conn *conn)
+static void connection_opened(struct load_thread *thread, struct load_conn *conn)
 {
     struct load_result *result = thread->result;
     conn->state = CONN_OPEN;
@@ -79,11 +79,11 @@ void load_conn_open(struct load_thread *thread, struct load_conn *conn)
     if (epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
         load_fail_errno(thread, conn, errno);
     else if (connected)
-        opened(thread, conn);
+        connection_opened(thread, conn);
 }
 
 /* The answer is complete and right. */
-static void complete(struct load_thread *thread, struct load_conn *conn)
+static void request_complete(struct load_thread *thread, struct load_conn *conn)
 {
     struct load_result *result = thread->result;
     thread->now_ns = clock_now_ns();
@@ -117,7 +117,7 @@ static bool take_step(struct load_thread *thread, struct load_conn *conn, enum l
             load_fail(thread, conn, LOAD_WRONG);
             return false;
         }
-        complete(thread, conn);
+        request_complete(thread, conn);
         return conn->state == CONN_OPEN;
     case LOAD_FAILED_WRONG:
         load_fail(thread, conn, LOAD_WRONG);
@@ -132,7 +132,7 @@ static bool take_step(struct load_thread *thread, struct load_conn *conn, enum l
     return false;
 }
 
-static enum load_step receive(struct load_thread *thread, struct load_conn *conn)
+static enum load_step receive_some(struct load_thread *thread, struct load_conn *conn)
 {
     ssize_t got = recv(conn->fd, thread->buffer, sizeof(thread->buffer), 0);
     if (got < 0) {
@@ -164,7 +164,7 @@ void load_conn_run(struct load_thread *thread, struct load_conn *conn)
             progress = step == LOAD_GO_ON;
         }
         if (conn->readable) {
-            enum load_step step = receive(thread, conn);
+            enum load_step step = receive_some(thread, conn);
             if (!take_step(thread, conn, step))
                 return;
             progress |= step != LOAD_BLOCKED;
@@ -197,7 +197,7 @@ void load_conn_event(struct load_thread *thread, struct load_conn *conn, uint32_
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         conn->readable = true;
     if (conn->state == CONN_CONNECTING)
-        opened(thread, conn);
+        connection_opened(thread, conn);
     else
         load_conn_run(thread, conn);
 }

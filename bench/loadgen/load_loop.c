@@ -12,7 +12,7 @@
 /* Few enough connections on their way that no backlog overflows while many are opened. */
 enum { EVENTS_MAX = 256, CONNECTING_MAX = 256, TICK_MS = 50, WAITING_MS = 2 };
 
-static int prepare(struct load_thread *thread)
+static int prepare_thread(struct load_thread *thread)
 {
     list_init(&thread->idle);
     list_init(&thread->waiting);
@@ -45,7 +45,7 @@ static void open_more(struct load_thread *thread)
         load_pace_start(thread);
 }
 
-static void publish(struct load_thread *thread)
+static void publish_counts(struct load_thread *thread)
 {
     const struct load_result *result = thread->result;
     struct load_shared *shared = &thread->shared;
@@ -74,17 +74,17 @@ static void end_if_nothing_opens(struct load_thread *thread)
         load_pace_stop(thread);
 }
 
-static void tick(struct load_thread *thread)
+static void run_tick(struct load_thread *thread)
 {
     if (thread->now_ns < thread->next_tick_ns)
         return;
     thread->next_tick_ns = thread->now_ns + TICK_MS * NS_PER_MS;
     load_check_deadlines(thread);
     end_if_nothing_opens(thread);
-    publish(thread);
+    publish_counts(thread);
 }
 
-static bool finished(const struct load_thread *thread)
+static bool is_finished(const struct load_thread *thread)
 {
     return thread->running && thread->unfinished == 0 && (!load_pace_may_begin(thread) || thread->living == 0);
 }
@@ -103,7 +103,7 @@ static int wait_events(struct load_thread *thread, struct epoll_event *events)
     return epoll_pwait2(thread->epoll_fd, events, EVENTS_MAX, &wait, NULL);
 }
 
-static void dispatch(struct load_thread *thread, const struct epoll_event *events, int count)
+static void dispatch_events(struct load_thread *thread, const struct epoll_event *events, int count)
 {
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr) {
@@ -120,7 +120,7 @@ static void dispatch(struct load_thread *thread, const struct epoll_event *event
         load_conn_run(thread, LIST_OWNER(link, struct load_conn, ready));
 }
 
-static void run(struct load_thread *thread)
+static void run_loop(struct load_thread *thread)
 {
     struct epoll_event events[EVENTS_MAX];
     thread->now_ns = clock_now_ns();
@@ -136,22 +136,22 @@ static void run(struct load_thread *thread)
         load_run_waiting(thread);
         open_more(thread);
         load_pace_dispatch(thread);
-        if (finished(thread))
+        if (is_finished(thread))
             return;
         int count = wait_events(thread, events);
         thread->now_ns = clock_now_ns();
-        dispatch(thread, events, count);
-        tick(thread);
+        dispatch_events(thread, events, count);
+        run_tick(thread);
     }
 }
 
 void load_loop(struct load_thread *thread)
 {
-    int result = prepare(thread);
+    int result = prepare_thread(thread);
     if (result == 0) {
-        run(thread);
+        run_loop(thread);
         load_pace_expire(thread);
-        publish(thread);
+        publish_counts(thread);
         for (uint64_t i = 0; i < thread->conn_count; i++)
             load_conn_close(thread, &thread->conns[i]);
     }

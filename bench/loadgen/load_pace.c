@@ -54,7 +54,7 @@ static bool is_due(const struct load_thread *thread)
            (thread->settings->rate == 0 || due_ns(thread) <= thread->now_ns);
 }
 
-static void give(struct load_thread *thread, struct load_conn *conn)
+static void give_request(struct load_thread *thread, struct load_conn *conn)
 {
     uint64_t intended_ns = thread->settings->rate > 0 ? due_ns(thread) : thread->now_ns;
     thread->begun++;
@@ -72,7 +72,7 @@ static void end_hold(struct load_thread *thread)
             continue;
         if (conn->state == CONN_OPEN)
             list_remove(&conn->link);
-        give(thread, conn);
+        give_request(thread, conn);
         if (conn->state == CONN_OPEN)
             load_conn_run(thread, conn);
     }
@@ -102,7 +102,7 @@ void load_pace_dispatch(struct load_thread *thread)
     }
     while (!list_empty(&thread->idle) && is_due(thread)) {
         struct load_conn *conn = LIST_OWNER(list_pop(&thread->idle), struct load_conn, link);
-        give(thread, conn);
+        give_request(thread, conn);
         if (conn->state == CONN_OPEN)
             load_conn_run(thread, conn);
         else
@@ -117,7 +117,7 @@ void load_pace_free(struct load_thread *thread, struct load_conn *conn)
         if (conn->state == CONN_OPEN)
             load_conn_close(thread, conn);
     } else if (conn->state == CONN_OPEN && list_empty(&thread->idle) && is_due(thread)) {
-        give(thread, conn);
+        give_request(thread, conn);
     } else {
         list_append(&thread->idle, &conn->link);
     }

@@ -21,7 +21,7 @@ static const struct {
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
 
-static int help(void)
+static int print_help(void)
 {
     puts("usage: penstock-bench COMMAND; penstock-bench COMMAND --help lists the options");
     for (int i = 0; i < COMMANDS; i++)
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         options_refuse("which command? 'load' or 'serve' (--help)");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return help();
+        return print_help();
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) != 0)
             continue;

@@ -21,7 +21,7 @@ void options_refuse(const char *format, ...)
     exit(2);
 }
 
-_Noreturn static void help(const struct option_row *rows, const char *usage)
+_Noreturn static void print_help(const struct option_row *rows, const char *usage)
 {
     puts(usage);
     for (; rows->name; rows++) {
@@ -31,7 +31,7 @@ _Noreturn static void help(const struct option_row *rows, const char *usage)
     exit(0);
 }
 
-static const struct option_row *find(const struct option_row *rows, const char *text, size_t length)
+static const struct option_row *find_row(const struct option_row *rows, const char *text, size_t length)
 {
     for (; rows->name; rows++)
         if (strlen(rows->name) == length && memcmp(rows->name, text, length) == 0)
@@ -39,7 +39,7 @@ static const struct option_row *find(const struct option_row *rows, const char *
     return NULL;
 }
 
-static void store(const struct option_row *row, void *settings, const char *value)
+static void store_value(const struct option_row *row, void *settings, const char *value)
 {
     char *field = (char *)settings + row->offset;
     const char *expected = NULL;
@@ -80,7 +80,7 @@ void options_parse(const struct option_row *rows, void *settings, char **argv, c
 {
     for (char **arg = argv + 1; *arg; arg++) {
         if (strcmp(*arg, "--help") == 0 || strcmp(*arg, "-h") == 0)
-            help(rows, usage);
+            print_help(rows, usage);
         if ((*arg)[0] != '-') {
             if (!operand)
                 options_refuse("unexpected argument '%s' (--help lists the options)", *arg);
@@ -90,7 +90,7 @@ void options_parse(const struct option_row *rows, void *settings, char **argv, c
             continue;
         }
         size_t length = strcspn(*arg, "=");
-        const struct option_row *row = find(rows, *arg, length);
+        const struct option_row *row = find_row(rows, *arg, length);
         if (!row)
             options_refuse("unknown option '%s' (--help lists the options)", *arg);
         const char *value = (*arg)[length] == '=' ? *arg + length + 1 : NULL;
@@ -101,6 +101,6 @@ void options_parse(const struct option_row *rows, void *settings, char **argv, c
             if (!value)
                 options_refuse("%s needs a value: %s", row->name, row->value);
         }
-        store(row, settings, value);
+        store_value(row, settings, value);
     }
 }

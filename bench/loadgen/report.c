@@ -58,7 +58,7 @@ void report_merge(struct load_result *into, const struct load_result *from)
     histogram_merge(&into->latency, &from->latency);
 }
 
-static uint64_t sum(const uint64_t *counts)
+static uint64_t sum_errors(const uint64_t *counts)
 {
     uint64_t total = 0;
     for (int i = 0; i < LOAD_ERRORS; i++)
@@ -68,19 +68,19 @@ static uint64_t sum(const uint64_t *counts)
 
 bool report_clean(const struct load_settings *settings, const struct load_result *result)
 {
-    if (sum(result->errors) > 0 || result->requests + result->warmup_requests == 0)
+    if (sum_errors(result->errors) > 0 || result->requests + result->warmup_requests == 0)
         return false;
     return !settings->expect_names || result->unnamed == 0;
 }
 
-static double rate(const struct load_result *result)
+static double request_rate(const struct load_result *result)
 {
     return result->elapsed_ns > 0 ? (double)result->requests * 1e9 / (double)result->elapsed_ns : 0;
 }
 
 static void counts_line(const char *label, const uint64_t *counts)
 {
-    printf("%-12s %" PRIu64, label, sum(counts));
+    printf("%-12s %" PRIu64, label, sum_errors(counts));
     const char *separator = "  (";
     for (int i = 0; i < LOAD_ERRORS; i++) {
         if (counts[i] == 0)
@@ -120,7 +120,7 @@ void report_table(const struct load_settings *settings, const struct load_result
     double seconds = (double)result->elapsed_ns / 1e9;
     printf("%s to %s: %" PRIu64 " connections, %s loop\n", settings->work->name, settings->target_text,
            settings->connections, settings->rate > 0 ? "open" : "closed");
-    printf("requests     %" PRIu64 " in %.2fs, %.1f/s", result->requests, seconds, rate(result));
+    printf("requests     %" PRIu64 " in %.2fs, %.1f/s", result->requests, seconds, request_rate(result));
     printf(result->warmup_requests > 0 ? " (and %" PRIu64 " to warm up)\n" : "\n", result->warmup_requests);
     latency_lines(&result->latency);
     counts_line("lost", result->errors);
@@ -128,7 +128,7 @@ void report_table(const struct load_settings *settings, const struct load_result
         printf("%-12s %s\n", "", result->first_wrong);
     if (result->other_errno != 0)
         printf("%-12s first other: %s\n", "", strerror(result->other_errno));
-    if (settings->retry > 0 || sum(result->retries) > 0)
+    if (settings->retry > 0 || sum_errors(result->retries) > 0)
         counts_line("retried", result->retries);
     printf("connections  %" PRIu64 " opened, %" PRIu64 " at once", result->connects, result->open_peak);
     printf(result->reconnects > 0 ? ", %" PRIu64 " in place of broken ones\n" : "\n", result->reconnects);
@@ -136,7 +136,7 @@ void report_table(const struct load_settings *settings, const struct load_result
            units_format_bytes((double)result->received_bytes, b),
            units_format_bytes((double)result->verified_bytes, c));
     spread_lines(settings, result);
-    if (!report_clean(settings, result) && sum(result->errors) == 0)
+    if (!report_clean(settings, result) && sum_errors(result->errors) == 0)
         puts(result->unnamed > 0 ? "NOT CLEAN: answers without a backend's name"
                                  : "NOT CLEAN: no request was answered");
 }
@@ -158,7 +158,7 @@ static void json_string(const char *text)
 
 static void json_counts(const char *key, const uint64_t *counts)
 {
-    printf("  \"%s\": {\"total\": %" PRIu64, key, sum(counts));
+    printf("  \"%s\": {\"total\": %" PRIu64, key, sum_errors(counts));
     for (int i = 0; i < LOAD_ERRORS; i++)
         printf(", \"%s\": %" PRIu64, error_names[i], counts[i]);
     puts("},");
@@ -180,7 +180,7 @@ void report_json(const struct load_settings *settings, const struct load_result 
     printf(",\n  \"clean\": %s,\n", report_clean(settings, result) ? "true" : "false");
     printf("  \"requests\": %" PRIu64 ",\n  \"warmup_requests\": %" PRIu64 ",\n", result->requests,
            result->warmup_requests);
-    printf("  \"elapsed_s\": %.6f,\n  \"rate\": %.3f,\n", (double)result->elapsed_ns / 1e9, rate(result));
+    printf("  \"elapsed_s\": %.6f,\n  \"rate\": %.3f,\n", (double)result->elapsed_ns / 1e9, request_rate(result));
     json_latency(&result->latency);
     json_counts("errors", result->errors);
     json_counts("retried", result->retries);

@@ -164,7 +164,7 @@ static void print_stats(const struct serve_settings *settings, struct serve_thre
 }
 
 /* The Nth of `parts` nearly equal shares of `total`. */
-static uint64_t share(uint64_t total, uint64_t parts, uint64_t n)
+static uint64_t share_of(uint64_t total, uint64_t parts, uint64_t n)
 {
     return total / parts + (n < total % parts);
 }
@@ -175,8 +175,8 @@ static int start_thread(struct serve_settings *settings, unsigned n, struct serv
     if (!thread)
         return ENOMEM;
     thread->settings = settings;
-    thread->concurrency = share(settings->concurrency, settings->threads, n);
-    thread->connections_max = share(settings->connections_max, settings->threads, n);
+    thread->concurrency = share_of(settings->concurrency, settings->threads, n);
+    thread->connections_max = share_of(settings->connections_max, settings->threads, n);
     thread->random = settings->seed + n * UINT64_C(0x2545f4914f6cdd1d);
     *out = thread;
     return pthread_create(id, NULL, thread_main, thread);

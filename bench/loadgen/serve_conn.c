@@ -78,7 +78,7 @@ static enum serve_step read_some(struct serve_thread *thread, struct serve_conn 
     return thread->settings->mode->input(thread, conn, thread->buffer, (size_t)got);
 }
 
-static enum serve_step turn(struct serve_thread *thread, struct serve_conn *conn, bool *blocked)
+static enum serve_step run_turn(struct serve_thread *thread, struct serve_conn *conn, bool *blocked)
 {
     if (conn->stalled || conn->in_service || !list_empty(&conn->waiting)) {
         *blocked = true;
@@ -98,7 +98,7 @@ void serve_conn_run(struct serve_thread *thread, struct serve_conn *conn)
 {
     for (int i = 0; i < TURNS_MAX; i++) {
         bool blocked = false;
-        enum serve_step step = turn(thread, conn, &blocked);
+        enum serve_step step = run_turn(thread, conn, &blocked);
         if (step != SERVE_GO_ON) {
             thread->stats.broken += step == SERVE_FAILED;
             serve_conn_close(thread, conn, step == SERVE_RESET);

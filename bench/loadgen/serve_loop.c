@@ -149,7 +149,7 @@ static void free_all(struct serve_thread *thread)
             free(LIST_OWNER(link, struct serve_conn, open));
 }
 
-static bool dispatch(struct serve_thread *thread, const struct epoll_event *events, int count)
+static bool dispatch_events(struct serve_thread *thread, const struct epoll_event *events, int count)
 {
     for (int i = 0; i < count; i++) {
         if (events[i].data.u64 == TAG_STOP)
@@ -180,7 +180,7 @@ int serve_loop(struct serve_thread *thread)
     epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, thread->settings->stop_fd, &stop);
     watch_listeners(thread, true);
     thread->now_ns = clock_now_ns();
-    for (int count = 0; dispatch(thread, events, count);) {
+    for (int count = 0; dispatch_events(thread, events, count);) {
         run_timers(thread);
         run_ready(thread);
         resume_accept(thread);

@@ -46,7 +46,7 @@ enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn
 }
 
 /* What could not be sent at once is held; nothing more is read until it is gone, so one buffer is the bound. */
-static enum serve_step hold(struct serve_conn *conn, const uint8_t *data, size_t length)
+static enum serve_step hold_output(struct serve_conn *conn, const uint8_t *data, size_t length)
 {
     if (!conn->held && !(conn->held = malloc(SERVE_BUFFER_BYTES)))
         return SERVE_FAILED;
@@ -82,7 +82,7 @@ enum serve_step serve_echo_back(struct serve_thread *thread, struct serve_conn *
     }
     thread->stats.sent_bytes += (uint64_t)sent;
     if ((size_t)sent < length)
-        return hold(conn, data + sent, length - (size_t)sent);
+        return hold_output(conn, data + sent, length - (size_t)sent);
     return conn->close_after_output ? SERVE_CLOSE : SERVE_GO_ON;
 }
 

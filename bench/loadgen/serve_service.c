@@ -37,7 +37,7 @@ const char *serve_service_parse(void *settings, const char *text)
 }
 
 /* In (0, 1]: never zero, for its logarithm is taken. */
-static double uniform(uint64_t *random)
+static double random_unit(uint64_t *random)
 {
     return (double)((random_next(random) >> 11) + 1) * 0x1p-53;
 }
@@ -48,8 +48,8 @@ static uint64_t service_time_ns(struct serve_thread *thread)
     if (settings->service != SERVICE_LOGNORMAL)
         return settings->service_ns;
     /* Box and Muller, 1958: a normal deviate from two uniform ones. */
-    double radius = sqrt(-2 * log(uniform(&thread->random)));
-    double normal = radius * cos(2 * M_PI * uniform(&thread->random));
+    double radius = sqrt(-2 * log(random_unit(&thread->random)));
+    double normal = radius * cos(2 * M_PI * random_unit(&thread->random));
     double time_ns = (double)settings->service_ns * exp(settings->service_sigma * normal);
     return time_ns < 3600e9 ? (uint64_t)time_ns : 3600 * NS_PER_S;
 }

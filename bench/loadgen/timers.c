@@ -17,25 +17,25 @@ void timers_deinit(struct timers *timers)
     *timers = (struct timers){0};
 }
 
-static void put(struct timers *timers, struct timer *timer, unsigned place)
+static void put_timer(struct timers *timers, struct timer *timer, unsigned place)
 {
     timers->slots[place] = timer;
     timer->place = place;
 }
 
 /* Lets `timer` find its place from `place` on: up while its parent is later, else down while a child is earlier. */
-static void settle(struct timers *timers, struct timer *timer, unsigned place)
+static void settle_timer(struct timers *timers, struct timer *timer, unsigned place)
 {
     for (; place > 1 && timers->slots[place / 2]->due_ns > timer->due_ns; place /= 2)
-        put(timers, timers->slots[place / 2], place);
+        put_timer(timers, timers->slots[place / 2], place);
     for (unsigned child; (child = 2 * place) <= timers->count; place = child) {
         if (child < timers->count && timers->slots[child + 1]->due_ns < timers->slots[child]->due_ns)
             child++;
         if (timers->slots[child]->due_ns >= timer->due_ns)
             break;
-        put(timers, timers->slots[child], place);
+        put_timer(timers, timers->slots[child], place);
     }
-    put(timers, timer, place);
+    put_timer(timers, timer, place);
 }
 
 void timers_set(struct timers *timers, struct timer *timer, uint64_t due_ns)
@@ -45,7 +45,7 @@ void timers_set(struct timers *timers, struct timer *timer, uint64_t due_ns)
         assert(timers->count < timers->capacity);
         timer->place = ++timers->count;
     }
-    settle(timers, timer, timer->place);
+    settle_timer(timers, timer, timer->place);
 }
 
 void timers_clear(struct timers *timers, struct timer *timer)
@@ -56,7 +56,7 @@ void timers_clear(struct timers *timers, struct timer *timer)
     struct timer *last = timers->slots[timers->count--];
     timer->place = 0;
     if (last != timer)
-        settle(timers, last, place);
+        settle_timer(timers, last, place);
 }
 
 struct timer *timers_expired(struct timers *timers, uint64_t now_ns)

@@ -39,7 +39,7 @@ struct messages {
     const char *no_number, *no_unit, *bad_unit;
 };
 
-static const char *parse(uint64_t *out, const char *text, const struct unit *units, size_t count, const struct messages *messages)
+static const char *parse_amount(uint64_t *out, const char *text, const struct unit *units, size_t count, const struct messages *messages)
 {
     uint64_t value;
     bool fits;
@@ -57,7 +57,7 @@ static const char *parse(uint64_t *out, const char *text, const struct unit *uni
     return *text == '\0' ? messages->no_unit : messages->bad_unit;
 }
 
-static const char *format(uint64_t value, const struct unit *units, char *buffer, size_t size)
+static const char *format_amount(uint64_t value, const struct unit *units, char *buffer, size_t size)
 {
     size_t i = 0;
     while (value % units[i].factor != 0)
@@ -73,7 +73,7 @@ const char *duration_parse(uint64_t *ms, const char *text)
         .no_unit = "needs a unit: ms, s, m or h",
         .bad_unit = "not a whole number with one of the units ms, s, m, h",
     };
-    return parse(ms, text, duration_units, UNITS(duration_units), &messages);
+    return parse_amount(ms, text, duration_units, UNITS(duration_units), &messages);
 }
 
 const char *duration_us_parse(uint64_t *us, const char *text)
@@ -83,21 +83,21 @@ const char *duration_us_parse(uint64_t *us, const char *text)
         .no_unit = "needs a unit: us, ms or s",
         .bad_unit = "not a whole number with one of the units us, ms, s",
     };
-    return parse(us, text, short_units, UNITS(short_units), &messages);
+    return parse_amount(us, text, short_units, UNITS(short_units), &messages);
 }
 
 const char *duration_us_format(uint64_t us, char *buffer, size_t size)
 {
     if (us == 0)
         return snprintf(buffer, size, "0s"), buffer;
-    return format(us, short_units, buffer, size);
+    return format_amount(us, short_units, buffer, size);
 }
 
 const char *duration_format(uint64_t ms, char *buffer, size_t size)
 {
     if (ms == 0)
         return snprintf(buffer, size, "0s"), buffer;
-    return format(ms, duration_units, buffer, size);
+    return format_amount(ms, duration_units, buffer, size);
 }
 
 const char *size_parse(uint64_t *bytes, const char *text)
@@ -107,12 +107,12 @@ const char *size_parse(uint64_t *bytes, const char *text)
         .no_unit = "not a size such as 4096, 64k, 8m or 1g",
         .bad_unit = "not a whole number of bytes, or one with k, m or g",
     };
-    return parse(bytes, text, size_units, UNITS(size_units), &messages);
+    return parse_amount(bytes, text, size_units, UNITS(size_units), &messages);
 }
 
 const char *size_format(uint64_t bytes, char *buffer, size_t size)
 {
     if (bytes == 0)
         return snprintf(buffer, size, "0"), buffer;
-    return format(bytes, size_units, buffer, size);
+    return format_amount(bytes, size_units, buffer, size);
 }

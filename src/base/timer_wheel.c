@@ -26,7 +26,7 @@ void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
     timer->armed = false;
 }
 
-static void place(struct timer_wheel *wheel, struct timer *timer)
+static void place_timer(struct timer_wheel *wheel, struct timer *timer)
 {
     /* What is due already goes to the next tick: this one's slot may be being fired. */
     uint64_t due = timer->due_ms > wheel->now_ms ? timer->due_ms : wheel->now_ms + 1;
@@ -63,7 +63,7 @@ void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ms)
     timer_cancel(wheel, timer);
     timer->due_ms = due_ms;
     timer->armed = true;
-    place(wheel, timer);
+    place_timer(wheel, timer);
 }
 
 /* Empties a slot into `timers`. */
@@ -74,7 +74,7 @@ static void slot_take(struct timer_wheel *wheel, int level, int slot, struct lis
 }
 
 /* Moves the timers of the slots that the new time has just entered down, highest level first. */
-static void cascade(struct timer_wheel *wheel)
+static void cascade_slots(struct timer_wheel *wheel)
 {
     int top = 1;
 
@@ -94,7 +94,7 @@ static void cascade(struct timer_wheel *wheel)
                 list_append(&wheel->slots[0][timer->slot], &timer->link);
                 wheel->occupied[0] |= (uint64_t)1 << timer->slot;
             } else {
-                place(wheel, timer);
+                place_timer(wheel, timer);
             }
         }
     }
@@ -105,7 +105,7 @@ static void fire_slot(struct timer_wheel *wheel)
     int slot = (int)(wheel->now_ms & SLOT_MASK);
     struct list *due = &wheel->slots[0][slot];
 
-    /* One at a time from the head: a timer that fires may cancel its neighbours. New ones never land in this slot (place()). */
+    /* One at a time from the head: a timer that fires may cancel its neighbours. New ones never land in this slot (place_timer()). */
     while (!list_empty(due)) {
         struct timer *timer = container_of(due->next, struct timer, link);
 
@@ -143,7 +143,7 @@ void timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms)
             return;
         }
         wheel->now_ms += (uint64_t)next;
-        cascade(wheel);
+        cascade_slots(wheel);
         fire_slot(wheel);
     }
 }

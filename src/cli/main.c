@@ -41,7 +41,7 @@ static int unknown_command(const char *name)
 }
 
 /* What was printed must have arrived: `penstock check >report` on a full disk is not a success. */
-static int finish(int status)
+static int flush_output(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
@@ -61,12 +61,12 @@ int main(int argc, char **argv)
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         show_usage(stdout);
-        return finish(0);
+        return flush_output(0);
     }
     if (strcmp(name, "--version") == 0)
         name = "version";
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, name) == 0)
-            return finish(commands[i].function(argc - 1, argv + 1));
+            return flush_output(commands[i].function(argc - 1, argv + 1));
     return unknown_command(name);
 }

@@ -59,7 +59,7 @@ static struct config_written *written_in(struct config_build *build, enum config
     return kind == CONFIG_IN_GLOBAL ? &build->global : kind == CONFIG_IN_DEFAULTS ? &build->defaults : &build->named;
 }
 
-static void forget(struct config_written *written)
+static void forget_written(struct config_written *written)
 {
     memset(written->first, 0, config_key_count * sizeof(*written->first));
 }
@@ -88,7 +88,7 @@ static void note_written(struct config_written *written, enum config_section kin
 /* From here on `named` speaks of this section. */
 static void begin_section(struct config_build *build, const struct config_raw_section *section)
 {
-    forget(&build->named);
+    forget_written(&build->named);
     for (const struct config_raw_key *raw = section->keys; raw; raw = raw->next)
         note_written(&build->named, section->kind, raw);
 }
@@ -105,7 +105,7 @@ static void check_keys(struct config_build *build, struct config_raw_section *se
     struct config_problem problem;
 
     if (section->name[0])
-        forget(written);
+        forget_written(written);
     for (struct config_raw_key *raw = section->keys; raw; raw = raw->next) {
         const struct config_key *key = config_key_find(section->kind, raw->name);
         if (!key) {

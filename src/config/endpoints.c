@@ -33,7 +33,7 @@ static void bind_append(struct config_build *build, const struct config_raw_key 
 }
 
 /* Whether there is room for so many more addresses; the first key for which there is not is reported. */
-static bool reserve(struct config_build *build, const struct config_raw_key *key, size_t count)
+static bool reserve_addresses(struct config_build *build, const struct config_raw_key *key, size_t count)
 {
     if (build->addresses <= ADDRESSES_MAX && build->addresses + count > ADDRESSES_MAX)
         config_errors_add(build->errors, &key->place, "bind = %s: more than %d addresses in all listeners together", key->value, ADDRESSES_MAX);
@@ -70,7 +70,7 @@ static bool bind_host(struct config_build *build, const struct config_raw_key *k
         config_errors_add(build->errors, &key->place, "bind = %s: %s", key->value, problem);
         return false;
     }
-    if (!reserve(build, key, last + 1 - addr_port(&bind.addr)))
+    if (!reserve_addresses(build, key, last + 1 - addr_port(&bind.addr)))
         return false;
     for (unsigned port = addr_port(&bind.addr); port <= last; port++) {
         addr_set_port(&bind.addr, (uint16_t)port);
@@ -97,7 +97,7 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
         problem = parse_bind(&bind.addr, value);
         if (problem)
             config_errors_add(build->errors, &key->place, "bind = %s: %s", value, problem);
-        else if (reserve(build, key, 1))
+        else if (reserve_addresses(build, key, 1))
             bind_append(build, key, list, &bind);
     }
 }

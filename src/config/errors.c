@@ -113,7 +113,7 @@ static void make_printable(char *text)
     }
 }
 
-static void shorten(char *message)
+static void shorten_message(char *message)
 {
     static const char cut[] = " ... ";
     size_t n = strlen(message);
@@ -125,7 +125,7 @@ static void shorten(char *message)
     memmove(to + sizeof(cut) - 1, message + n - MESSAGE_END_BYTES, MESSAGE_END_BYTES + 1);
 }
 
-static int compare(const void *left, const void *right)
+static int compare_complaints(const void *left, const void *right)
 {
     const struct complaint *a = left, *b = right;
     if (a->order != b->order)
@@ -136,10 +136,10 @@ static int compare(const void *left, const void *right)
 }
 
 /* Sorts the list and drops all but its first KEPT_MAX. */
-static void trim(struct list *list)
+static void trim_list(struct list *list)
 {
     if (list->kept_count > 1)
-        qsort(list->kept, list->kept_count, sizeof(list->kept[0]), compare);
+        qsort(list->kept, list->kept_count, sizeof(list->kept[0]), compare_complaints);
     drop_from(list, KEPT_MAX);
     if (list->kept_count == KEPT_MAX) {
         list->full = true;
@@ -150,7 +150,7 @@ static void trim(struct list *list)
 
 static void sort_list(struct list *list, const char *name)
 {
-    trim(list);
+    trim_list(list);
     if (list->found > list->kept_count)
         snprintf(list->more, sizeof(list->more), "and %zu more %s", list->found - list->kept_count, name);
 }
@@ -169,7 +169,7 @@ static char *__attribute__((format(printf, 3, 0))) make_text(const struct config
 
     if (vasprintf(&message, format, arguments) < 0)
         return NULL;
-    shorten(message);
+    shorten_message(message);
     if (place->line == 0)
         n = asprintf(&text, "%s: %s%s", place->source->file, kind, message);
     else
@@ -185,7 +185,7 @@ static char *__attribute__((format(printf, 3, 0))) make_text(const struct config
 static bool is_wanted(struct list *list, const struct config_place *place)
 {
     if (list->kept_count == sizeof(list->kept) / sizeof(list->kept[0]) || (list->kept_count == KEPT_MAX && !list->full))
-        trim(list);
+        trim_list(list);
     if (!list->full || place->source->order < list->last_order)
         return true;
     return place->source->order == list->last_order && place->line < list->last_line;

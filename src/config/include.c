@@ -98,7 +98,7 @@ static bool read_file(struct config_files *files, const char *path, const struct
 }
 
 /* The path as seen from the folder of the including file. With `pattern`, that folder is protected from being taken for one. */
-static char *resolve(struct config_files *files, const struct config_source *from, const char *path, bool pattern)
+static char *resolve_path(struct config_files *files, const struct config_source *from, const char *path, bool pattern)
 {
     const char *slash = strrchr(from->file, '/');
     size_t folder_bytes = *path == '/' || !slash ? 0 : (size_t)(slash - from->file) + 1;
@@ -119,7 +119,7 @@ static char *resolve(struct config_files *files, const struct config_source *fro
 /* An empty folder of snippets is fine; one that does not exist or cannot be read is not. */
 static void include_matches(struct config_files *files, const struct config_place *place, const char *pattern)
 {
-    char *resolved = resolve(files, place->source, pattern, true);
+    char *resolved = resolve_path(files, place->source, pattern, true);
     struct config_matches matches = {.unread_path = ""};
     int result;
 
@@ -154,7 +154,7 @@ void config_include(struct config_files *files, const struct config_place *place
     if (strpbrk(pattern, "*?[")) {
         include_matches(files, place, pattern);
     } else {
-        const char *path = resolve(files, place->source, pattern, false);
+        const char *path = resolve_path(files, place->source, pattern, false);
         if (path)
             read_file(files, path, &(struct inclusion){.place = place});
     }
@@ -162,7 +162,7 @@ void config_include(struct config_files *files, const struct config_place *place
 }
 
 /* The value of the variable at `*at` (just after "${"), which is moved past the "}". NULL: reported. */
-static const char *variable(struct config_files *files, const struct config_place *place, const char **at)
+static const char *take_variable(struct config_files *files, const struct config_place *place, const char **at)
 {
     const char *start = *at, *value;
     char name[128];
@@ -197,7 +197,7 @@ static const char *variable(struct config_files *files, const struct config_plac
 
 /* One pass: what a variable holds is taken as it is, escapes and further ${} in it included. Counts when `out` is NULL, writes otherwise.
  * False: refused. */
-static bool expand(struct config_files *files, const struct config_place *place, const char *in, char *out, size_t *bytes)
+static bool expand_value(struct config_files *files, const struct config_place *place, const char *in, char *out, size_t *bytes)
 {
     size_t n = 0;
     while (*in) {
@@ -216,7 +216,7 @@ static bool expand(struct config_files *files, const struct config_place *place,
             in += 2;
         } else if (in[0] == '$' && in[1] == '{') {
             in += 2;
-            piece = variable(files, place, &in);
+            piece = take_variable(files, place, &in);
             if (!piece)
                 return false;
             piece_bytes = strlen(piece);
@@ -240,7 +240,7 @@ const char *config_expand(struct config_files *files, const struct config_place 
     size_t bytes;
     char *out;
 
-    if (!expand(files, place, value, NULL, &bytes))
+    if (!expand_value(files, place, value, NULL, &bytes))
         return NULL;
     if (bytes == 0) {
         if (*value)
@@ -251,7 +251,7 @@ const char *config_expand(struct config_files *files, const struct config_place 
     }
     out = config_arena_alloc(files->arena, bytes + 1);
     if (out)
-        expand(files, place, value, out, &bytes);
+        expand_value(files, place, value, out, &bytes);
     return out;
 }
 

@@ -25,7 +25,7 @@ static void keep_warnings(struct loaded *loaded, struct config_errors *errors)
     loaded->config.warning_count = count;
 }
 
-static struct config *load(const struct config_input *input, struct config_errors *errors)
+static struct config *load_input(const struct config_input *input, struct config_errors *errors)
 {
     struct config_source whole = {.file = input->name};
     const struct config_place place = {.source = &whole};
@@ -57,12 +57,12 @@ static struct config *load(const struct config_input *input, struct config_error
 
 struct config *config_load(const char *path, struct config_errors *errors)
 {
-    return load(&(struct config_input){.name = path}, errors);
+    return load_input(&(struct config_input){.name = path}, errors);
 }
 
 struct config *config_load_text(const char *name, const char *text, size_t bytes, struct config_errors *errors)
 {
-    return load(&(struct config_input){.name = name, .text = text, .bytes = bytes}, errors);
+    return load_input(&(struct config_input){.name = name, .text = text, .bytes = bytes}, errors);
 }
 
 void config_free(struct config *config)

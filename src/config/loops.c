@@ -191,7 +191,7 @@ static void write_way(FILE *out, const struct loops *loops, size_t first, const 
 }
 
 /* The last step leads back to the pool of step `first`. Told where its backend is; the way only if it is longer than that. */
-static void report(struct loops *loops, size_t first)
+static void report_loop(struct loops *loops, size_t first)
 {
     const struct step *last = &loops->steps[loops->depth - 1];
     const struct config_backend *backend = &loops->build->pools[last->pool].backends[last->backend];
@@ -214,7 +214,7 @@ static void report(struct loops *loops, size_t first)
 }
 
 /* Where the pool on top leads by the backend in hand. */
-static void follow(struct loops *loops, struct step *top)
+static void follow_backend(struct loops *loops, struct step *top)
 {
     const struct config *config = loops->build->config;
     size_t pool;
@@ -230,7 +230,7 @@ static void follow(struct loops *loops, struct step *top)
         size_t first = loops->depth - 1;
         while (loops->steps[first].pool != pool)
             first--;
-        report(loops, first);
+        report_loop(loops, first);
     }
     top->backend++;
 }
@@ -248,7 +248,7 @@ static void search_from(struct loops *loops, size_t pool)
         struct step *top = &loops->steps[loops->depth - 1];
 
         if (top->backend < config->pools[top->pool].backend_count) {
-            follow(loops, top);
+            follow_backend(loops, top);
             continue;
         }
         loops->marks[top->pool] = DONE;

@@ -13,7 +13,7 @@ static void format_host(char out[ADDR_TEXT_BYTES], struct addr addr)
     addr_format(&addr, out, ADDR_TEXT_BYTES);
 }
 
-static void remember(struct config_machine *machine, struct config_arena *arena, const struct ifaddrs *entry)
+static void remember_address(struct config_machine *machine, struct config_arena *arena, const struct ifaddrs *entry)
 {
     int family = entry->ifa_addr ? entry->ifa_addr->sa_family : AF_UNSPEC;
     struct addr addr = {.length = 0};
@@ -52,7 +52,7 @@ static void read_addresses(struct config_machine *machine, struct config_arena *
         return;
     }
     for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next)
-        remember(machine, arena, entry);
+        remember_address(machine, arena, entry);
     freeifaddrs(list);
 }
 

@@ -83,7 +83,7 @@ static int lstat_noted(const char *path, struct stat *status)
     return result;
 }
 
-static int match(const char *pattern, glob_t *found)
+static int match_pattern(const char *pattern, glob_t *found)
 {
     *found = (glob_t){
         .gl_opendir = folder_open,
@@ -108,7 +108,7 @@ static int find_folder(const char *pattern)
         return GLOB_NOSPACE;
     memcpy(folder, pattern, n);
     memcpy(folder + n, ".", sizeof(".")); /* with a "/" at the end, glob() would take a file for a folder */
-    result = match(folder, &found);
+    result = match_pattern(folder, &found);
     globfree(&found);
     free(folder);
     return result;
@@ -116,7 +116,7 @@ static int find_folder(const char *pattern)
 
 int config_pattern_match(const char *pattern, struct config_matches *matches)
 {
-    int result = match(pattern, &matches->found);
+    int result = match_pattern(pattern, &matches->found);
 
     if (result == GLOB_NOMATCH && failure.error == 0 && strchr(pattern, '/')) {
         result = find_folder(pattern);

@@ -117,7 +117,7 @@ static bool has_a_say(const struct config_key *key, const struct config_pool *po
     return pool->settings.balance == CONFIG_BALANCE_CONSISTENT_HASH;
 }
 
-static void put(struct line *line, const char *label, const char *name, const char *value)
+static void put_item(struct line *line, const char *label, const char *name, const char *value)
 {
     size_t n = strlen(name) + 1 + strlen(value);
     if (line->column == 0)
@@ -142,13 +142,13 @@ static void show_fields(FILE *out, enum config_section kind, const void *object,
         if (key->section != kind || probe != probes || (kind == CONFIG_IN_POOL && !has_a_say(key, object)))
             continue;
         if (format_value(key, object, value, sizeof(value)))
-            put(&line, label, key->name, value);
+            put_item(&line, label, key->name, value);
     }
     if (line.column > 0)
         fputc('\n', out);
 }
 
-static bool follows(const struct config_bind *bind, const struct config_bind *next)
+static bool port_follows(const struct config_bind *bind, const struct config_bind *next)
 {
     struct addr addr = bind->addr;
     if (bind->optional != next->optional || addr_port(&addr) == 0 || addr_port(&addr) == UINT16_MAX)
@@ -165,7 +165,7 @@ static void show_listener(const struct config *config, const struct config_liste
     fprintf(out, "\nlistener %s\n", listener->name);
     while (i < listener->bind_count) {
         const struct config_bind *first = &listener->binds[i++], *last = first;
-        while (i < listener->bind_count && follows(last, &listener->binds[i]))
+        while (i < listener->bind_count && port_follows(last, &listener->binds[i]))
             last = &listener->binds[i++];
         fprintf(out, "  %-*s%s", INDENT - 2, "bind", addr_format(&first->addr, text, sizeof(text)));
         if (last != first)

@@ -5,14 +5,14 @@
 
 #define WORD_BYTES_MAX 64
 
-static unsigned min(unsigned a, unsigned b)
+static unsigned min_unsigned(unsigned a, unsigned b)
 {
     return a < b ? a : b;
 }
 
 /* Optimal string alignment distance (Damerau 1964 restricted to one edit per place), three rows of the table at a time.
  * Anything above `limit`: at least that. */
-static unsigned distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes, unsigned limit)
+static unsigned edit_distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes, unsigned limit)
 {
     unsigned rows[3][WORD_BYTES_MAX + 1];
     unsigned *before = rows[0], *last = rows[1], *row = rows[2];
@@ -26,10 +26,10 @@ static unsigned distance(const char *a, size_t a_bytes, const char *b, size_t b_
         lowest = i;
         for (size_t j = 1; j <= b_bytes; j++) {
             unsigned changed = last[j - 1] + (a[i - 1] != b[j - 1]);
-            row[j] = min(changed, min(last[j], row[j - 1]) + 1);
+            row[j] = min_unsigned(changed, min_unsigned(last[j], row[j - 1]) + 1);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = min(row[j], before[j - 2] + 1);
-            lowest = min(lowest, row[j]);
+                row[j] = min_unsigned(row[j], before[j - 2] + 1);
+            lowest = min_unsigned(lowest, row[j]);
         }
         if (lowest > limit && lowest_before > limit) /* what follows builds on these two rows */
             return limit + 1;
@@ -54,7 +54,7 @@ void suggest_offer(struct suggest *suggest, const char *word, const char *candid
         limit = suggest->distance - 1; /* only a nearer one counts */
     if (longer - shorter > limit) /* each letter too many is an edit */
         return;
-    d = distance(word, word_bytes, candidate, candidate_bytes, limit);
+    d = edit_distance(word, word_bytes, candidate, candidate_bytes, limit);
     if (d > limit)
         return;
     suggest->nearest = candidate;

@@ -38,7 +38,7 @@ static bool say_range(const struct target *t)
     return say(t->problem, "not in the range: %s", config_key_range(t->key, range, sizeof(range)));
 }
 
-static bool store(const struct target *t, uint64_t value)
+static bool store_number(const struct target *t, uint64_t value)
 {
     char *field = (char *)t->object + t->key->offset;
     uint8_t u8 = (uint8_t)value;
@@ -108,7 +108,7 @@ static bool parse_seed(const struct target *t)
         return say(t->problem, "not a whole number");
     if (value == UINT64_MAX && strcasecmp(digits, hex ? "ffffffffffffffff" : "18446744073709551615") != 0)
         return say_range(t);
-    return store(t, value);
+    return store_number(t, value);
 }
 
 bool config_value_is_prime(uint64_t n)
@@ -127,9 +127,9 @@ static bool set_number(const struct target *t)
     uint64_t value = 0;
 
     if (key->zero && strcmp(t->text, key->zero) == 0)
-        return store(t, 0);
+        return store_number(t, 0);
     if (key->free && strcmp(t->text, key->free) == 0)
-        return store(t, UINT32_MAX);
+        return store_number(t, UINT32_MAX);
     if (key->max == UINT64_MAX)
         return parse_seed(t);
     if (key->type == CONFIG_PERCENT) {
@@ -155,7 +155,7 @@ static bool set_number(const struct target *t)
         return say(t->problem, "not a multiple of %s", duration_format(key->step, text, sizeof(text)));
     if (strcmp(key->name, "hash_table_size") == 0 && !config_value_is_prime(value))
         return say(t->problem, "not a prime number");
-    return store(t, value);
+    return store_number(t, value);
 }
 
 static bool set_choice(const struct target *t, const char *choices)
@@ -165,7 +165,7 @@ static bool set_choice(const struct target *t, const char *choices)
     uint64_t index;
 
     if (config_choice_find(choices, t->text, &index))
-        return store(t, index);
+        return store_number(t, index);
     if (t->key->later && config_choice_find(t->key->later, t->text, &index))
         return say(t->problem, "known, but not supported by this version");
     snprintf(words, sizeof(words), "%s", choices);
@@ -206,9 +206,9 @@ static bool set_cpus(const struct target *t)
     int cpus[CPU_SETSIZE], *copy;
 
     if (strcmp(at, "auto") == 0)
-        return store(t, CONFIG_AFFINITY_AUTO);
+        return store_number(t, CONFIG_AFFINITY_AUTO);
     if (strcmp(at, "off") == 0)
-        return store(t, CONFIG_AFFINITY_OFF);
+        return store_number(t, CONFIG_AFFINITY_OFF);
     for (;;) {
         if (!take_span(&at, CPU_SETSIZE - 1, &first, &last) || (*at != '\0' && *at != ','))
             return say(t->problem, "not auto, off, or a list of CPUs from 0 to %d such as 0,2-3", CPU_SETSIZE - 1);
@@ -227,7 +227,7 @@ static bool set_cpus(const struct target *t)
     memcpy(copy, cpus, count * sizeof(*copy));
     config->affinity_cpus = copy;
     config->affinity_count = count;
-    return store(t, CONFIG_AFFINITY_LIST);
+    return store_number(t, CONFIG_AFFINITY_LIST);
 }
 
 static bool set_text(const struct target *t)

@@ -226,7 +226,7 @@ static int start_workers(struct control *control)
 }
 
 /* Everything that can be refused comes before anything that others could notice. */
-static int start(struct control *control)
+static int start_all(struct control *control)
 {
     const struct config *config = control->config;
     struct sockets_plan plan = sockets_plan(config);
@@ -263,7 +263,7 @@ static void tell_warnings(const struct config *config)
     }
 }
 
-static void announce(const struct control *control)
+static void announce_start(const struct control *control)
 {
     const struct config *config = control->config;
 
@@ -306,7 +306,7 @@ static uint32_t active_sessions(const struct control *control)
     return active;
 }
 
-static void stop(struct control *control)
+static void stop_all(struct control *control)
 {
     health_stop(control->health);
     for (unsigned i = 0; i < control->started; i++)
@@ -342,7 +342,7 @@ static void tell_continued(const struct control *control)
 }
 
 /* Signals that do not stop. */
-static void heed(const struct control *control, int signal)
+static void handle_signal(const struct control *control, int signal)
 {
     if (signal == SIGUSR1)
         log_reopen();
@@ -379,7 +379,7 @@ static void wait_for_news(const struct control *control, uint64_t deadline_ns)
     (void)poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms);
 }
 
-static void drain(struct control *control, int signal)
+static void drain_sessions(struct control *control, int signal)
 {
     uint64_t deadline = clock_now_ns() + (uint64_t)control->config->drain_timeout_ms * 1000000;
     bool second;
@@ -390,7 +390,7 @@ static void drain(struct control *control, int signal)
         wait_for_news(control, deadline);
         read_notices(control);
         signal = take_signal(control);
-        heed(control, signal);
+        handle_signal(control, signal);
         second = signal == SIGTERM || signal == SIGINT;
         if (control->ended < control->started && (second || clock_now_ns() >= deadline)) {
             log_warn("%s: closing %" PRIu32 " connections that have not ended", second ? "second signal" : "drain_timeout is over", active_sessions(control));
@@ -406,20 +406,20 @@ int control_run(const struct config *config)
     struct control control = {.config = config, .signal_fd = -1};
     int signal = 0;
 
-    if (start(&control) < 0) {
+    if (start_all(&control) < 0) {
         tell_warnings(config); /* what was not meant may be the reason */
         stop_workers(&control);
-        stop(&control);
+        stop_all(&control);
         return 1;
     }
     log_started();
-    announce(&control);
+    announce_start(&control);
     while (signal != SIGTERM && signal != SIGINT) {
         wait_for_news(&control, 0);
         signal = take_signal(&control);
-        heed(&control, signal);
+        handle_signal(&control, signal);
     }
-    drain(&control, signal);
-    stop(&control);
+    drain_sessions(&control, signal);
+    stop_all(&control);
     return 0;
 }

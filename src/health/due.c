@@ -29,7 +29,7 @@ void due_heap_deinit(struct due_heap *heap)
     *heap = (struct due_heap){0};
 }
 
-static void place(struct due_heap *heap, size_t position, struct due *due)
+static void place_item(struct due_heap *heap, size_t position, struct due *due)
 {
     heap->items[position] = due;
     due->position = position;
@@ -38,8 +38,8 @@ static void place(struct due_heap *heap, size_t position, struct due *due)
 static void sift_up(struct due_heap *heap, size_t position, struct due *due)
 {
     for (; position > 1 && heap->items[position / 2]->at_ns > due->at_ns; position /= 2)
-        place(heap, position, heap->items[position / 2]);
-    place(heap, position, due);
+        place_item(heap, position, heap->items[position / 2]);
+    place_item(heap, position, due);
 }
 
 static void sift_down(struct due_heap *heap, size_t position, struct due *due)
@@ -49,9 +49,9 @@ static void sift_down(struct due_heap *heap, size_t position, struct due *due)
             child++;
         if (heap->items[child]->at_ns >= due->at_ns)
             break;
-        place(heap, position, heap->items[child]);
+        place_item(heap, position, heap->items[child]);
     }
-    place(heap, position, due);
+    place_item(heap, position, due);
 }
 
 void due_add(struct due_heap *heap, struct due *due, uint64_t at_ns)

@@ -321,7 +321,7 @@ static void http_expire(struct prober *base, struct probe *probe, struct probe_r
     http_abandon(base, probe);
 }
 
-static void report(struct http_prober *prober, struct probe *probe, const struct probe_result *result)
+static void report_result(struct http_prober *prober, struct probe *probe, const struct probe_result *result)
 {
     void *cookie = probe->request.cookie;
 
@@ -353,7 +353,7 @@ static void report_finished(struct http_prober *prober)
         if (read_again(prober, probe, code))
             continue;
         judge_transfer(probe, code, &result);
-        report(prober, probe, &result);
+        report_result(prober, probe, &result);
     }
 }
 
@@ -364,7 +364,7 @@ static void report_decided(struct http_prober *prober)
 
     while ((probe = first_decided(prober)) != NULL && probe->report_ns <= clock_now_ns()) {
         answer_judge(&probe->answer, NULL, &result);
-        report(prober, probe, &result);
+        report_result(prober, probe, &result);
     }
 }
 

@@ -19,7 +19,7 @@ void publisher_init(struct publisher *publisher, struct table *table)
 }
 
 /* "10.0.0.12:8001", or with where it is probed when that is somewhere else. */
-static const char *describe(char *out, size_t size, const struct backend *backend, const struct addr *probed)
+static const char *describe_address(char *out, size_t size, const struct backend *backend, const struct addr *probed)
 {
     char own[ADDR_TEXT_BYTES], other[ADDR_TEXT_BYTES];
 
@@ -39,7 +39,7 @@ static void log_change(const struct publisher_change *change)
     size_t usable = pool->usable;
     char where[2 * ADDR_TEXT_BYTES + 16];
 
-    describe(where, sizeof(where), backend, change->probed);
+    describe_address(where, sizeof(where), backend, change->probed);
     if (change->up)
         log_info("pool %s: backend %s (%s) is UP after %u good probe%s; %zu of %zu usable", pool->name, backend->name,
                  where, settings->rise, settings->rise == 1 ? "" : "s", usable, pool->backend_count);
@@ -72,7 +72,7 @@ void publisher_applied(struct publisher *publisher, uint64_t now_ns)
     plan_publication(publisher, now_ns); /* when it was published already, this only reclaims */
 }
 
-static void publish(struct publisher *publisher, uint64_t now_ns)
+static void publish_table(struct publisher *publisher, uint64_t now_ns)
 {
     if (table_publish(publisher->table) < 0) { /* -ENOMEM: workers go on with what they have */
         if (!publisher->complained)
@@ -89,7 +89,7 @@ static void publish(struct publisher *publisher, uint64_t now_ns)
 void publisher_run(struct publisher *publisher, uint64_t now_ns)
 {
     if (publisher->pending && now_ns >= publisher->publish_at_ns)
-        publish(publisher, now_ns);
+        publish_table(publisher, now_ns);
     else if (now_ns >= publisher->reclaim_at_ns)
         table_reclaim(publisher->table);
     else

@@ -38,7 +38,7 @@ static struct epoll *epoll_of(struct io *io)
     return container_of(io, struct epoll, io);
 }
 
-static bool servable(const struct io_sock *sock)
+static bool can_serve(const struct io_sock *sock)
 {
     return (sock->ready & READY_OUT && sock->in_flight & (WANT_CONNECT | WANT_SEND | WANT_OUT)) ||
            (sock->ready & READY_IN && sock->in_flight & (WANT_RECEIVE | WANT_IN));
@@ -46,11 +46,11 @@ static bool servable(const struct io_sock *sock)
 
 static void mark_busy(struct epoll *epoll, struct io_sock *sock)
 {
-    if (servable(sock) && list_empty(&sock->link))
+    if (can_serve(sock) && list_empty(&sock->link))
         list_append(&epoll->busy, &sock->link);
 }
 
-static void want(struct epoll *epoll, struct io_sock *sock, uint8_t what)
+static void want_event(struct epoll *epoll, struct io_sock *sock, uint8_t what)
 {
     assert(!sock->closing && !(sock->in_flight & what));
     sock->in_flight |= what;
@@ -99,17 +99,17 @@ static void epoll_connect(struct io *io, struct io_sock *sock, const struct addr
         sock->connect_error = errno;
         sock->ready = READY_OUT;
     }
-    want(epoll, sock, WANT_CONNECT);
+    want_event(epoll, sock, WANT_CONNECT);
 }
 
 static void epoll_receive(struct io *io, struct io_sock *sock)
 {
-    want(epoll_of(io), sock, WANT_RECEIVE);
+    want_event(epoll_of(io), sock, WANT_RECEIVE);
 }
 
 static void epoll_poll(struct io *io, struct io_sock *sock, enum io_side side)
 {
-    want(epoll_of(io), sock, side == IO_IN ? WANT_IN : WANT_OUT);
+    want_event(epoll_of(io), sock, side == IO_IN ? WANT_IN : WANT_OUT);
 }
 
 static int epoll_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_t bytes)
@@ -125,7 +125,7 @@ static int epoll_send(struct io *io, struct io_sock *sock, const uint8_t *data, 
     sock->ready &= (uint8_t)~READY_OUT;
     sock->send_data = data + sent;
     sock->send_bytes = bytes - (uint32_t)sent;
-    want(epoll_of(io), sock, WANT_SEND);
+    want_event(epoll_of(io), sock, WANT_SEND);
     return IO_PENDING;
 }
 
@@ -270,7 +270,7 @@ static bool serve_due(const struct io_sock *sock, uint8_t ready, uint8_t what)
     return !sock->closing && sock->ready & ready && sock->in_flight & what;
 }
 
-static void serve(struct epoll *epoll, struct io_sock *sock)
+static void serve_sock(struct epoll *epoll, struct io_sock *sock)
 {
     if (serve_due(sock, READY_OUT, WANT_CONNECT))
         serve_connect(sock);
@@ -289,7 +289,7 @@ static void serve(struct epoll *epoll, struct io_sock *sock)
 }
 
 /* Looks until something is there or the time is over. */
-static int spin(struct epoll *epoll, uint64_t began_ns)
+static int busy_poll(struct epoll *epoll, uint64_t began_ns)
 {
     uint64_t until_ns = began_ns + (uint64_t)epoll->io.pace.spin_us * 1000;
     int count;
@@ -309,7 +309,7 @@ static int sleep_or_look(struct epoll *epoll, uint64_t began_ns, int timeout)
     if (timeout != 0 && pace->gather_events == IO_GATHER_ALL)
         kernel_rest(pace->gather_us);
     else if (timeout != 0 && pace->spin_us > 0)
-        count = spin(epoll, began_ns);
+        count = busy_poll(epoll, began_ns);
     return count ? count : epoll_wait(epoll->fd, epoll->events, EVENTS_MAX, timeout);
 }
 
@@ -362,7 +362,7 @@ static void epoll_dispatch(struct io *io)
         struct io_sock *sock = container_of(todo.next, struct io_sock, link);
 
         list_remove(&sock->link);
-        serve(epoll, sock);
+        serve_sock(epoll, sock);
         if (!sock->closing)
             mark_busy(epoll, sock);
     }

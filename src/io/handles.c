@@ -20,7 +20,7 @@ void handles_deinit(struct handles *handles)
     handles_init(handles, handles->max);
 }
 
-static int grow(struct handles *handles)
+static int grow_table(struct handles *handles)
 {
     uint32_t count = handles->count ? handles->count * 2 : FIRST_COUNT;
     struct handle *entries;
@@ -46,7 +46,7 @@ int handles_add(struct handles *handles, struct io_sock *sock)
     struct handle *handle;
 
     if (handles->free_head == UINT32_MAX) {
-        int result = grow(handles);
+        int result = grow_table(handles);
         if (result < 0)
             return result;
     }

@@ -99,7 +99,7 @@ void uring_closing_progress(struct uring *uring, struct io_sock *sock)
         closing_add(&uring->closing, sock, uring->io.now_ns);
 }
 
-static void completed(struct uring *uring, const struct io_uring_cqe *cqe)
+static void handle_completion(struct uring *uring, const struct io_uring_cqe *cqe)
 {
     int operation = (int)(cqe->user_data >> 56);
     struct io_sock *sock = handles_find(&uring->handles, cqe->user_data);
@@ -133,7 +133,7 @@ static void completed(struct uring *uring, const struct io_uring_cqe *cqe)
 
 /* Handles the completions that are there now. Each is taken out before: a full submission queue is submitted on the way, and some kernels refuse that while
  * completions have nowhere to go. */
-static void reap(struct uring *uring)
+static void reap_completions(struct uring *uring)
 {
     struct io_uring_cqe *cqe;
 
@@ -141,7 +141,7 @@ static void reap(struct uring *uring)
         struct io_uring_cqe taken = *cqe;
 
         io_uring_cqe_seen(&uring->ring, cqe);
-        completed(uring, &taken);
+        handle_completion(uring, &taken);
         uring_sending_full(uring);
     }
 }
@@ -167,7 +167,7 @@ static void uring_dispatch(struct io *io)
 
     closing_before(&uring->closing, &uring->handles, io);
     uring_buffers_withdraw(uring);
-    reap(uring);
+    reap_completions(uring);
     uring_buffers_renew(uring);
     uring_sending_settle(uring);
     rearm_starving(uring);

@@ -140,14 +140,14 @@ static bool too_large(const struct uring *uring)
 }
 
 /* Most of the published buffers have been filled once, and have their memory. */
-static bool touched(const struct uring *uring)
+static bool mostly_touched(const struct uring *uring)
 {
     return uring->taken_ever - uring->taken_renewed > TAKEN_FEW;
 }
 
 bool uring_trimmable(struct io *io)
 {
-    return too_large(uring_of(io)) || touched(uring_of(io)) || slab_trimmable(&io->buffers.slab);
+    return too_large(uring_of(io)) || mostly_touched(uring_of(io)) || slab_trimmable(&io->buffers.slab);
 }
 
 void uring_trim(struct io *io)
@@ -155,7 +155,7 @@ void uring_trim(struct io *io)
     struct uring *uring = uring_of(io);
     bool quiet = uring->taken_ever - uring->taken_trimmed <= TAKEN_FEW / 2;
 
-    uring->renews = !slab_trimmable(&io->buffers.slab) && ((too_large(uring) && uring->taken_most <= TAKEN_FEW) || (touched(uring) && quiet));
+    uring->renews = !slab_trimmable(&io->buffers.slab) && ((too_large(uring) && uring->taken_most <= TAKEN_FEW) || (mostly_touched(uring) && quiet));
     uring->taken_most = 0;
     uring->taken_trimmed = uring->taken_ever;
     slab_trim(&io->buffers.slab);

@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct wait_argument) == sizeof(struct io_uring_getevents_
 
 /* io_uring_enter(2) with a time until which it waits for `events` and after which the first will do: liburing 2.3 has no call for it. `timeout_ms` -1: no end.
  * Returns as the call does. */
-static int enter(struct uring *uring, uint32_t events, uint32_t min_wait_us, int64_t timeout_ms)
+static int enter_ring(struct uring *uring, uint32_t events, uint32_t min_wait_us, int64_t timeout_ms)
 {
     struct io_uring_sq *queue = &uring->ring.sq;
     struct __kernel_timespec span = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
@@ -36,15 +36,15 @@ static int enter(struct uring *uring, uint32_t events, uint32_t min_wait_us, int
                            sizeof(argument));
 }
 
-static bool anything(const struct uring *uring)
+static bool has_completions(const struct uring *uring)
 {
     return io_uring_cq_ready(&uring->ring) > 0 || *(volatile unsigned *)uring->ring.sq.kflags & IORING_SQ_TASKRUN;
 }
 
 /* Looks for events until the time is over, without entering the kernel: it leaves a flag when a completion waits for us to come in. */
-static void spin(struct uring *uring, uint64_t until_ns)
+static void busy_poll(struct uring *uring, uint64_t until_ns)
 {
-    while (!anything(uring) && clock_now_ns() < until_ns)
+    while (!has_completions(uring) && clock_now_ns() < until_ns)
         ;
 }
 
@@ -57,29 +57,29 @@ static bool look_first(struct uring *uring, int *result)
     if (*result < 0)
         return true;
     looked_from_ns = clock_now_ns(); /* what was handed over has been done by now: that was work */
-    spin(uring, looked_from_ns + (uint64_t)uring->io.pace.spin_us * 1000);
+    busy_poll(uring, looked_from_ns + (uint64_t)uring->io.pace.spin_us * 1000);
     uring->io.spun_ns = clock_now_ns() - looked_from_ns;
-    if (!anything(uring))
+    if (!has_completions(uring))
         return false;
     *result = io_uring_get_events(&uring->ring);
     return true;
 }
 
-static int gather(struct uring *uring, int64_t timeout_ms)
+static int wait_for_batch(struct uring *uring, int64_t timeout_ms)
 {
     const struct io_pace *pace = &uring->io.pace;
     bool all = pace->gather_events == IO_GATHER_ALL;
     int result;
 
     if (uring->min_wait) /* the kernel takes a very large number for none */
-        return enter(uring, all ? URING_SQ_ENTRIES : pace->gather_events, pace->gather_us, timeout_ms);
+        return enter_ring(uring, all ? URING_SQ_ENTRIES : pace->gather_events, pace->gather_us, timeout_ms);
     if (all) {
         result = io_uring_submit(&uring->ring);
         if (result < 0)
             return result;
         kernel_rest(pace->gather_us);
     }
-    return enter(uring, 1, 0, timeout_ms);
+    return enter_ring(uring, 1, 0, timeout_ms);
 }
 
 static int sleep_or_look(struct uring *uring, int64_t timeout_ms)
@@ -90,7 +90,7 @@ static int sleep_or_look(struct uring *uring, int64_t timeout_ms)
         return io_uring_submit_and_get_events(&uring->ring);
     if (uring->io.pace.spin_us > 0 && look_first(uring, &result))
         return result;
-    return uring->io.pace.gather_events > 1 ? gather(uring, timeout_ms) : enter(uring, 1, 0, timeout_ms);
+    return uring->io.pace.gather_events > 1 ? wait_for_batch(uring, timeout_ms) : enter_ring(uring, 1, 0, timeout_ms);
 }
 
 int uring_wait(struct io *io, int64_t timeout_ms)

@@ -89,7 +89,7 @@ int sink_reopen(struct sink *sink)
     return 0;
 }
 
-static bool plain(unsigned char byte)
+static bool is_plain(unsigned char byte)
 {
     return byte >= 0x20 && byte < 0x7f;
 }
@@ -102,9 +102,9 @@ size_t sink_escape(char *out, size_t size, const char *text, size_t text_bytes)
     assert(size > 0);
     for (size_t i = 0; i < text_bytes; i++) {
         unsigned char byte = (unsigned char)text[i];
-        if (length + (plain(byte) ? 1 : 4) >= size)
+        if (length + (is_plain(byte) ? 1 : 4) >= size)
             break;
-        if (plain(byte)) {
+        if (is_plain(byte)) {
             out[length++] = (char)byte;
         } else {
             out[length++] = '\\';

@@ -43,7 +43,7 @@ static struct {
     struct sink sinks[LOG_DESTINATIONS]; /* the log thread's, from start to join */
 } shared = {.wake_fd = -1, .sinks = {{.fd = -1}, {.fd = -1}}};
 
-static void notify(void)
+static void notify_thread(void)
 {
     const uint64_t one = 1;
     /* Fails only when the counter is full, and then it is readable anyway. */
@@ -58,7 +58,7 @@ static void notify(void)
 static void wake_thread(void)
 {
     if (atomic_exchange_explicit(&shared.asleep, false, memory_order_acq_rel))
-        notify();
+        notify_thread();
 }
 
 static void format_time(char *out, size_t size, const struct timespec *when)
@@ -71,7 +71,7 @@ static void format_time(char *out, size_t size, const struct timespec *when)
     snprintf(out, size, "%s.%03uZ", seconds, (unsigned)(when->tv_nsec / 1000000) % 1000);
 }
 
-static void deliver(const struct log_record *record)
+static void deliver_record(const struct log_record *record)
 {
     char when[32], prefix[PREFIX_BYTES];
 
@@ -90,7 +90,7 @@ static void deliver_own(enum log_level level, const char *text)
     clock_gettime(CLOCK_REALTIME, &record.when);
     record.bytes = (uint16_t)strnlen(text, LOG_LINE_BYTES - 1);
     memcpy(record.text, text, record.bytes);
-    deliver(&record);
+    deliver_record(&record);
 }
 
 /* Says how many lines are missing, once the sink that lost them takes lines again. */
@@ -119,7 +119,7 @@ static void report_lost(void)
     }
 }
 
-static void reopen(void)
+static void reopen_sinks(void)
 {
     for (int i = 0; i < LOG_DESTINATIONS; i++) {
         struct sink *sink = &shared.sinks[i];
@@ -165,12 +165,12 @@ static bool drain_batch(void)
     for (int i = 0; i < BATCH_RECORDS; i++) {
         if (!ring_pop(shared.ring, &record))
             return false;
-        deliver(&record);
+        deliver_record(&record);
     }
     return true;
 }
 
-static void finish(void)
+static void flush_rest(void)
 {
     uint64_t deadline_ns = clock_now_ns() + STOP_DEADLINE_MS * UINT64_C(1000000);
 
@@ -189,7 +189,7 @@ static void finish(void)
 }
 
 /* One turn: everything that can be written now, then sleep. */
-static void serve(void)
+static void serve_ring(void)
 {
     uint64_t asked = atomic_load_explicit(&shared.asked, memory_order_acquire); /* before the ring is looked at */
     struct log_record record;
@@ -197,7 +197,7 @@ static void serve(void)
     while (drain_batch())
         ;
     if (atomic_exchange_explicit(&shared.reopening, false, memory_order_acquire))
-        reopen();
+        reopen_sinks();
     sink_flush(&shared.sinks[LOG_TO_LOG]);
     sink_flush(&shared.sinks[LOG_TO_ACCESS]);
     report_lost();
@@ -206,7 +206,7 @@ static void serve(void)
 
     (void)atomic_exchange_explicit(&shared.asleep, true, memory_order_acq_rel);
     if (ring_pop(shared.ring, &record))
-        deliver(&record);
+        deliver_record(&record);
     else
         wait_for_something(-1);
     (void)atomic_exchange_explicit(&shared.asleep, false, memory_order_acq_rel);
@@ -217,12 +217,12 @@ static void *log_thread(void *unused)
     (void)unused;
     pthread_setname_np(pthread_self(), "penstock-log");
     while (!atomic_load_explicit(&shared.stopping, memory_order_acquire))
-        serve();
-    finish();
+        serve_ring();
+    flush_rest();
     return NULL;
 }
 
-static void release(void)
+static void release_shared(void)
 {
     for (int i = 0; i < LOG_DESTINATIONS; i++)
         sink_close(&shared.sinks[i]);
@@ -276,7 +276,7 @@ int log_thread_start(const struct log_options *options, const char **failed_path
         goto fail;
     return 0;
 fail:
-    release();
+    release_shared();
     return error;
 }
 
@@ -285,14 +285,14 @@ void log_thread_stop(void)
     struct timespec deadline;
 
     atomic_store_explicit(&shared.stopping, true, memory_order_release);
-    notify();
+    notify_thread();
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_nsec += (STOP_DEADLINE_MS + STUCK_MARGIN_MS) % 1000 * 1000000L;
     deadline.tv_sec += (STOP_DEADLINE_MS + STUCK_MARGIN_MS) / 1000 + deadline.tv_nsec / 1000000000L;
     deadline.tv_nsec %= 1000000000L;
     /* A thread that hangs inside write(2) is left behind with what it uses: the process is about to end. */
     if (pthread_timedjoin_np(shared.thread, NULL, &deadline) == 0)
-        release();
+        release_shared();
 }
 
 /* Who asks has pushed its records before, and the thread reads the number before it empties the ring: when it says
@@ -303,7 +303,7 @@ void log_thread_flush(void)
     uint64_t deadline_ns = clock_now_ns() + STOP_DEADLINE_MS * UINT64_C(1000000);
     uint64_t number = atomic_fetch_add_explicit(&shared.asked, 1, memory_order_acq_rel) + 1;
 
-    notify();
+    notify_thread();
     while (atomic_load_explicit(&shared.flushed, memory_order_acquire) < number && clock_now_ns() < deadline_ns)
         nanosleep(&pause, NULL);
 }
@@ -311,7 +311,7 @@ void log_thread_flush(void)
 void log_thread_reopen(void)
 {
     atomic_store_explicit(&shared.reopening, true, memory_order_release);
-    notify();
+    notify_thread();
 }
 
 void log_thread_submit(const struct log_record *record)

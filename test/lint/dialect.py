@@ -62,3 +62,11 @@ def includes(names):
         groups = ["".join(f"#include {line}\n" for line in group) for group in (own, system, project) if group]
         if block and block[0].rstrip("\n") + "\n" != "\n".join(groups):
             yield f"{name}:{text.count(chr(10), 0, block.start()) + 1}: includes are the own header, the system's, the project's, each sorted"
+
+
+def two_words(names):
+    """A backtrace or a profile shows the function's name alone: `serve` says nothing there."""
+    for name, text in product(names):
+        for function, line, _ in c_functions(text):
+            if "_" not in function and function != "main":
+                yield f"{name}:{line}: {function}() needs a second word"
