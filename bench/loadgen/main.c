@@ -1,4 +1,4 @@
-/* main.c: penstock-bench, load generator and test servers: the table of subcommands. */
+/* main.c: penstock-bench, the load generator and test server: its table of subcommands. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +15,8 @@ static const struct {
     int (*run)(char **argv); /* argv[0] is the subcommand; returns the exit status */
     const char *help;
 } commands[] = {
-    {"load", load_main, "load TARGET [options]   sends load, checks every byte that comes back, measures latency"},
-    {"serve", serve_main, "serve [options]         a server to send it to: echo, sink, source or rpc"},
+    {"load", load_main, "load TARGET [options]   send load, verify every byte of the replies, measure latency"},
+    {"serve", serve_main, "serve [options]         run a test server: echo, sink, source or rpc"},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
