@@ -1,6 +1,6 @@
-/* cli/cmd_check.c: `penstock check`: reads a configuration and says what would run, or all that is wrong with it.
+/* cli/cmd_check.c: `penstock check`: prints the configuration that results from a file, or every error in it.
  *
- * Main thread. Opens nothing but the files of the configuration, asks the kernel for the addresses of this machine, and needs no privileges. */
+ * Main thread. It opens only the files of the configuration, asks the kernel for the addresses of this machine, and needs no privileges. */
 #include <stdio.h>
 
 #include "cli/commands.h"
@@ -13,12 +13,12 @@ static void show_usage(void)
 {
     puts("usage: penstock check [-c FILE]\n"
          "\n"
-         "Checks the configuration in FILE (" OPTIONS_DEFAULT_FILE ") and prints what would run,\n"
-         "or every error as \"file:line: message\"; a value that is probably not intended causes \"file:line: warning: message\".\n"
-         "Exit status: 0 all is well or there are only warnings, 1 there are errors, 2 wrong usage.\n"
+         "Checks the configuration in FILE (" OPTIONS_DEFAULT_FILE ") and prints the result,\n"
+         "or every error as \"file:line: message\". A value that is probably not intended causes \"file:line: warning: message\".\n"
+         "Exit status: 0 without errors (warnings do not count), 1 with errors, 2 wrong usage.\n"
          "\n"
-         "The keys of a configuration file; [defaults] takes any of [listener NAME] and [pool NAME] but bind, pool\n"
-         "and backend. More in penstock.ini(5).");
+         "These are the keys of a configuration file. [defaults] takes any key of [listener NAME] and [pool NAME] except\n"
+         "bind, pool and backend. See penstock.ini(5) for more.");
     config_show_keys(stdout);
 }
 

@@ -1,4 +1,4 @@
-/* cli/cmd_run.c: `penstock run`: reads the configuration and serves until it is told to stop. Main thread. */
+/* cli/cmd_run.c: `penstock run`: reads the configuration and runs until a signal stops it. Main thread. */
 #include <stdio.h>
 
 #include "cli/commands.h"
@@ -11,9 +11,10 @@ static void show_usage(void)
 {
     puts("usage: penstock run [-c FILE]\n"
          "\n"
-         "Serves in the foreground as FILE (" OPTIONS_DEFAULT_FILE ") says. TERM or INT stops: no more connections are accepted, those that\n"
-         "are open have drain_timeout to end; a second one stops at once. USR1 opens the log files anew. Exit status: 0 after a clean\n"
-         "stop, 1 when it could not start, 2 wrong usage.");
+         "Runs in the foreground with the configuration in FILE (" OPTIONS_DEFAULT_FILE ").\n"
+         "TERM or INT stops it: no more connections are accepted, and open connections have drain_timeout to end. A second signal\n"
+         "closes them at once. USR1 reopens the log files.\n"
+         "Exit status: 0 after a normal stop, 1 if it could not start, 2 wrong usage.");
 }
 
 int cmd_run(int argc, char **argv)

@@ -1,4 +1,4 @@
-/* cli/cmd_version.c: `penstock version`: versions of program, libraries and kernel, and the engines that this kernel
+/* cli/cmd_version.c: `penstock version`: prints the versions of the program, its libraries and the kernel, and the engines that this kernel
  * offers. Main thread. */
 #include <curl/curl.h>
 #include <dlfcn.h>
@@ -12,7 +12,7 @@
 #include "cli/options.h"
 #include "io/io.h"
 
-/* liburing 2.3 and inih 55 cannot be asked for their version; the name of the file that was loaded tells it. */
+/* liburing 2.3 and inih 55 have no call that returns their version, so print the name of the shared object that was loaded. */
 static void show_library(const char *name, const char *symbol)
 {
     void *address = dlsym(RTLD_DEFAULT, symbol);
@@ -30,7 +30,7 @@ int cmd_version(int argc, char **argv)
     struct utsname system;
 
     if (result == OPTIONS_HELP)
-        puts("usage: penstock version\n\nPrints the versions of program, libraries and kernel, and the engines that this kernel offers.");
+        puts("usage: penstock version\n\nPrints the versions of the program, its libraries and the kernel, and the engines that this kernel offers.");
     if (result != OPTIONS_GO)
         return result == OPTIONS_HELP ? 0 : 2;
     printf("penstock %s\n", PENSTOCK_VERSION);

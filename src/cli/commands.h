@@ -1,7 +1,7 @@
 /* cli/commands.h: the subcommands of penstock.
  *
- * Each is given its own name as argv[0], runs on the main thread, and returns the exit status of the process: 0 done, 1 refused or
- * failed, 2 wrong usage. Errors go to standard error, one line each. */
+ * Each function receives its own name as argv[0], runs on the main thread, and returns the exit status of the process: 0 success,
+ * 1 failure, 2 wrong usage. It prints errors on standard error, one line each. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 

@@ -1,4 +1,4 @@
-/* cli/load.c: reads the configuration for a subcommand. Main thread; owns nothing that lasts. */
+/* cli/load.c: reads the configuration for a subcommand. Main thread; owns nothing. */
 #include "cli/load.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ struct config *cli_load(const char *command, const char *file)
         return NULL;
     }
     config = config_load(file, errors);
-    for (size_t i = 0; !config && i < config_errors_lines(errors); i++) /* else the warnings are the configuration's */
+    for (size_t i = 0; !config && i < config_errors_lines(errors); i++) /* after success, `errors` has only warnings, which the configuration has too */
         fprintf(stderr, "%s\n", config_errors_text(errors, i));
     config_errors_free(errors);
     return config;

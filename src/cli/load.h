@@ -4,8 +4,8 @@
 
 struct config;
 
-/* The configuration in `file`, to be freed with config_free(); or NULL, after every error was printed on standard error as
- * "file:line: message", one line each. `command` names the subcommand where it is its own error. */
+/* Returns the configuration in `file`, which the caller frees with config_free(). On failure prints every error on standard error, one
+ * "file:line: message" a line, and returns NULL. `command` is the subcommand's name, for an error that is not in the file. */
 struct config *cli_load(const char *command, const char *file);
 
 #endif

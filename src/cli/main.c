@@ -13,9 +13,9 @@ static const struct {
     int (*function)(int argc, char **argv);
     const char *help;
 } commands[] = {
-    {"run", cmd_run, "run [-c FILE]     balance, in the foreground"},
-    {"check", cmd_check, "check [-c FILE]   say what would run, or all that is wrong with FILE; check --help lists every key"},
-    {"version", cmd_version, "version           versions, and the engines that this kernel offers"},
+    {"run", cmd_run, "run [-c FILE]     run in the foreground"},
+    {"check", cmd_check, "check [-c FILE]   print the resulting configuration, or every error in FILE; check --help lists every key"},
+    {"version", cmd_version, "version           print versions, and the engines that this kernel offers"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -25,7 +25,7 @@ static void show_usage(FILE *out)
     fprintf(out, "usage: penstock COMMAND\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %s\n", commands[i].help);
-    fprintf(out, "\nFILE is " OPTIONS_DEFAULT_FILE " unless given. See penstock(8) and penstock.ini(5).\n");
+    fprintf(out, "\nThe default FILE is " OPTIONS_DEFAULT_FILE ". See penstock(8) and penstock.ini(5).\n");
 }
 
 static int unknown_command(const char *name)
@@ -40,7 +40,7 @@ static int unknown_command(const char *name)
     return 2;
 }
 
-/* What was printed must have arrived: `penstock check >report` on a full disk is not a success. */
+/* Output that could not be written makes the command fail, for example `penstock check >report` on a full disk. */
 static int flush_output(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))

@@ -11,8 +11,8 @@ enum options_result options_parse(int argc, char **argv, const char **file)
     const char *letters = file ? ":hc:" : ":h", *given = NULL;
     int option;
 
-    optind = 0; /* glibc: start anew */
-    opterr = 0; /* one line of our own, which says what to do */
+    optind = 0; /* glibc: 0 makes getopt_long() reinitialise its state */
+    opterr = 0; /* getopt_long() prints nothing; the messages below also say what to do */
     while ((option = getopt_long(argc, argv, letters, help_only, NULL)) != -1) {
         if (option == 'h')
             return OPTIONS_HELP;
@@ -21,7 +21,7 @@ enum options_result options_parse(int argc, char **argv, const char **file)
             return OPTIONS_WRONG;
         }
         if (option != 'c') {
-            /* optind has passed a long option already, but not a cluster of short ones */
+            /* optind is already past a long option, but not past a group of short ones */
             if (optopt != 0 && strncmp(argv[optind - 1], "--", 2) != 0)
                 fprintf(stderr, "penstock %s: unknown option -%c; see penstock %s --help\n", argv[0], optopt, argv[0]);
             else

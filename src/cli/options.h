@@ -5,13 +5,13 @@
 #define OPTIONS_DEFAULT_FILE "/etc/penstock/penstock.ini"
 
 enum options_result {
-    OPTIONS_GO,    /* do the work */
-    OPTIONS_HELP,  /* --help was asked for */
-    OPTIONS_WRONG, /* already reported in one line on standard error: return 2 */
+    OPTIONS_GO,    /* run the subcommand */
+    OPTIONS_HELP,  /* --help was given: print the usage */
+    OPTIONS_WRONG, /* wrong usage, already reported on standard error: return 2 */
 };
 
-/* Takes `[-c FILE] [--help]` of the subcommand argv[0]. `*file` becomes FILE, or OPTIONS_DEFAULT_FILE without -c; with a NULL
- * `file`, -c is not an option of this subcommand. */
+/* Parses `[-c FILE] [--help]` of the subcommand argv[0]. Sets `*file` to FILE, or to OPTIONS_DEFAULT_FILE without -c. If `file` is NULL,
+ * the subcommand does not accept -c. */
 enum options_result options_parse(int argc, char **argv, const char **file);
 
 #endif
