@@ -4,8 +4,10 @@
 
 struct config;
 
-/* Runs until it is told to stop by TERM or INT (drains, then ends; a second one ends now). The configuration is borrowed. Returns the exit status: 0 after a
- * clean stop, 1 when something could not be started: one line on standard error has then said what and why, and nothing is left behind. */
+/* Runs Penstock until TERM or INT. The first signal drains the sessions and then ends; a second one ends at once. The configuration is borrowed.
+ *
+ * Returns the exit status of the process: 0 after a normal stop; 1 if the start failed, after one line on standard error that says what failed and why. After
+ * a failed start, nothing is left open. */
 int control_run(const struct config *config);
 
 #endif

@@ -1,12 +1,11 @@
-/* control/control.c: the main thread of `penstock run`. Owns, in the order in which they start and against which they stop: the log, the listening sockets, the
- * table, the health thread and the workers. */
+/* control/control.c: the main thread of `penstock run`. Owns the listening sockets, the log, the table, the health thread and the workers, which start in this
+ * order. A stop ends the health thread first and the log last. */
 #include "control/control.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "control/resources.h"
+#include "control/capacity.h"
+#include "control/cpus.h"
+#include "control/identity.h"
 #include "control/sockets.h"
 #include "health/health.h"
 #include "log/log.h"
@@ -37,7 +38,7 @@ struct control {
     int signal_fd;
     struct mailbox mailbox;    /* notices */
     struct sockets sockets;
-    struct resources resources;
+    struct capacity capacity;
     struct io_choice engine;
     struct limit connections;
     struct shortage shortage;
@@ -49,7 +50,7 @@ struct control {
     struct health *health;
     struct worker_shared shared;
     struct worker **workers;
-    unsigned started, ended;   /* workers */
+    unsigned started, ended;   /* numbers of workers */
 };
 
 /* ---- start ---- */
@@ -73,7 +74,8 @@ static int start_signals(struct control *control)
     control->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (control->signal_fd >= 0)
         return 0;
-    log_error("cannot watch for signals: %s%s", strerror(errno), errno == EMFILE ? "; raise the limit on open files (ulimit -n, LimitNOFILE=)" : "");
+    log_error("cannot create the descriptor for signals: %s%s", strerror(errno),
+              errno == EMFILE ? "; raise the limit on open files (ulimit -n, LimitNOFILE=)" : "");
     return -1;
 }
 
@@ -92,9 +94,9 @@ static const char *log_advice(int error)
     switch (error) {
     case ENOENT:
     case ENOTDIR:
-        return "; make its folder first";
+        return "; create its directory first";
     case EISDIR:
-        return "; name a file in this folder";
+        return "; name a file in this directory";
     case EACCES:
     case EPERM:
     case EROFS:
@@ -122,17 +124,31 @@ static int start_log(const struct config *config)
     return -1;
 }
 
-/* Messages are a power of two, at least 2. */
+/* The number of messages is a power of two, at least 2. */
 static int open_mailbox(struct control *control)
 {
     struct mailbox_options options = {.capacity = 2, .message_bytes = sizeof(struct notice)};
 
-    while (options.capacity < control->config->workers) /* each posts one notice at most */
+    while (options.capacity < control->config->workers) /* each worker posts at most one notice */
         options.capacity *= 2;
     return mailbox_init(&control->mailbox, &options);
 }
 
-/* What all workers share. */
+/* Returns the first port of the kernel's range for outgoing connections. */
+static uint16_t outgoing_port_min(void)
+{
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    unsigned first = 0;
+
+    if (!file)
+        return 1024;
+    if (fscanf(file, "%u", &first) != 1 || first > UINT16_MAX)
+        first = 1024;
+    (void)fclose(file);
+    return (uint16_t)first;
+}
+
+/* Creates what all workers share. */
 static int start_table(struct control *control)
 {
     const struct config *config = control->config;
@@ -144,10 +160,10 @@ static int start_table(struct control *control)
     control->workers = calloc(config->workers, sizeof(*control->workers));
     if (control->epoch)
         control->table = table_new(control->epoch, selector_prepare);
-    if (!control->table || table_apply(control->table, config, NULL) < 0 || !control->counters || !control->intakes || !control->mailboxes || !control->workers ||
-        open_mailbox(control) < 0)
+    if (!control->table || table_apply(control->table, config, NULL) < 0 || !control->counters || !control->intakes || !control->mailboxes ||
+        !control->workers || open_mailbox(control) < 0)
         goto fail;
-    limit_init(&control->connections, control->resources.connections);
+    limit_init(&control->connections, control->capacity.connections);
     control->shared = (struct worker_shared){
         .engine = &control->engine,
         .table = control->table,
@@ -158,11 +174,11 @@ static int start_table(struct control *control)
         .connections = &control->connections,
         .shortage = &control->shortage,
         .workers = config->workers,
-        .sessions_max = control->resources.connections,
-        .pipes_max = control->resources.pipes / config->workers, /* at least one: resources_plan() */
+        .sessions_max = control->capacity.connections,
+        .pipes_max = control->capacity.pipes / config->workers, /* at least one: capacity_plan() */
         .busy_poll_us = config->busy_poll_us,
         .loopback_congestion = control->sockets.loopback_congestion,
-        .outgoing_port_min = resources_outgoing_port_min(),
+        .outgoing_port_min = outgoing_port_min(),
         .control = &control->mailbox,
     };
     return 0;
@@ -183,25 +199,6 @@ static int start_health(struct control *control)
     return -1;
 }
 
-/* The CPU of a worker: as configured; or, with `auto`, one each while there are enough. */
-static int worker_cpu(const struct config *config, unsigned worker)
-{
-    cpu_set_t allowed;
-    unsigned seen = 0;
-
-    if (config->affinity == CONFIG_AFFINITY_LIST)
-        return config->affinity_cpus[worker % config->affinity_count];
-    if (config->affinity == CONFIG_AFFINITY_OFF || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
-        return -1;
-    if (config->workers != (unsigned)CPU_COUNT(&allowed)) /* the scheduler spreads fewer, or more, better than a guess does */
-        return -1;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET((size_t)cpu, &allowed) && seen++ == worker)
-            return cpu;
-    }
-    return -1;
-}
-
 static int start_workers(struct control *control)
 {
     size_t count = sockets_per_worker(&control->sockets);
@@ -209,7 +206,13 @@ static int start_workers(struct control *control)
     int error = -ENOMEM;
 
     for (unsigned i = 0; sockets && i < control->config->workers; i++) {
-        struct worker_options options = {.shared = &control->shared, .index = i, .cpu = worker_cpu(control->config, i), .sockets = sockets, .socket_count = count};
+        struct worker_options options = {
+            .shared = &control->shared,
+            .index = i,
+            .cpu = cpus_of_worker(control->config, i),
+            .sockets = sockets,
+            .socket_count = count,
+        };
 
         sockets_take(&control->sockets, control->table, sockets);
         control->workers[i] = worker_start(&options, &error);
@@ -220,8 +223,8 @@ static int start_workers(struct control *control)
     free(sockets);
     if (control->started == control->config->workers)
         return 0;
-    log_error("cannot start worker %u: %s; raise the limits on threads, memory and open files (ulimit -u -l -n; TasksMax=, LimitMEMLOCK=, LimitNOFILE=), or set "
-              "fewer workers", control->started, strerror(-error));
+    log_error("cannot start worker %u: %s; raise the limits on threads, memory and open files (ulimit -u -l -n; TasksMax=, LimitMEMLOCK=, "
+              "LimitNOFILE=), or set fewer workers", control->started, strerror(-error));
     return -1;
 }
 
@@ -232,17 +235,17 @@ static int start_all(struct control *control)
     struct sockets_plan plan = sockets_plan(config);
     struct identity identity;
 
-    if (resources_plan(&control->resources, config, plan.configured, plan.beside) < 0 || start_signals(control) < 0 || resources_cpus(config) < 0 ||
-        resources_identity(&identity, config) < 0)
+    if (capacity_plan(&control->capacity, config, plan.configured, plan.beside) < 0 || start_signals(control) < 0 || cpus_check(config) < 0 ||
+        identity_find(&identity, config) < 0)
         return -1;
-    if (!control->resources.spare)
+    if (!control->capacity.spare)
         plan.beside = 0;
     if (sockets_open(&control->sockets, config, &plan) < 0)
         return -1;
     /* Only when one is configured: a folder with the set-group-ID bit has chosen the group otherwise. */
     if ((config->user || config->group) && sockets_give(&control->sockets, identity.user, identity.group) < 0)
         return -1;
-    if (resources_become(&identity, config) < 0)
+    if (identity_become(&identity, config) < 0)
         return -1;
     /* From here on as the user that it stays: what a ring or a log file is refused to, it is refused now. */
     if (start_engine(control) < 0 || start_log(config) < 0 || start_table(control) < 0 || start_health(control) < 0 || start_workers(control) < 0)
@@ -275,12 +278,12 @@ static void announce_start(const struct control *control)
 
         if (listener->bind_count > 1)
             (void)snprintf(more, sizeof(more), " and %zu more", listener->bind_count - 1);
-        log_info("listener %s: %s%s, to pool %s with %zu backend%s", listener->name, addr_format(&listener->binds[0].addr, first, sizeof(first)), more,
+        log_info("listener %s: %s%s, pool %s with %zu backend%s", listener->name, addr_format(&listener->binds[0].addr, first, sizeof(first)), more,
                  config->pools[listener->pool].name, config->pools[listener->pool].backend_count,
                  config->pools[listener->pool].backend_count == 1 ? "" : "s");
     }
     log_info("ready: penstock %s, %u worker%s, at most %" PRIu32 " connections", PENSTOCK_VERSION, config->workers, config->workers == 1 ? "" : "s",
-             control->resources.connections);
+             control->capacity.connections);
 }
 
 /* ---- stop ---- */
@@ -326,7 +329,7 @@ static void stop_all(struct control *control)
 
 /* ---- the loop ---- */
 
-/* The next signal, or 0. */
+/* Returns the next pending signal, or 0. */
 static int take_signal(const struct control *control)
 {
     struct signalfd_siginfo info;
@@ -336,12 +339,12 @@ static int take_signal(const struct control *control)
 
 static void tell_continued(const struct control *control)
 {
-    log_info("CONT: going on after a stop");
+    log_info("CONT: resumed; the workers check whether they missed events");
     for (unsigned i = 0; i < control->started; i++)
         worker_continued(control->workers[i]);
 }
 
-/* Signals that do not stop. */
+/* Handles the signals that do not stop the process. */
 static void handle_signal(const struct control *control, int signal)
 {
     if (signal == SIGUSR1)
@@ -349,8 +352,8 @@ static void handle_signal(const struct control *control, int signal)
     else if (signal == SIGCONT)
         tell_continued(control);
     else if (signal == SIGHUP || signal == SIGUSR2)
-        log_warn("%s: this version cannot %s while it runs: nothing was done; restart it", sigabbrev_np(signal),
-                 signal == SIGHUP ? "read its configuration anew" : "be replaced");
+        log_warn("%s: ignored: this version cannot %s while it runs; restart penstock", sigabbrev_np(signal),
+                 signal == SIGHUP ? "reload its configuration" : "be upgraded");
 }
 
 static void read_notices(struct control *control)
@@ -367,7 +370,7 @@ static void read_notices(struct control *control)
     }
 }
 
-/* Waits for a signal, a notice, or the time in nanoseconds (0: no end). */
+/* Waits for a signal, a notice, or the deadline (clock_now_ns(); 0: none). */
 static void wait_for_news(const struct control *control, uint64_t deadline_ns)
 {
     struct pollfd fds[] = {{.fd = control->signal_fd, .events = POLLIN}, {.fd = control->mailbox.event_fd, .events = POLLIN}};
@@ -384,7 +387,8 @@ static void drain_sessions(struct control *control, int signal)
     uint64_t deadline = clock_now_ns() + (uint64_t)control->config->drain_timeout_ms * 1000000;
     bool second;
 
-    log_info("%s: accepting stops; %" PRIu32 " connections have %u ms to end", sigabbrev_np(signal), active_sessions(control), control->config->drain_timeout_ms);
+    log_info("%s: accepting stops; %" PRIu32 " open connections have %u ms to end", sigabbrev_np(signal), active_sessions(control),
+             control->config->drain_timeout_ms);
     drain_workers(control);
     while (control->ended < control->started) {
         wait_for_news(control, deadline);
@@ -393,9 +397,9 @@ static void drain_sessions(struct control *control, int signal)
         handle_signal(control, signal);
         second = signal == SIGTERM || signal == SIGINT;
         if (control->ended < control->started && (second || clock_now_ns() >= deadline)) {
-            log_warn("%s: closing %" PRIu32 " connections that have not ended", second ? "second signal" : "drain_timeout is over", active_sessions(control));
+            log_warn("%s: closing %" PRIu32 " connections that are still open", second ? "second signal" : "drain_timeout is over", active_sessions(control));
             stop_workers(control);
-            deadline = clock_now_ns() + STOP_REPEAT_NS; /* and again, if that is not the end of it */
+            deadline = clock_now_ns() + STOP_REPEAT_NS; /* then repeat it for the workers that still run */
         }
     }
     log_info("stopped");
@@ -407,7 +411,7 @@ int control_run(const struct config *config)
     int signal = 0;
 
     if (start_all(&control) < 0) {
-        tell_warnings(config); /* what was not meant may be the reason */
+        tell_warnings(config); /* a value that was not intended may be the reason */
         stop_workers(&control);
         stop_all(&control);
         return 1;

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "control/binding.h"
+#include "control/start_lock.h"
 #include "io/congestion.h"
 #include "log/log.h"
 #include "table/table.h"
@@ -24,8 +25,6 @@ enum {
     BESIDE_MAX = 64, /* loopback addresses beside wildcard ones: a range of ports would take descriptors that clients need */
 };
 #define BUSY_PATIENCE_NS ((uint64_t)2000000000)
-#define LOCK_PATIENCE_NS (2 * BUSY_PATIENCE_NS)
-#define LOCK_PATIENCE_MAX_NS ((uint64_t)60000000000)
 
 /* A UNIX socket that is not abstract. */
 static bool has_file(const struct addr *addr)
@@ -90,52 +89,9 @@ static int probe_address(const struct sockets *sockets, const struct binding *bi
     return 0;
 }
 
-/* The lock is an abstract UNIX address, which goes with its process. */
-static const struct sockaddr_un lock_name = {.sun_family = AF_UNIX, .sun_path = "\0penstock-binding"};
-static const socklen_t lock_name_bytes = offsetof(struct sockaddr_un, sun_path) + sizeof("\0penstock-binding") - 1;
-
-/* Whether root or our own user holds the lock: a Penstock that takes its time, and not somebody who wants us not to start. */
-static bool held_by_us(void)
+static void release_lock(struct sockets *sockets)
 {
-    struct ucred holder;
-    socklen_t length = sizeof(holder);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool ours = fd >= 0 && connect(fd, (const struct sockaddr *)&lock_name, lock_name_bytes) == 0 &&
-                getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &length) == 0 && (holder.uid == 0 || holder.uid == geteuid());
-
-    if (fd >= 0)
-        (void)close(fd);
-    return ours;
-}
-
-/* Between the trial of an address and listen() another Penstock could do the same, since a socket that is bound but does not listen yet is in nobody's way: only
- * one at a time may start in a network namespace. A descriptor; -1: go on without, after a minute, or four seconds if it is not ours. */
-static int lock_binding(void)
-{
-    uint64_t began = clock_now_ns();
-    struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    while (fd >= 0 && bind(fd, (const struct sockaddr *)&lock_name, lock_name_bytes) < 0) {
-        int error = errno;
-        uint64_t waited = clock_now_ns() - began;
-
-        if (error != EADDRINUSE || waited > LOCK_PATIENCE_MAX_NS || (waited > LOCK_PATIENCE_NS && !held_by_us())) {
-            log_warn("starting without the lock @penstock-binding, which another process holds: %s", strerror(error));
-            (void)close(fd);
-            return -1;
-        }
-        (void)nanosleep(&pause, NULL);
-    }
-    if (fd >= 0)
-        (void)listen(fd, SOMAXCONN); /* for held_by_us() */
-    return fd;
-}
-
-static void unlock_binding(struct sockets *sockets)
-{
-    if (sockets->lock >= 0)
-        (void)close(sockets->lock);
+    start_lock_release(sockets->lock);
     sockets->lock = -1;
 }
 
@@ -172,7 +128,12 @@ static int open_address(struct sockets *sockets, const struct config *config, co
         }
         if (result < 0)
             break;
-        first[worker] = (struct bound_socket){.listener = (size_t)(binding->listener - config->listeners), .fd = result, .has_congestion = binding->congestion, .is_unix = addr_family(&binding->addr) == AF_UNIX};
+        first[worker] = (struct bound_socket){
+            .listener = (size_t)(binding->listener - config->listeners),
+            .fd = result,
+            .has_congestion = binding->congestion,
+            .is_unix = addr_family(&binding->addr) == AF_UNIX,
+        };
         sockets->count++;
         if (worker == 0)
             result = remember_path(sockets, &binding->addr);
@@ -201,11 +162,11 @@ int sockets_listen(struct sockets *sockets, const struct config *config)
 
         if (listen(sockets->all[i].fd, listener->settings.backlog) < 0) {
             log_error("listener %s: cannot listen: %s%s", listener->name, strerror(errno),
-                      errno == EADDRINUSE ? "; another process has begun to serve its address: stop it, or choose another one" : "");
+                      errno == EADDRINUSE ? "; another process now listens on this address: stop it, or choose another address" : "");
             return -1;
         }
     }
-    unlock_binding(sockets);
+    release_lock(sockets);
     return 0;
 }
 
@@ -255,7 +216,7 @@ static int open_all(struct sockets *sockets, const struct config *config, const 
     };
     if (!sockets->all)
         return -ENOMEM;
-    sockets->lock = lock_binding();
+    sockets->lock = start_lock_take();
     for (size_t i = 0; i < config->listener_count; i++) {
         for (size_t j = 0; j < config->listeners[i].bind_count; j++) {
             int result;
@@ -301,7 +262,7 @@ int sockets_give(const struct sockets *sockets, uid_t user, gid_t group)
 {
     for (size_t i = 0; i < sockets->unix_count; i++) {
         if (chown(sockets->unix_paths[i], user, group) < 0) {
-            log_error("cannot give %s to the user that penstock runs as: %s", sockets->unix_paths[i], strerror(errno));
+            log_error("cannot change the owner of %s to the user that penstock runs as: %s", sockets->unix_paths[i], strerror(errno));
             return -1;
         }
     }
@@ -332,12 +293,13 @@ void sockets_close(struct sockets *sockets)
     }
     for (size_t i = 0; i < sockets->unix_count; i++) {
         if (unlink(sockets->unix_paths[i]) < 0 && errno != ENOENT)
-            log_warn("cannot remove %s: %s; remove it, or use a folder that `user` may write to", sockets->unix_paths[i], strerror(errno));
+            log_warn("cannot remove %s: %s; remove it by hand, and put it into a directory that the configured user may write to", sockets->unix_paths[i],
+                     strerror(errno));
         free(sockets->unix_paths[i]);
     }
     free(sockets->unix_paths);
     free(sockets->all);
     if (sockets->workers) /* it was opened */
-        unlock_binding(sockets);
+        release_lock(sockets);
     *sockets = (struct sockets){.lock = -1};
 }

@@ -1,4 +1,4 @@
-/* control/sockets.h: the listening sockets, which control makes and owns until workers take them. Control's thread. */
+/* control/sockets.h: the listening sockets. Control opens them and owns them until workers take them. Control's thread. */
 #ifndef CONTROL_SOCKETS_H
 #define CONTROL_SOCKETS_H
 
@@ -20,47 +20,48 @@ struct bound_socket {
 };
 
 struct sockets {
-    struct bound_socket *all;  /* for each address one per worker */
+    struct bound_socket *all;  /* for each address, one socket for each worker */
     size_t count;
-    size_t beside_left;        /* addresses that may yet be bound beside those that are configured (control/binding.h) */
+    size_t beside_left;        /* number of loopback addresses that may still be added (control/binding.h) */
     unsigned workers;
-    unsigned taken;            /* so many workers have theirs */
-    int lock;                  /* held until they listen; -1: not */
-    char **unix_paths;         /* files to remove at the end */
+    unsigned taken;            /* workers that have taken their sockets; workers take them in order */
+    int lock;                  /* of start_lock_take(), held until the sockets listen; -1: none */
+    char **unix_paths;         /* socket files to remove at the end; owned */
     size_t unix_count;
-    const char *loopback_congestion; /* of the plan */
+    const char *loopback_congestion; /* from the plan */
 };
 
-/* What is going to be opened. */
+/* What sockets_open() will open. */
 struct sockets_plan {
-    const char *loopback_congestion; /* as congestion_on_loopback() has said */
-    size_t configured;               /* sockets, at most */
-    size_t beside;                   /* more, on loopback addresses beside wildcard ones; whoever has no descriptors for them sets 0 */
+    const char *loopback_congestion; /* result of congestion_on_loopback() */
+    size_t configured;               /* upper bound on the number of configured sockets */
+    size_t beside;                   /* number of sockets on added loopback addresses; the caller sets 0 if there are no descriptors for them */
 };
 
-/* Asks the kernel what its congestion control is. */
+/* Counts the sockets of the configuration. Asks the kernel for its default congestion control. */
 struct sockets_plan sockets_plan(const struct config *config);
 
-/* Binds every listener once per worker (SO_REUSEPORT; a UNIX socket is bound once and shared), and what the plan has beside as far as it can be had. Returns
- * 0, or -1 after one line on standard error that names the place in the configuration; everything is closed then. An address that is still held is tried for
- * two seconds: the ring of a Penstock that has just ended can hold it for a moment. */
+/* Binds every listener once for each worker (SO_REUSEPORT; a UNIX socket is bound once and shared), and the added loopback addresses where that succeeds.
+ * Retries an address that is in use for two seconds, because the io_uring instance of a Penstock that has just ended can hold it for a moment. Returns 0, or
+ * -1 after logging the failure with its place in the configuration; then everything is closed. */
 int sockets_open(struct sockets *sockets, const struct config *config, const struct sockets_plan *plan);
 
-/* Gives the files of UNIX sockets to the user that the process is about to become. That user can remove them only if it may also write to their folder (in a
- * sticky one such as /tmp it must own them besides). 0, or -1 after one line on standard error. */
+/* Changes the owner of the UNIX socket files to the user that the process will switch to. To remove a file at the end, that user needs write permission for
+ * its directory; in a sticky directory such as /tmp it must also own the file. Returns 0, or -1 after logging. */
 int sockets_give(const struct sockets *sockets, uid_t user, gid_t group);
 
-/* Starts listening on all of them, those that workers have taken too: last, since from then on clients can connect to a process that may yet give up. Another
- * Penstock may then look at its addresses: before, it could not see that ours are in use. 0, or -1 after one line on standard error. */
+/* Calls listen() on all sockets, including those that workers have taken, and releases the start lock. This is the last step of a start: from here on clients
+ * can connect, so nothing after it may fail. Returns 0, or -1 after logging. */
 int sockets_listen(struct sockets *sockets, const struct config *config);
 
-/* How many sockets each worker gets. */
+/* Returns how many sockets each worker gets. */
 size_t sockets_per_worker(const struct sockets *sockets);
 
-/* Gives the next worker its sockets, with the live objects of their listeners: fills `taken`, which has sockets_per_worker() places; sockets_close() does not touch them any more. */
+/* Hands the sockets of the next worker over, with the live objects of their listeners: fills `taken`, which has sockets_per_worker() places. The caller owns
+ * the sockets from here on. */
 void sockets_take(struct sockets *sockets, const struct table *table, struct worker_socket *taken);
 
-/* Closes what was not given away, removes the UNIX socket files and frees. Safe on all zero and twice. */
+/* Closes the sockets that no worker has taken, removes the UNIX socket files and frees everything. Accepts an all-zero struct and may be called twice. */
 void sockets_close(struct sockets *sockets);
 
 #endif

@@ -111,7 +111,7 @@ def unwritable_log(rig, case):
     """A log that cannot be opened: the key, the path and what to do."""
     for key in ("log", "access_log"):
         ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"], {key: "/nowhere/at/all.log"})
-        fails(rig, ["run", "-c", ini], rf"\b{key} = /nowhere/at/all\.log: .*; .*folder")
+        fails(rig, ["run", "-c", ini], rf"\b{key} = /nowhere/at/all\.log: .*; .*directory")
 
 
 def few_descriptors(rig, case):
@@ -131,7 +131,7 @@ def socket_left_behind(rig, case):
     penstock = rig.launch(rig.ini(["127.0.0.1:9"], [f"unix:{front}"], {"user": "nobody", "access_log": None}))
     require(os.stat(front).st_uid == sandbox.NOBODY, "the socket does not belong to the user")
     penstock.stop()
-    require(penstock.logged(rf"cannot remove {re.escape(front)}: permission denied; .*folder"), f"nothing was said: {penstock.log()}")
+    require(penstock.logged(rf"cannot remove {re.escape(front)}: permission denied; .*directory"), f"nothing was said: {penstock.log()}")
 
 
 def group_of_the_folder(rig, case):

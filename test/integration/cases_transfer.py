@@ -237,7 +237,7 @@ backend = b0 127.0.0.1:{server.port}
                 raise Failure(f"urgent byte {number} did not arrive") from None
         if load:
             load.finish(15)
-        penstock.wait_log("CONT: going on after a stop")
+        penstock.wait_log("CONT: resumed")
     return body
 
 
