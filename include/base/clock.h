@@ -7,7 +7,7 @@
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t clock_now_ns(void);
 
-/* CPU time of the calling thread in nanoseconds. Unlike the monotonic clock, a system call. */
+/* CPU time of the calling thread in nanoseconds. This is a system call, unlike clock_now_ns(). */
 uint64_t clock_thread_ns(void);
 
 #endif

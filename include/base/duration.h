@@ -7,24 +7,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longest text that duration_format() and size_format() make, with its ending zero. */
+/* Size of the longest text that duration_format() and size_format() write, including the terminating zero. */
 #define DURATION_TEXT_BYTES 24
 
-/* Parses a whole number and its unit (ms, s, m, h; nothing between them), from 0 to UINT64_MAX milliseconds. Returns NULL and sets
- * `*ms`, or returns a constant text that says what is wrong ("needs a unit: ms, s, m or h", ...) and leaves `*ms` alone. */
+/* Parses a whole number directly followed by a unit (ms, s, m, h), from 0 to UINT64_MAX milliseconds. On success sets `*ms` and returns NULL. Otherwise
+ * leaves `*ms` unchanged and returns a constant text such as "needs a unit: ms, s, m or h". */
 const char *duration_parse(uint64_t *ms, const char *text);
 
-/* Writes the form that duration_parse() reads, in the largest unit that is exact, and returns `buffer`. Text that does not fit is cut. */
+/* Writes the form that duration_parse() reads, in the largest unit that is exact, and returns `buffer`. Text that does not fit is truncated. */
 const char *duration_format(uint64_t ms, char *buffer, size_t size);
 
-/* The same of microseconds, with the units us, ms, s. */
+/* The same two functions for microseconds, with the units us, ms and s. */
 const char *duration_us_parse(uint64_t *us, const char *text);
 const char *duration_us_format(uint64_t us, char *buffer, size_t size);
 
-/* Parses a whole number of bytes, or of KiB (k), MiB (m) or GiB (g). Returns as duration_parse() does. */
+/* Parses a whole number of bytes, KiB (k), MiB (m) or GiB (g). Returns the same as duration_parse(). */
 const char *size_parse(uint64_t *bytes, const char *text);
 
-/* Writes the form that size_parse() reads, in the largest unit that is exact, and returns `buffer`. Text that does not fit is cut. */
+/* Writes the form that size_parse() reads, in the largest unit that is exact, and returns `buffer`. Text that does not fit is truncated. */
 const char *size_format(uint64_t bytes, char *buffer, size_t size);
 
 #endif

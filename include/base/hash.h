@@ -5,15 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* SipHash-2-4 (Aumasson and Bernstein, 2012) of `length` bytes under the 128-bit key {key0, key1}: a client that does
- * not know the seed cannot choose addresses that fall on one backend. Same result on every machine. */
+/* SipHash-2-4 (Aumasson and Bernstein, 2012) of `length` bytes under the 128-bit key {key0, key1}. A client that does
+ * not know the key cannot choose addresses that all map to one backend. The result is the same on every machine. */
 uint64_t hash_bytes(const void *data, size_t length, uint64_t key0, uint64_t key1);
 
-/* SplitMix64 (Steele, Lea, Flood, 2014): next number of the generator whose whole state is `*state`. Not for secrets. */
+/* SplitMix64 (Steele, Lea, Flood, 2014): returns the next number of the generator whose whole state is `*state`. Not suitable for secrets. */
 uint64_t random_next(uint64_t *state);
 
-/* A number in [0, bound), without modulo bias worth speaking of (Lemire's multiply-shift on 32 bits). bound is at
- * least 1. */
+/* Returns a random number in [0, bound), with negligible modulo bias (Lemire's multiply-shift on 32 bits). `bound` is at least 1. */
 uint32_t random_below(uint64_t *state, uint32_t bound);
 
 #endif

@@ -1,6 +1,6 @@
-/* base/list.h: intrusive doubly linked list. No threads, nothing allocated.
+/* base/list.h: intrusive doubly linked list. One thread; nothing is allocated.
  *
- * A list head and an unlinked node both point at themselves, so list_remove() is safe twice. */
+ * A list head and an unlinked node both point at themselves, so list_remove() may be called twice. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -11,7 +11,7 @@ struct list {
     struct list *next, *previous;
 };
 
-/* The object that holds `member` at `pointer`. */
+/* Returns the object whose `member` is at `pointer`. */
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void list_init(struct list *list)
@@ -25,7 +25,7 @@ static inline bool list_empty(const struct list *list)
     return list->next == list;
 }
 
-/* Puts `node`, which must not be linked, at the end. */
+/* Appends `node`, which must not be linked. */
 static inline void list_append(struct list *list, struct list *node)
 {
     node->next = list;
@@ -41,7 +41,7 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
-/* Moves everything from `from`, which becomes empty, to `to`, which was empty: lets a loop run over a list that grows meanwhile. */
+/* Moves all nodes from `from`, which becomes empty, to `to`, which must be empty. A loop over `to` can then add nodes to `from`. */
 static inline void list_take(struct list *to, struct list *from)
 {
     list_init(to);

@@ -1,7 +1,8 @@
-/* base/timer_wheel.h: many timers, cheap to arm and to cancel. One thread, nothing allocated.
+/* base/timer_wheel.h: timers that are cheap to arm and to cancel. One thread; nothing is allocated.
  *
- * A hierarchical timing wheel (Varghese and Lauck, 1987): five levels of 64 slots, one tick is a millisecond, so that it reaches 12 days; what lies
- * further waits in the last slot and is looked at again. A timer never fires early, and at most one tick after timer_wheel_advance() is told of its time. */
+ * This is a hierarchical timing wheel (Varghese and Lauck, 1987) with five levels of 64 slots. One tick is a millisecond, so the wheel covers 12 days. A timer
+ * beyond that waits in the last slot and is placed again from there. A timer never fires early, and at most one tick after timer_wheel_advance() was called
+ * with its time. */
 #ifndef BASE_TIMER_WHEEL_H
 #define BASE_TIMER_WHEEL_H
 
@@ -16,33 +17,33 @@
 struct timer {
     struct list link;
     uint64_t due_ms;
-    void (*fire)(struct timer *timer); /* the timer is already unarmed; it may be armed again or freed in there */
+    void (*fire)(struct timer *timer); /* called after the timer was unarmed; it may arm or free the timer */
     uint8_t level, slot;
     bool armed;
 };
 
 struct timer_wheel {
-    uint64_t now_ms; /* all timers due up to here have fired */
+    uint64_t now_ms; /* all timers due up to this time have fired */
     uint64_t occupied[TIMER_LEVELS];
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];
 };
 
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ms);
 
-/* An unarmed timer. Once per timer before any other call. */
+/* Makes an unarmed timer. Call it once for each timer, before any other function. */
 void timer_init(struct timer *timer, void (*fire)(struct timer *timer));
 
-/* Arms, or moves when it is armed already; a time that has passed fires at the next advance. */
+/* Arms the timer, or moves it if it is armed. If `due_ms` has passed, the timer fires at the next advance. */
 void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ms);
 
-/* Does nothing when it is not armed. */
+/* Does nothing if the timer is not armed. */
 void timer_cancel(struct timer_wheel *wheel, struct timer *timer);
 
-/* Fires everything due up to `now_ms` (which never goes back). */
+/* Fires all timers due up to `now_ms`, which never goes back. */
 void timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms);
 
-/* Milliseconds from the last advance until timer_wheel_advance() is worth calling again (never late; early when timers have to move down a level);
- * -1: no timer is armed. */
+/* Returns the milliseconds from the last advance until timer_wheel_advance() must be called again, or -1 if no timer is armed. The result is never too late; it
+ * is too early when timers only move down a level. */
 int64_t timer_wheel_next(const struct timer_wheel *wheel);
 
 #endif

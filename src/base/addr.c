@@ -1,6 +1,6 @@
-/* base/addr.c: socket addresses as values: text to sockaddr and back.
+/* base/addr.c: converts socket addresses between text and sockaddr.
  *
- * Pure functions, any thread. The only system call is the look-up of an interface name in a scoped IPv6 address. */
+ * Pure functions, any thread. The only system call looks up the interface name in a scoped IPv6 address. */
 #include "base/addr.h"
 
 #include <arpa/inet.h>
@@ -21,7 +21,7 @@ static const char bad_port[] = "the port is not a number from 1 to 65535";
 static const char not_ascii[] = "contains a character that is not ASCII, such as a no-break space";
 static const char not_unix[] = "a UNIX socket is unix:/PATH or unix:@NAME";
 
-/* Digits alone, no sign, no leading zero: strtoul() would take " +080". */
+/* Accepts digits only, without a sign or a leading zero, because strtoul() would accept " +080". */
 static const char *parse_port(uint16_t *port, const char *text)
 {
     unsigned value = 0;
@@ -40,7 +40,7 @@ static const char *parse_port(uint16_t *port, const char *text)
     return NULL;
 }
 
-/* A "/": of a network as in 10.0.0.0/8 and [2001:db8::]/32, or of a path after the port. */
+/* Whether the text contains a "/": that of a network such as 10.0.0.0/8 or [2001:db8::]/32, or of a path after the port. */
 static const char *explain_slash(const char *text, const char *slash)
 {
     const char *colon = memchr(text, ':', (size_t)(slash - text));
@@ -52,7 +52,7 @@ static const char *explain_slash(const char *text, const char *slash)
     return "no path belongs here: write ADDRESS:PORT";
 }
 
-/* Whether the text, or what is before its last colon, is an IPv6 address, with or without a scope. */
+/* Whether the text, or the part before its last colon, is an IPv6 address, with or without a scope. */
 static bool is_bare_in6(const char *text)
 {
     char copy[INET6_ADDRSTRLEN];
@@ -70,7 +70,7 @@ static bool is_bare_in6(const char *text)
     return false;
 }
 
-/* What people write or paste where ADDRESS:PORT is due. NULL: nothing of that kind. */
+/* Recognises common mistakes in place of ADDRESS:PORT. Returns a message, or NULL if it recognises none. */
 static const char *explain_shape(const char *text)
 {
     const char *slash = strchr(text, '/'), *colon = strchr(text, ':');
@@ -112,7 +112,7 @@ static const char *parse_unix(struct addr *out, const char *path)
     memcpy(addr.un.sun_path, path, n);
     if (path[0] == '@') {
         addr.un.sun_path[0] = '\0';
-        addr.length = (socklen_t)(PATH_OFFSET + n); /* an abstract name is as long as it is, without an ending zero */
+        addr.length = (socklen_t)(PATH_OFFSET + n); /* the length of an abstract name does not include a terminating zero */
     } else {
         addr.length = (socklen_t)(PATH_OFFSET + n + 1);
     }
@@ -151,7 +151,7 @@ static const char *parse_in6(struct addr *out, const char *host, uint16_t port)
     addr.in6.sin6_port = htons(port);
     if (inet_pton(AF_INET6, copy, &addr.in6.sin6_addr) != 1)
         return "not an IPv6 address between the brackets";
-    /* Our IPv6 sockets are IPv6 only, and one address with two spellings would get past every check for duplicates. */
+    /* Refuse IPv4-mapped addresses: our IPv6 sockets are IPv6 only, and two spellings of one address would defeat the checks for duplicates. */
     if (IN6_IS_ADDR_V4MAPPED(&addr.in6.sin6_addr))
         return "an IPv4 address inside IPv6; write the IPv4 address itself";
     if (scope) {
@@ -159,7 +159,7 @@ static const char *parse_in6(struct addr *out, const char *host, uint16_t port)
         if (problem)
             return problem;
     }
-    /* The kernel ignores the interface of any other address: one address with two spellings again. */
+    /* Refuse an interface on any other address: the kernel ignores it, so one address would again have two spellings. */
     if (scope && !IN6_IS_ADDR_LINKLOCAL(&addr.in6.sin6_addr))
         return "only a link-local address (fe80::) has an interface after a \"%\"; leave it out";
     *out = addr;
@@ -214,7 +214,7 @@ const char *addr_parse(struct addr *out, const char *text)
     return bracketed ? parse_in6(out, host, port) : parse_in(out, host, port);
 }
 
-/* The bytes of a UNIX name. The kernel counts the ending zero of a path in some calls and not in others. */
+/* Returns the length of a UNIX name without a terminating zero. The kernel includes the zero of a path in some calls and not in others. */
 static size_t unix_name_bytes(const struct addr *addr)
 {
     size_t n = addr->length > PATH_OFFSET ? addr->length - PATH_OFFSET : 0;
@@ -230,7 +230,7 @@ static void format_unix(const struct addr *addr, char *buffer, size_t size)
 
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)addr->un.sun_path[i];
-        name[i] = (char)(c == '\0' && i == 0 ? '@' : c < 0x20 || c == 0x7f ? '?' : c); /* one line, whatever the client chose */
+        name[i] = (char)(c == '\0' && i == 0 ? '@' : c < 0x20 || c == 0x7f ? '?' : c); /* the client chose the name; it must not break the log line */
     }
     name[n] = '\0';
     snprintf(buffer, size, UNIX_PREFIX "%s", name);
@@ -251,7 +251,7 @@ const char *addr_format(const struct addr *addr, char *buffer, size_t size)
             snprintf(buffer, size, "[%s]:%u", host, addr_port(addr));
         else if (if_indextoname(addr->in6.sin6_scope_id, scope))
             snprintf(buffer, size, "[%s%%%s]:%u", host, scope, addr_port(addr));
-        else /* the interface went away */
+        else /* the interface no longer exists */
             snprintf(buffer, size, "[%s%%%u]:%u", host, addr->in6.sin6_scope_id, addr_port(addr));
         break;
     case AF_UNIX:

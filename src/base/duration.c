@@ -11,14 +11,14 @@ struct unit {
     uint64_t factor;
 };
 
-/* Largest first: the formatters take the first that divides. */
+/* Largest unit first: the formatters use the first unit that divides the value. */
 static const struct unit duration_units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 static const struct unit short_units[] = {{"s", 1000000}, {"ms", 1000}, {"us", 1}};
 static const struct unit size_units[] = {{"g", 1u << 30}, {"m", 1u << 20}, {"k", 1u << 10}, {"", 1}};
 
 #define UNITS(list) (sizeof(list) / sizeof((list)[0]))
 
-/* Takes the digits off `*text`; false: there were none. `*fits` is false when the number needs more than 64 bits. */
+/* Reads the digits at `*text` and moves `*text` past them. Returns false if there are none. `*fits` becomes false if the number needs more than 64 bits. */
 static bool take_number(uint64_t *value, const char **text, bool *fits)
 {
     size_t n = strspn(*text, "0123456789");

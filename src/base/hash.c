@@ -37,7 +37,7 @@ static void sip_compress(struct sip *s, uint64_t m)
     s->v0 ^= m;
 }
 
-/* The first `length` (at most 8) bytes as a little-endian number, whatever the machine's order. */
+/* Reads the first `length` bytes (at most 8) as a little-endian number on any machine. */
 static uint64_t load_little_endian(const unsigned char *bytes, size_t length)
 {
     uint64_t value = 0;

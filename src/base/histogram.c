@@ -12,12 +12,12 @@ static unsigned bucket_of(uint64_t value_ns)
         value_ns = HISTOGRAM_VALUE_MAX_NS;
     unsigned octave = 63 - (unsigned)__builtin_clzll(value_ns); /* 11 and up */
     unsigned shift = octave - 10;
-    /* value >> shift is in [1024, 2048): its low ten bits are the place within the octave. */
+    /* value >> shift is in [1024, 2048). Its low ten bits are the position within the octave. */
     return HISTOGRAM_EXACT + (octave - 11) * HISTOGRAM_PER_OCTAVE +
            ((unsigned)(value_ns >> shift) - HISTOGRAM_PER_OCTAVE);
 }
 
-/* The largest value that falls into the bucket. */
+/* Returns the largest value that falls into the bucket. */
 static uint64_t bucket_end(unsigned bucket)
 {
     if (bucket < HISTOGRAM_EXACT)
@@ -60,13 +60,13 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
 {
     if (histogram->count == 0)
         return 0;
-    if (!(percent > 0)) /* NaN too */
+    if (!(percent > 0)) /* also NaN */
         return histogram->min_ns;
     if (percent >= 100)
         return histogram->max_ns;
-    /* A hair less, or 7 % of 20000 would be 1400.0000000000002 and round up to the 1401st. */
+    /* Subtract a little first: otherwise 7 % of 20000 is 1400.0000000000002 and rounds up to the 1401st value. */
     double exact = percent / 100 * (double)histogram->count * (1 - 1e-12);
-    uint64_t rank = (uint64_t)exact; /* rounded up below: the rank-th smallest value, counted from 1 */
+    uint64_t rank = (uint64_t)exact; /* rounded up below; the rank of the value, counted from 1 */
     if ((double)rank < exact)
         rank++;
     uint64_t seen = 0;
@@ -76,7 +76,7 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
             continue;
         uint64_t value = bucket_end(i);
         if (value < histogram->min_ns)
-            value = histogram->min_ns; /* the last bucket, when every value lies past it */
+            value = histogram->min_ns; /* in the last bucket, when every value is above its range */
         return value > histogram->max_ns ? histogram->max_ns : value;
     }
     return histogram->max_ns;

@@ -1,14 +1,12 @@
 /* base/ring.c: Dmitry Vyukov's bounded queue for many producers and many consumers. Any thread; owns its cells.
  *
- * Positions only grow. Position p belongs to cell p mod capacity, and the cell's sequence number says whose turn it
- * is. It counts from the first position of a round, r = p - p mod capacity, so that a cell nobody has used is all zero:
- * the kernel gives its memory when it is first written.
+ * Positions only grow. Position p belongs to cell p mod capacity. The cell's sequence number says whose turn it is. It is relative to the first position of
+ * the round, r = p - p mod capacity, so that an unused cell is all zero and the kernel allocates its memory when it is first written:
  *   r                 free, the producer of position p may write
  *   r + 1             full, the consumer of position p may read
  *   r + capacity      free again, for the producer one round later
- * The sequence is stored with release after the record was copied and loaded with acquire before it is touched, so the
- * record itself needs no atomics; the two positions are claimed with relaxed order because nothing is published
- * through them. */
+ * The sequence is stored with release order after the record was copied, and loaded with acquire order before the record is accessed, so the
+ * record itself needs no atomics. The two positions are claimed with relaxed order because they publish nothing. */
 #include "base/ring.h"
 
 #include <assert.h>
@@ -23,13 +21,13 @@ struct cell {
 };
 
 struct ring {
-    /* Immutable. */
-    size_t bytes; /* of all this */
+    /* Immutable after ring_new(). */
+    size_t bytes; /* of the whole mapping */
     size_t mask;
     size_t record_bytes;
-    size_t stride_bytes; /* from one cell to the next */
+    size_t stride_bytes; /* distance from one cell to the next */
 
-    /* Shared, each on a line of its own: producers fight over one, consumers over the other. */
+    /* Shared. Producers contend for one and consumers for the other, so each has its own cache line. */
     _Alignas(64) _Atomic size_t push_position;
     _Alignas(64) _Atomic size_t pop_position;
     _Alignas(64) unsigned char cells[];
@@ -70,8 +68,8 @@ void ring_free(struct ring *ring)
         (void)munmap(ring, ring->bytes);
 }
 
-/* Claims the next position whose cell has reached its round and `turn`; NULL when that cell is still a round behind.
- * A failed exchange reloads `position`; a cell ahead of us means that others claimed it meanwhile. */
+/* Claims the next position whose cell has reached its round and `turn`. Returns NULL if that cell is still one round behind. A failed exchange reloads
+ * `position`. A cell that is ahead of us has been claimed by another thread in the meantime. */
 static struct cell *ring_claim(struct ring *ring, _Atomic size_t *counter, size_t turn, size_t *claimed)
 {
     size_t position = atomic_load_explicit(counter, memory_order_relaxed);

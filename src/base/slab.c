@@ -1,13 +1,14 @@
-/* base/slab.c: chunked pool of equal objects. The thread of whoever embeds it; owns the chunks.
+/* base/slab.c: pool of objects of equal size, allocated in chunks. Thread of the object that embeds it; owns the chunks.
  *
- * A chunk begins with its own head, found from an object by the chunk's alignment. New objects come from the chunk that was last full: so the others empty. */
+ * A chunk begins with its header. The chunk's alignment leads from an object to this header. New objects come from the chunk that was full most recently, so
+ * that the other chunks can become empty and be freed. */
 #include "base/slab.h"
 
 #include <assert.h>
 #include <string.h>
 #include <sys/mman.h>
 
-/* Under AddressSanitizer the use of a free object is an error. Its header comes with the compiler's runtime, which need not be installed otherwise. */
+/* Under AddressSanitizer, access to a free object is an error. Its header belongs to the compiler's runtime library, which other builds do not need. */
 #ifndef __has_feature
 #define __has_feature(feature) 0
 #endif
@@ -21,13 +22,13 @@
 enum { LINE_BYTES = 64, CHUNK_BYTES_MIN = 64 * 1024, CHUNK_OBJECTS_MIN = 15, TRIMMED_MAX = 16 };
 
 struct chunk {
-    struct list link;  /* in slab.partial, unless all are in use */
-    void *free;        /* chain through the free objects' first word */
+    struct list link;  /* in slab.partial, unless all objects are in use */
+    void *free;        /* list of free objects, linked through their first word */
     uint32_t used;
-    uint32_t touched;  /* objects that were ever in use, the first ones: the memory of the others does not exist yet */
-    uint32_t count;    /* objects */
+    uint32_t touched;  /* number of objects ever used; the kernel has not allocated memory for the others yet */
+    uint32_t count;    /* objects in the chunk */
 };
-_Static_assert(sizeof(struct chunk) <= LINE_BYTES, "a chunk's head is one line");
+_Static_assert(sizeof(struct chunk) <= LINE_BYTES, "a chunk's header is one cache line");
 
 void slab_init(struct slab *slab, size_t object_bytes, uint32_t max)
 {
@@ -42,7 +43,7 @@ void slab_init(struct slab *slab, size_t object_bytes, uint32_t max)
     list_init(&slab->partial);
 }
 
-/* Maps twice as much as is needed and unmaps what is in front of and behind the aligned part. NULL: out of memory. */
+/* Maps twice the size and unmaps the parts before and after the aligned one. Returns NULL if out of memory. */
 static void *map_aligned(size_t bytes)
 {
     uint8_t *start = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -133,7 +134,7 @@ void slab_give(struct slab *slab, void *object)
     ASAN_POISON_MEMORY_REGION(object, slab->object_bytes);
     slab->used--;
     if (chunk->used-- == chunk->count)
-        list_append(slab->partial.next, &chunk->link); /* that is: in front of all others */
+        list_append(slab->partial.next, &chunk->link); /* that is, at the front of the list */
     if (chunk->used > 0)
         return;
     slab->empty_chunks++;
@@ -154,7 +155,7 @@ bool slab_is_free(const struct slab *slab, const void *address)
     const struct chunk *chunk = chunk_of(slab, address);
 
     for (const struct list *link = slab->partial.next; link != &slab->partial; link = link->next) {
-        if (link != &chunk->link) /* may be no chunk of ours at all */
+        if (link != &chunk->link) /* `chunk` may not be one of our chunks: do not access it before it was found in the list */
             continue;
         for (uint8_t *object = chunk->free; object;) {
             if ((const uint8_t *)address >= object && (const uint8_t *)address < object + slab->object_bytes)

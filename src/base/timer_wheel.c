@@ -1,7 +1,7 @@
 /* base/timer_wheel.c: hierarchical timing wheel. Runs on the thread that owns the wheel; owns no memory.
  *
  * A timer sits on the lowest level whose span still covers its distance from now. When the lower digits of the time wrap around, the next slot of the
- * level above is emptied and its timers are placed anew, now nearer. */
+ * level above is emptied, and its timers move to lower levels. */
 #include "base/timer_wheel.h"
 
 #include <assert.h>
@@ -28,17 +28,17 @@ void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
 
 static void place_timer(struct timer_wheel *wheel, struct timer *timer)
 {
-    /* What is due already goes to the next tick: this one's slot may be being fired. */
+    /* A timer that is already due goes to the next tick, because fire_slot() may be emptying this tick's slot. */
     uint64_t due = timer->due_ms > wheel->now_ms ? timer->due_ms : wheel->now_ms + 1;
     uint64_t reach = (uint64_t)1 << (SLOT_BITS * TIMER_LEVELS);
 
     if (due - wheel->now_ms >= reach)
         due = wheel->now_ms + reach - 1;
 
-    /* The highest digit in which due and now differ is the level: the slot is then passed exactly when that digit of the time reaches it. */
+    /* The level is the highest digit in which due and now differ. The slot is entered exactly when that digit of the time reaches it. */
     uint64_t differ = due ^ wheel->now_ms;
     int level = (63 - __builtin_clzll(differ)) / SLOT_BITS;
-    if (level >= TIMER_LEVELS) /* the span crosses the top level's wrap: its slots are visited in a circle */
+    if (level >= TIMER_LEVELS) /* due lies beyond the wrap of the top level, whose slots are used in a circle */
         level = TIMER_LEVELS - 1;
     int slot = (int)(due >> (SLOT_BITS * level)) & SLOT_MASK;
 
@@ -73,7 +73,7 @@ static void slot_take(struct timer_wheel *wheel, int level, int slot, struct lis
     wheel->occupied[level] &= ~((uint64_t)1 << slot);
 }
 
-/* Moves the timers of the slots that the new time has just entered down, highest level first. */
+/* Moves timers from the slots that the new time has just entered to lower levels, highest level first. */
 static void cascade_slots(struct timer_wheel *wheel)
 {
     int top = 1;
@@ -88,7 +88,7 @@ static void cascade_slots(struct timer_wheel *wheel)
             struct timer *timer = container_of(moving.next, struct timer, link);
 
             list_remove(&timer->link);
-            if (timer->due_ms <= wheel->now_ms) { /* due at this very tick: the level 0 slot about to be fired */
+            if (timer->due_ms <= wheel->now_ms) { /* due at this tick: into the level 0 slot that is fired next */
                 timer->level = 0;
                 timer->slot = (uint8_t)(wheel->now_ms & SLOT_MASK);
                 list_append(&wheel->slots[0][timer->slot], &timer->link);
@@ -105,7 +105,7 @@ static void fire_slot(struct timer_wheel *wheel)
     int slot = (int)(wheel->now_ms & SLOT_MASK);
     struct list *due = &wheel->slots[0][slot];
 
-    /* One at a time from the head: a timer that fires may cancel its neighbours. New ones never land in this slot (place_timer()). */
+    /* Take one timer at a time from the head, because a timer that fires may cancel others in the slot. place_timer() adds none to this slot. */
     while (!list_empty(due)) {
         struct timer *timer = container_of(due->next, struct timer, link);
 
@@ -122,7 +122,7 @@ int64_t timer_wheel_next(const struct timer_wheel *wheel)
         if (!occupied)
             continue;
 
-        /* Slots are entered in a circle from the one after now's digit. */
+        /* Slots are entered in a circle, beginning after the digit of the present time. */
         unsigned digit = (unsigned)(wheel->now_ms >> (SLOT_BITS * level)) & SLOT_MASK;
         unsigned turn = (digit + 1) & SLOT_MASK;
         uint64_t ahead = turn ? occupied >> turn | occupied << (TIMER_SLOTS - turn) : occupied;
@@ -138,7 +138,7 @@ void timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms)
     while (wheel->now_ms < now_ms) {
         int64_t next = timer_wheel_next(wheel);
 
-        if (next < 0 || (uint64_t)next > now_ms - wheel->now_ms) { /* nothing to do on the way: no slot is entered */
+        if (next < 0 || (uint64_t)next > now_ms - wheel->now_ms) { /* no occupied slot is entered until now_ms */
             wheel->now_ms = now_ms;
             return;
         }
