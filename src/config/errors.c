@@ -191,7 +191,7 @@ static bool is_wanted(struct list *list, const struct config_place *place)
     return place->source->order == list->last_order && place->line < list->last_line;
 }
 
-static void __attribute__((format(printf, 5, 0))) add(struct config_errors *errors, struct list *list, const struct config_place *place, const char *kind,
+static void __attribute__((format(printf, 5, 0))) add_complaint(struct config_errors *errors, struct list *list, const struct config_place *place, const char *kind,
                                                       const char *format, va_list arguments)
 {
     char *text;
@@ -212,7 +212,7 @@ void config_errors_add(struct config_errors *errors, const struct config_place *
     va_list arguments;
 
     va_start(arguments, format);
-    add(errors, &errors->errors, place, "", format, arguments);
+    add_complaint(errors, &errors->errors, place, "", format, arguments);
     va_end(arguments);
 }
 
@@ -221,6 +221,6 @@ void config_errors_warn(struct config_errors *errors, const struct config_place 
     va_list arguments;
 
     va_start(arguments, format);
-    add(errors, &errors->warnings, place, CONFIG_WARNING, format, arguments);
+    add_complaint(errors, &errors->warnings, place, CONFIG_WARNING, format, arguments);
     va_end(arguments);
 }

@@ -22,8 +22,8 @@ struct target {
     struct config_problem *problem;
 };
 
-/* Always false, so that `return say(...)` refuses. */
-static bool __attribute__((format(printf, 2, 3))) say(struct config_problem *problem, const char *format, ...)
+/* Always false, so that `return say_problem(...)` refuses. */
+static bool __attribute__((format(printf, 2, 3))) say_problem(struct config_problem *problem, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -35,7 +35,7 @@ static bool __attribute__((format(printf, 2, 3))) say(struct config_problem *pro
 static bool say_range(const struct target *t)
 {
     char range[120];
-    return say(t->problem, "not in the range: %s", config_key_range(t->key, range, sizeof(range)));
+    return say_problem(t->problem, "not in the range: %s", config_key_range(t->key, range, sizeof(range)));
 }
 
 static bool store_number(const struct target *t, uint64_t value)
@@ -91,9 +91,9 @@ bool config_value_number(const char *text, uint64_t min, uint64_t max, uint64_t 
 {
     uint64_t v;
     if (!parse_digits(text, false, &v))
-        return say(problem, "not a whole number");
+        return say_problem(problem, "not a whole number");
     if (v < min || v > max)
-        return say(problem, "not in the range: %" PRIu64 " to %" PRIu64, min, max);
+        return say_problem(problem, "not in the range: %" PRIu64 " to %" PRIu64, min, max);
     *value = v;
     return true;
 }
@@ -105,7 +105,7 @@ static bool parse_seed(const struct target *t)
     const char *digits = hex ? t->text + 2 : t->text;
     uint64_t value;
     if (!parse_digits(digits, hex, &value))
-        return say(t->problem, "not a whole number");
+        return say_problem(t->problem, "not a whole number");
     if (value == UINT64_MAX && strcasecmp(digits, hex ? "ffffffffffffffff" : "18446744073709551615") != 0)
         return say_range(t);
     return store_number(t, value);
@@ -135,7 +135,7 @@ static bool set_number(const struct target *t)
     if (key->type == CONFIG_PERCENT) {
         size_t n = strlen(digits);
         if (n < 2 || n > sizeof(text) || digits[n - 1] != '%')
-            return say(t->problem, "not a percentage such as 10%%");
+            return say_problem(t->problem, "not a percentage such as 10%%");
         snprintf(text, sizeof(text), "%.*s", (int)n - 1, digits);
         digits = text;
     }
@@ -148,13 +148,13 @@ static bool set_number(const struct target *t)
     else if (!parse_digits(digits, false, &value))
         problem = key->type == CONFIG_PERCENT ? "not a percentage such as 10%" : "not a whole number";
     if (problem)
-        return say(t->problem, "%s%s%s", problem, key->zero ? ", or " : "", key->zero ? key->zero : "");
+        return say_problem(t->problem, "%s%s%s", problem, key->zero ? ", or " : "", key->zero ? key->zero : "");
     if (value < key->min || value > key->max)
         return say_range(t);
     if (key->step > 0 && value % key->step != 0)
-        return say(t->problem, "not a multiple of %s", duration_format(key->step, text, sizeof(text)));
+        return say_problem(t->problem, "not a multiple of %s", duration_format(key->step, text, sizeof(text)));
     if (strcmp(key->name, "hash_table_size") == 0 && !config_value_is_prime(value))
-        return say(t->problem, "not a prime number");
+        return say_problem(t->problem, "not a prime number");
     return store_number(t, value);
 }
 
@@ -167,13 +167,13 @@ static bool set_choice(const struct target *t, const char *choices)
     if (config_choice_find(choices, t->text, &index))
         return store_number(t, index);
     if (t->key->later && config_choice_find(t->key->later, t->text, &index))
-        return say(t->problem, "known, but not supported by this version");
+        return say_problem(t->problem, "known, but not supported by this version");
     snprintf(words, sizeof(words), "%s", choices);
     for (char *word = strtok_r(words, "|", &rest); word; word = strtok_r(NULL, "|", &rest))
         suggest_offer(&suggest, t->text, word);
     if (suggest.nearest)
-        return say(t->problem, "did you mean \"%s\"?", suggest.nearest);
-    return say(t->problem, "not one of: %s", t->key->type == CONFIG_YES_NO ? "yes, no" : config_key_range(t->key, range, sizeof(range)));
+        return say_problem(t->problem, "did you mean \"%s\"?", suggest.nearest);
+    return say_problem(t->problem, "not one of: %s", t->key->type == CONFIG_YES_NO ? "yes, no" : config_key_range(t->key, range, sizeof(range)));
 }
 
 /* One "N" or "N-M" of a list; moves `*at` past it. */
@@ -211,10 +211,10 @@ static bool set_cpus(const struct target *t)
         return store_number(t, CONFIG_AFFINITY_OFF);
     for (;;) {
         if (!take_span(&at, CPU_SETSIZE - 1, &first, &last) || (*at != '\0' && *at != ','))
-            return say(t->problem, "not auto, off, or a list of CPUs from 0 to %d such as 0,2-3", CPU_SETSIZE - 1);
+            return say_problem(t->problem, "not auto, off, or a list of CPUs from 0 to %d such as 0,2-3", CPU_SETSIZE - 1);
         for (unsigned cpu = first; cpu <= last; cpu++) {
             if (named[cpu])
-                return say(t->problem, "CPU %u is named twice", cpu);
+                return say_problem(t->problem, "CPU %u is named twice", cpu);
             named[cpu] = true;
             cpus[count++] = (int)cpu;
         }
@@ -238,15 +238,15 @@ static bool set_text(const struct target *t)
     if (key->zero && strcmp(t->text, key->zero) == 0)
         return store_text(t, NULL);
     if (strlen(t->text) > key->max)
-        return say(t->problem, "%zu bytes long; at most %" PRIu64 " are allowed", strlen(t->text), key->max);
+        return say_problem(t->problem, "%zu bytes long; at most %" PRIu64 " are allowed", strlen(t->text), key->max);
     if (key->type == CONFIG_SINK && strcmp(t->text, "stderr") != 0 && !strchr(t->text, '/'))
-        return say(t->problem, "not %s%sstderr or a path with a \"/\" in it", key->zero ? key->zero : "", key->zero ? ", " : "");
+        return say_problem(t->problem, "not %s%sstderr or a path with a \"/\" in it", key->zero ? key->zero : "", key->zero ? ", " : "");
     if (key->type == CONFIG_WORD && blanks)
-        return say(t->problem, "blanks are not allowed");
+        return say_problem(t->problem, "blanks are not allowed");
     if (key->type == CONFIG_URL_PATH && (*t->text != '/' || blanks))
-        return say(t->problem, "not a path that begins with \"/\" and has no blanks");
+        return say_problem(t->problem, "not a path that begins with \"/\" and has no blanks");
     if (key->type == CONFIG_METHOD && strspn(t->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(t->text))
-        return say(t->problem, "not a word in capitals such as GET");
+        return say_problem(t->problem, "not a word in capitals such as GET");
     return store_text(t, t->text);
 }
 
@@ -256,7 +256,7 @@ static bool set_status(const struct target *t)
     const char *at = t->text;
     unsigned first, last;
     if (!take_span(&at, 599, &first, &last) || *at != '\0' || first < 100)
-        return say(t->problem, "not a code from 100 to 599, or a range such as 200-399");
+        return say_problem(t->problem, "not a code from 100 to 599, or a range such as 200-399");
     pool->settings.check_status_min = (uint16_t)first;
     pool->settings.check_status_max = (uint16_t)last;
     return true;
@@ -278,11 +278,11 @@ static bool set_ip(const struct target *t)
     snprintf(with_port, sizeof(with_port), v6 && !bracketed ? "[%s]:1" : "%s:1", t->text);
     problem = addr_parse(&addr, with_port); /* a text that was cut has lost its port */
     if (problem || addr_family(&addr) == AF_UNIX)
-        return say(t->problem, "%s", problem && strstr(problem, "interface") ? problem : "not an IP address (without a port)");
+        return say_problem(t->problem, "%s", problem && strstr(problem, "interface") ? problem : "not an IP address (without a port)");
     if (addr_lacks_interface(&addr))
-        return say(t->problem, "a link-local address needs its interface: fe80::1%%eth0");
+        return say_problem(t->problem, "a link-local address needs its interface: fe80::1%%eth0");
     if (addr_is_wildcard(&addr) || addr_is_group(&addr))
-        return say(t->problem, "not an address to connect to");
+        return say_problem(t->problem, "not an address to connect to");
     pool->settings.check_address = addr;
     pool->settings.check_address_set = true;
     return true;

@@ -1,8 +1,8 @@
-/* log.c: log lines from any thread: levels, formatting, and what happens to lines while no log thread runs.
+/* log/log.c: log lines from any thread: levels, formatting, and direct output while no log thread runs.
  *
- * Four flags are shared by all threads, as C11 atomics (see src/log/thread.c):
- *   level, access, starting   relaxed: a line that meets an old value is merely written or not.
- *   running                   release by control once the thread is ready, acquire by whoever logs. */
+ * All threads share four flags, as C11 atomics (see src/log/thread.c):
+ *   level, access, starting   relaxed: an old value only decides whether a line is written.
+ *   running                   stored with release by control when the thread is ready, loaded with acquire by the thread that logs. */
 #include "log/log.h"
 
 #include <assert.h>
@@ -24,7 +24,7 @@ static struct {
     atomic_int level;
     atomic_bool access;
     atomic_bool running;
-    atomic_bool starting; /* and standard error is not the log */
+    atomic_bool starting; /* and the log is not standard error */
 } shared = {.level = LOG_INFO};
 
 int log_start(const struct log_options *options, const char **failed_path)
@@ -76,7 +76,7 @@ bool log_access_enabled(void)
     return atomic_load_explicit(&shared.access, memory_order_relaxed);
 }
 
-/* Before the thread runs, after it ended, and errors of the start: to standard error, in this thread. */
+/* Writes to standard error in the calling thread: before the log thread runs, after it has ended, and for errors during the start. */
 static void write_directly(const struct log_record *record)
 {
     char line[4 * LOG_LINE_BYTES + 32];
@@ -89,7 +89,7 @@ static void write_directly(const struct log_record *record)
 }
 
 __attribute__((format(printf, 3, 0)))
-static void submit(enum log_destination destination, enum log_level level, const char *format, va_list arguments)
+static void submit_record(enum log_destination destination, enum log_level level, const char *format, va_list arguments)
 {
     struct log_record record;
 
@@ -97,7 +97,7 @@ static void submit(enum log_destination destination, enum log_level level, const
     record.level = (uint8_t)level;
     int bytes = vsnprintf(record.text, sizeof(record.text), format, arguments);
     if (bytes < 0)
-        return; /* a format that the C library refuses */
+        return; /* the C library refuses the format */
     record.bytes = (uint16_t)(bytes < LOG_LINE_BYTES ? bytes : LOG_LINE_BYTES - 1);
     clock_gettime(CLOCK_REALTIME, &record.when);
     if (!atomic_load_explicit(&shared.running, memory_order_acquire)) {
@@ -114,7 +114,7 @@ static void submit(enum log_destination destination, enum log_level level, const
     do {                                                   \
         va_list arguments;                                 \
         va_start(arguments, format);                       \
-        submit(destination, level, format, arguments);     \
+        submit_record(destination, level, format, arguments);     \
         va_end(arguments);                                 \
     } while (0)
 

@@ -1,4 +1,4 @@
-/* sink.c: one log destination: opening, escaping, buffering, writing without waiting. Runs in the log thread. */
+/* log/sink.c: one log destination: opens, escapes, buffers, and writes without waiting. Log thread; owns the descriptor, the path and the buffer. */
 #include "log/sink.h"
 
 #include <assert.h>
@@ -16,15 +16,15 @@ static int open_file(const char *path)
 {
     const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     int fd = open(path, O_WRONLY | flags, 0640);
-    /* A FIFO without a reader: opened for both, it exists for us until one comes (fifo(7)). */
+    /* The file is a FIFO without a reader. Opening it for reading and writing succeeds (fifo(7)), and keeps it usable until a reader opens it. */
     if (fd < 0 && errno == ENXIO)
         fd = open(path, O_RDWR | flags, 0640);
     return fd < 0 ? -errno : fd;
 }
 
-/* Standard error belongs to whoever started us: O_NONBLOCK set on it would show up in their shell. An open file
- * description of our own comes from /proc; where that is refused (a socket, another user's terminal) the descriptor
- * is shared and asked with poll before each write. */
+/* Standard error is shared with the process that started us, so O_NONBLOCK set on it would also affect, for example, its shell. Opening it through /proc gives
+ * us an open file description of our own. If that is refused (a socket, another user's terminal), the descriptor stays shared, and each write is preceded by
+ * a poll. */
 static int open_stderr(struct sink *sink)
 {
     struct stat status;
@@ -120,7 +120,7 @@ size_t sink_escape(char *out, size_t size, const char *text, size_t text_bytes)
 void sink_add(struct sink *sink, const char *prefix, const char *text, size_t text_bytes)
 {
     size_t prefix_bytes = strlen(prefix);
-    size_t worst = 1 + prefix_bytes + 4 * text_bytes + 2; /* torn newline, every byte escaped, newline, zero */
+    size_t worst = 1 + prefix_bytes + 4 * text_bytes + 2; /* newline after a torn line, every byte escaped, newline, zero */
 
     if (sink->pending + worst > SINK_BUFFER_BYTES)
         sink_flush(sink);
@@ -148,10 +148,10 @@ static ssize_t write_some(const struct sink *sink, size_t bytes)
             errno = EAGAIN;
             return -1;
         }
-        /* A pipe that polls writable takes PIPE_BUF bytes at once (pipe(7)). */
+        /* If poll reports a pipe as writable, a write of up to PIPE_BUF bytes does not block (pipe(7)). */
         bytes = bytes < PIPE_BUF ? bytes : PIPE_BUF;
     }
-    return write(sink->fd, sink->buffer, bytes); /* SIGPIPE is blocked in the log thread: EPIPE is all that happens */
+    return write(sink->fd, sink->buffer, bytes); /* SIGPIPE is blocked in the log thread, so a write without a reader only fails with EPIPE */
 }
 
 static void lose_pending(struct sink *sink)

@@ -1,10 +1,10 @@
-/* thread.c: the log thread "penstock-log": pops records, stamps and escapes them, and writes them to the sinks.
+/* log/thread.c: the log thread "penstock-log": takes records from the ring, adds the time, escapes the text, and writes it to the sinks.
  *
- * Control starts and stops it; any thread submits. It owns ring, eventfd and sinks. Besides the ring it shares, as C11
- * atomics (src/log is the exception to the rule that these are in src/table and base/ring alone):
- *   stopping, reopening   release by control, acquire by the thread.
+ * Control starts and stops the thread; any thread submits records. The log thread owns the ring, the eventfd and the sinks. Besides the ring, it shares
+ * these C11 atomics with other threads. src/log is an exception to the rule that only src/table and base/ring have atomics.
+ *   stopping, reopening   stored with release by control, loaded with acquire by the log thread.
  *   asleep                see wake_thread().
- *   lost                  relaxed: counts on their own, nothing is published through them.
+ *   lost                  relaxed: independent counters that publish nothing.
  *   asked, flushed        see log_thread_flush(). */
 #include "log/thread.h"
 
@@ -24,10 +24,10 @@
 #include "log/sink.h"
 
 enum { RING_RECORDS = 4096 };     /* about 4 MiB: half a second of one line per session at 8000 sessions per second */
-enum { BATCH_RECORDS = 64 };      /* so many at a time; nothing is looked at between them */
-enum { STOP_DEADLINE_MS = 1000 }; /* how long stopping, or a flush, lets a slow sink take what is left */
+enum { BATCH_RECORDS = 64 };      /* records taken from the ring in one batch */
+enum { STOP_DEADLINE_MS = 1000 }; /* how long a stop or a flush waits for a slow sink */
 enum { FLUSH_POLL_MS = 1 };
-enum { STUCK_MARGIN_MS = 500 };   /* more than that: the thread hangs inside write(2) on a shared terminal */
+enum { STUCK_MARGIN_MS = 500 };   /* if joining takes longer than the deadline by this much, the thread is blocked in write(2) on a shared terminal */
 enum { PREFIX_BYTES = 48 };
 
 static struct {
@@ -35,26 +35,26 @@ static struct {
     atomic_bool stopping;
     atomic_bool reopening;
     _Atomic uint64_t lost[LOG_DESTINATIONS]; /* dropped because the ring was full */
-    _Atomic uint64_t asked, flushed; /* numbers of flushes */
+    _Atomic uint64_t asked, flushed; /* number of the last flush that was requested, and of the last one that is complete */
 
     struct ring *ring;
     int wake_fd;
     pthread_t thread;
-    struct sink sinks[LOG_DESTINATIONS]; /* the log thread's, from start to join */
+    struct sink sinks[LOG_DESTINATIONS]; /* used only by the log thread, from its start until it is joined */
 } shared = {.wake_fd = -1, .sinks = {{.fd = -1}, {.fd = -1}}};
 
 static void notify_thread(void)
 {
     const uint64_t one = 1;
-    /* Fails only when the counter is full, and then it is readable anyway. */
+    /* This fails only if the counter is at its maximum, and then the descriptor is readable anyway. */
     ssize_t ignored = write(shared.wake_fd, &one, sizeof(one));
     (void)ignored;
 }
 
-/* The thread exchanges `asleep` to true, then looks at the ring once more, and sleeps if that is empty; a producer
- * pushes, then exchanges it to false. Exchanges of one variable have one order: either the producer's is later, sees
- * true and wakes the thread; or the thread's is later, reads what the producer released, and so its second look finds
- * the record. (A plain load here could pass the push that precedes it.) */
+/* Wakes the log thread if it sleeps. The log thread exchanges `asleep` with true, checks the ring again, and sleeps if the ring is empty. A producer pushes its
+ * record and then exchanges `asleep` with false. All exchanges of one variable have a single order. If the producer's exchange is the later one, it returns
+ * true and wakes the thread. If the thread's exchange is the later one, it acquires what the producer released, so the second check finds the record. A
+ * plain load instead of the exchange here could be reordered before the push. */
 static void wake_thread(void)
 {
     if (atomic_exchange_explicit(&shared.asleep, false, memory_order_acq_rel))
@@ -93,7 +93,7 @@ static void deliver_own(enum log_level level, const char *text)
     deliver_record(&record);
 }
 
-/* Says how many lines are missing, once the sink that lost them takes lines again. */
+/* Logs how many lines were lost, as soon as the sink that lost them accepts lines again. */
 static void report_lost(void)
 {
     static const char *const what[] = {"log lines", "access log lines"};
@@ -112,7 +112,7 @@ static void report_lost(void)
         snprintf(text, sizeof(text), "%llu %s could not be written", (unsigned long long)lost, what[i]);
         deliver_own(LOG_WARN, text);
         sink_flush(log);
-        if (log->lost > log_lost) { /* this line too: the count stays for the next attempt */
+        if (log->lost > log_lost) { /* this line was lost too: keep the count for the next attempt */
             log->lost = log_lost;
             sink->lost += lost;
         }
@@ -129,21 +129,21 @@ static void reopen_sinks(void)
         int error = sink_reopen(sink);
         if (error < 0) {
             char text[LOG_LINE_BYTES];
-            snprintf(text, sizeof(text), "cannot open %s anew: %s; still writing to the old file", sink->path,
+            snprintf(text, sizeof(text), "cannot reopen %s: %s; still writing to the old file", sink->path,
                      strerror(-error));
             deliver_own(LOG_ERROR, text);
         }
     }
 }
 
-/* Waits for a wake-up, for a blocked sink to take bytes, or for `timeout_ms` (-1: no limit). */
+/* Waits for a wake-up, for a blocked sink to become writable, or for `timeout_ms` (-1: no limit). */
 static void wait_for_something(int timeout_ms)
 {
     struct pollfd pollers[1 + LOG_DESTINATIONS] = {{.fd = shared.wake_fd, .events = POLLIN}};
     uint64_t count;
 
     for (int i = 0; i < LOG_DESTINATIONS; i++) {
-        pollers[1 + i].fd = sink_waits(&shared.sinks[i]) ? shared.sinks[i].fd : -1; /* poll skips negative ones */
+        pollers[1 + i].fd = sink_waits(&shared.sinks[i]) ? shared.sinks[i].fd : -1; /* poll ignores negative descriptors */
         pollers[1 + i].events = POLLOUT;
     }
     if (poll(pollers, 1 + LOG_DESTINATIONS, timeout_ms) <= 0)
@@ -157,7 +157,7 @@ static void wait_for_something(int timeout_ms)
     }
 }
 
-/* True: the ring may hold more. */
+/* Writes one batch of records to the sinks. Returns whether the ring may hold more. */
 static bool drain_batch(void)
 {
     struct log_record record;
@@ -188,10 +188,10 @@ static void flush_rest(void)
     }
 }
 
-/* One turn: everything that can be written now, then sleep. */
+/* Runs one turn of the log thread: writes everything that can be written now, then sleeps. */
 static void serve_ring(void)
 {
-    uint64_t asked = atomic_load_explicit(&shared.asked, memory_order_acquire); /* before the ring is looked at */
+    uint64_t asked = atomic_load_explicit(&shared.asked, memory_order_acquire); /* load it before the ring is emptied */
     struct log_record record;
 
     while (drain_batch())
@@ -233,8 +233,8 @@ static void release_shared(void)
     shared.wake_fd = -1;
 }
 
-/* Signals are for control: the thread starts with all of them blocked (SIGPIPE too: a write to a pipe that nobody
- * reads fails with EPIPE). */
+/* Starts the thread with all signals blocked, because control handles them. SIGPIPE is blocked too, so that a write to a pipe without a reader fails with
+ * EPIPE. */
 static int start_thread(void)
 {
     sigset_t all, before;
@@ -290,13 +290,13 @@ void log_thread_stop(void)
     deadline.tv_nsec += (STOP_DEADLINE_MS + STUCK_MARGIN_MS) % 1000 * 1000000L;
     deadline.tv_sec += (STOP_DEADLINE_MS + STUCK_MARGIN_MS) / 1000 + deadline.tv_nsec / 1000000000L;
     deadline.tv_nsec %= 1000000000L;
-    /* A thread that hangs inside write(2) is left behind with what it uses: the process is about to end. */
+    /* If the thread is blocked in write(2), leave it and everything that it uses: the process is about to end. */
     if (pthread_timedjoin_np(shared.thread, NULL, &deadline) == 0)
         release_shared();
 }
 
-/* Who asks has pushed its records before, and the thread reads the number before it empties the ring: when it says
- * that this number is done, they are written. */
+/* The caller has pushed its records before it takes a number. The log thread reads the number before it empties the ring. So when the log thread reports this
+ * number as flushed, the caller's records are written. */
 void log_thread_flush(void)
 {
     const struct timespec pause = {.tv_nsec = FLUSH_POLL_MS * 1000000L};

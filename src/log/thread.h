@@ -1,4 +1,4 @@
-/* log/thread.h: the log thread, seen from log.c: a queue of records and what drains it. Private to src/log. */
+/* log/thread.h: the log thread and its queue of records, for log.c. Private to src/log. */
 #ifndef LOG_THREAD_H
 #define LOG_THREAD_H
 
@@ -19,17 +19,17 @@ struct log_record {
 
 extern const char *const log_level_names[]; /* by enum log_level */
 
-/* As log_start() and log_stop(). Stopping writes what is left for at most a second. Control only. */
+/* Like log_start() and log_stop(). A stop writes the remaining records for at most one second. Control only. */
 int log_thread_start(const struct log_options *options, const char **failed_path);
 void log_thread_stop(void);
 
-/* As log_flush(). Any thread, while the log thread runs. */
+/* Like log_flush(). Any thread, while the log thread runs. */
 void log_thread_flush(void);
 
-/* Opens the files anew at the next turn. Control only, while the thread runs. */
+/* Reopens the files in the next turn of the log thread. Control only, while the thread runs. */
 void log_thread_reopen(void);
 
-/* Hands a record over, or counts it as lost when the queue is full. Any thread, while the log thread runs. */
+/* Queues a record, or counts it as lost if the queue is full. Any thread, while the log thread runs. */
 void log_thread_submit(const struct log_record *record);
 
 #endif

@@ -21,7 +21,7 @@ def c_functions(text):
         if found[0] == "{":
             if depth == 0:
                 start = max(start, bare.rfind(";", start, found.start()) + 1)  # what is declared before the function is no part of it
-                head = bare[start:found.start()]
+                head = re.sub(r"__attribute__\s*\(\(.*?\)\)\s", "", bare[start:found.start()])
                 # A definition's head ends with its arguments; a type, an array or a list of values does not.
                 opened = re.search(r"(\w+)\s*\(", head) if head.rstrip().endswith(")") else None
                 name = opened and opened[1]
