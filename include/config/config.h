@@ -1,7 +1,7 @@
-/* config/config.h: the configuration as the rest of the program sees it.
+/* config/config.h: the configuration as the rest of the program uses it.
  *
- * Immutable once built: any thread may read it without locks while its owner (control) keeps it. Every number is in
- * the unit that ends its name and was range-checked; 0 is "off" or "not set" where the comment says so. */
+ * It is immutable after it was built: any thread may read it without locks while its owner, control, keeps it. Every number has the unit that ends its name
+ * and was range-checked. 0 means "off" or "not set" where the comment says so. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -17,11 +17,11 @@ enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_IO_URING, CONFIG_ENGINE_E
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 enum config_affinity { CONFIG_AFFINITY_AUTO, CONFIG_AFFINITY_OFF, CONFIG_AFFINITY_LIST };
 
-/* One address to bind: port ranges are already taken apart, and `*:PORT` is two of these. */
+/* One address to bind. A port range has one of these for each port, and `*:PORT` has two. */
 struct config_bind {
     struct addr addr;
     bool optional;     /* the IPv6 half of `*`: skipped on a machine without IPv6 */
-    const char *file;  /* where it was written, for errors at bind time */
+    const char *file;  /* place in the configuration, for errors when it is bound */
     unsigned line;
 };
 
@@ -47,49 +47,48 @@ struct config_pool {
 };
 
 struct config {
-    uint32_t workers; /* auto is resolved: the CPUs this process may run on */
+    uint32_t workers; /* with auto: the number of CPUs that this process may run on */
     enum config_affinity affinity;
     const int *affinity_cpus; /* CONFIG_AFFINITY_LIST: worker i runs on affinity_cpus[i % affinity_count] */
     size_t affinity_count;
     enum config_engine engine;
-    uint32_t busy_poll_us;    /* longest time a worker looks for events before it sleeps; 0: off; UINT32_MAX: auto */
-    uint32_t max_connections; /* 0: from the descriptor limit */
-    uint64_t seed;            /* of the keyed hash; several balancers that share it agree */
+    uint32_t busy_poll_us;    /* how long a worker busy-polls before it sleeps; 0: off; UINT32_MAX: auto */
+    uint32_t max_connections; /* 0: derived from the limit on open descriptors */
+    uint64_t seed;            /* of the keyed hash; load balancers with the same seed choose the same backends */
     uint32_t drain_timeout_ms;
     const char *log;          /* "stderr" or a path */
     enum config_log_level log_level;
     const char *access_log;   /* NULL: off; "stderr" or a path */
-    const char *user, *group; /* NULL: stay */
+    const char *user, *group; /* NULL: no change */
 
     const struct config_listener *listeners; /* at least one */
     size_t listener_count;
     const struct config_pool *pools; /* at least one */
     size_t pool_count;
 
-    const char *const *warnings; /* of what is allowed, but probably not intended: "file:line: warning: message", at most 51 lines */
+    const char *const *warnings; /* about values that are allowed but probably not intended: "file:line: warning: message", at most 51 lines */
     size_t warning_count;
 };
 
-/* Stands before the message of every warning. */
+/* Precedes the message of every warning. */
 #define CONFIG_WARNING "warning: "
 
 struct config_errors;
 
-/* Reads and checks FILE (and what it includes). Returns the configuration, or NULL after having filled `errors` with
- * the problems found, each "file:line: message" (or "file: message"), in the order of the files, and the warnings after them.
- * The caller frees both. Blocks on file reads; any thread. */
+/* Reads and checks the file at `path` and the files that it includes. Returns the configuration, or NULL after filling `errors`: one "file:line: message" or
+ * "file: message" for each error, in the order of the files, followed by the warnings. The caller frees both. Blocks on file reads. Any thread. */
 struct config *config_load(const char *path, struct config_errors *errors);
 
-/* Frees; NULL is allowed. Nobody may read the configuration any more. */
+/* Frees the configuration, which no thread may read any more. Accepts NULL. */
 void config_free(struct config *config);
 
 struct config_errors *config_errors_new(void);
 void config_errors_free(struct config_errors *errors);
-/* How many errors were found. */
+/* Returns how many errors were found. */
 size_t config_errors_count(const struct config_errors *errors);
-/* How many lines there are to print: the first 50 errors, and one that says how many more were found; then the warnings likewise. */
+/* Returns the number of lines to print: the first 50 errors, a line that says how many more were found, and then the warnings in the same way. */
 size_t config_errors_lines(const struct config_errors *errors);
-/* The text of line `i`, without the newline; owned by `errors`. */
+/* Returns the text of line `i`, without a newline. `errors` owns it. */
 const char *config_errors_text(const struct config_errors *errors, size_t i);
 
 #endif

@@ -30,7 +30,7 @@ struct listener_settings {
     uint32_t receive_buffer_bytes;   /* SO_RCVBUF, both sides; 0: the system's */
     uint32_t send_buffer_bytes;      /* SO_SNDBUF, both sides; 0: the system's */
     const char *interface;           /* SO_BINDTODEVICE; NULL: any */
-    const char *congestion_control;  /* "auto", a name (for clients; backends as with auto), NULL: the system's on both sides; io/congestion.h */
+    const char *congestion_control;  /* "auto", a name for clients (backends as with auto), or NULL: the system's on both sides; io/congestion.h */
 };
 
 struct backend_settings {
@@ -45,29 +45,29 @@ struct pool_settings {
     enum config_hash_key hash_key;
     uint8_t hash_prefix_v4; /* 0..32 */
     uint8_t hash_prefix_v6; /* 0..128 */
-    uint32_t hash_table_size; /* a prime, at least 100 times the number of backends unless set by hand */
+    uint32_t hash_table_size; /* a prime; at least 100 times the number of backends unless configured */
 
     enum config_check check;
     uint32_t check_interval_ms;
-    uint32_t check_fast_interval_ms; /* while the state is in doubt; defaults to check_interval / 4, at least 100 ms, at most check_interval */
-    uint32_t check_down_interval_ms; /* while down; defaults to check_interval */
+    uint32_t check_fast_interval_ms; /* while probes contradict the state; default: check_interval / 4, at least 100 ms, at most check_interval */
+    uint32_t check_down_interval_ms; /* while the backend is down; default: check_interval */
     uint32_t check_timeout_ms;
     uint32_t rise, fall;
     uint8_t check_jitter_percent; /* 0..50 */
     bool check_initial_up;
     uint16_t check_port;             /* 0: the backend's own */
     bool check_address_set;
-    struct addr check_address;       /* IP only, port not used; valid when check_address_set */
+    struct addr check_address;       /* IP only, the port is not used; valid if check_address_set */
     const char *check_path;          /* http */
-    const char *check_host;          /* http Host header; NULL: the address probed */
+    const char *check_host;          /* http: Host header; NULL: the probed address */
     const char *check_method;        /* http */
     uint16_t check_status_min, check_status_max; /* http, inclusive */
-    const char *check_body;          /* http: text the body's first 64 KiB must hold; NULL: any */
+    const char *check_body;          /* http: text that the first 64 KiB of the body must contain; NULL: any body */
 
     uint32_t connect_timeout_ms;
     uint32_t idle_timeout_ms;
     uint32_t half_close_timeout_ms;
-    uint32_t retries; /* further backends tried after the first failed to connect */
+    uint32_t retries; /* number of further backends to try if connecting to the first fails */
     enum config_splice splice;
 };
 

@@ -6,10 +6,10 @@
 
 #include "config/config.h"
 
-/* Writes what would run: the effective value of every key that has a say, the addresses, the pools with their backends. */
+/* Writes the resulting configuration: the value of every key that has an effect, the addresses, and the pools with their backends. */
 void config_show(const struct config *config, FILE *out);
 
-/* Writes every key with its values, default and meaning. */
+/* Writes every key with its allowed values, default and meaning. */
 void config_show_keys(FILE *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* config/arena.c: memory that is freed all at once. Whoever loads a configuration runs it; the configuration owns the blocks. */
+/* config/arena.c: memory that is freed all at once. Thread that loads the configuration; the configuration owns the blocks. */
 #include "config/arena.h"
 
 #include <stdint.h>

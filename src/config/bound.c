@@ -1,4 +1,4 @@
-/* config/bound.c: addresses and interfaces as texts, and the index of what is bound under them. Whoever loads runs it. */
+/* config/bound.c: index of bound addresses, by the texts of address and interface. Thread that loads the configuration. */
 #include "config/bound.h"
 
 #include <stdio.h>

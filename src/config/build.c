@@ -1,4 +1,4 @@
-/* config/build.c: raw keys to the immutable configuration, with every check that needs more than one line. Whoever loads runs it. */
+/* config/build.c: builds the immutable configuration from raw keys, with every check that needs more than one line. Thread that loads the configuration. */
 #include "config/build.h"
 
 #include <sched.h>
@@ -9,12 +9,12 @@
 #include "config/value.h"
 
 #define HASH_ENTRIES_PER_BACKEND 100
-/* So many candidates are weighed for "did you mean" in all: a file with that many wrong words was not misspelt. */
+/* Maximum number of candidates compared for "did you mean", in all. A file with more wrong words than that does not have spelling mistakes. */
 #define SUGGESTIONS_MAX 1000000
 
 #define refuse(build, place, ...) config_errors_add((build)->errors, place, __VA_ARGS__)
 
-/* The key that was meant, one of this section before one of another. NULL: none comes near. */
+/* Returns the key that was probably meant: first one of this section, then one of another section. Returns NULL if none is near. */
 static const char *nearest_key(struct config_build *build, const struct config_raw_section *section, const char *name)
 {
     struct suggest here = {0}, anywhere = {0};
@@ -36,7 +36,7 @@ static void unknown_key(struct config_build *build, const struct config_raw_sect
     for (size_t i = 0; i < config_key_count && !other; i++)
         if (strcmp(config_keys[i].name, raw->name) == 0)
             other = &config_keys[i];
-    /* max_connections and drain_timeout exist elsewhere and are announced for pools */
+    /* max_connections and drain_timeout exist in other sections, and are reserved for pools in a later version */
     if (config_key_is_later(raw->name) && (here || !other)) {
         refuse(build, &raw->place, "key \"%s\" is known but not supported by this version; remove it", raw->name);
     } else if (other && other->section == CONFIG_IN_GLOBAL) {
@@ -53,7 +53,7 @@ static void unknown_key(struct config_build *build, const struct config_raw_sect
     }
 }
 
-/* What was written in sections of this kind; `named` speaks of the one that begin_section() was called with last. */
+/* Returns what was written in sections of this kind. `named` belongs to the section of the last begin_section(). */
 static struct config_written *written_in(struct config_build *build, enum config_section kind)
 {
     return kind == CONFIG_IN_GLOBAL ? &build->global : kind == CONFIG_IN_DEFAULTS ? &build->defaults : &build->named;
@@ -64,20 +64,20 @@ static void forget_written(struct config_written *written)
     memset(written->first, 0, config_key_count * sizeof(*written->first));
 }
 
-/* The place of the first such key; it may have been refused. */
+/* Returns the first such key, which may have been refused: a repetition of it is still refused as one. */
 static const struct config_raw_key *find_written(const struct config_written *written, const struct config_key *key)
 {
     return written->first[key - config_keys];
 }
 
-/* The same, NULL when it was refused: whoever repeats it then is refused for that. */
+/* Like find_written(), but returns NULL if the key was refused. */
 static const struct config_raw_key *find_raw(const struct config_written *written, const struct config_key *key)
 {
     const struct config_raw_key *raw = find_written(written, key);
     return raw && !raw->refused ? raw : NULL;
 }
 
-/* In [defaults] a key stands for all of its name. */
+/* In [defaults], one key counts for all keys with its name. */
 static void note_written(struct config_written *written, enum config_section kind, const struct config_raw_key *raw)
 {
     for (size_t i = 0; i < config_key_count; i++)
@@ -85,7 +85,7 @@ static void note_written(struct config_written *written, enum config_section kin
             written->first[i] = raw;
 }
 
-/* From here on `named` speaks of this section. */
+/* Makes `named` describe this section. */
 static void begin_section(struct config_build *build, const struct config_raw_section *section)
 {
     forget_written(&build->named);
@@ -93,7 +93,7 @@ static void begin_section(struct config_build *build, const struct config_raw_se
         note_written(&build->named, section->kind, raw);
 }
 
-/* Checks each key as written, once, so that a bad value in [defaults] is reported once and not for every section that takes it. */
+/* Checks each key once, where it is written, so that a bad value in [defaults] is not reported for every section that uses it. */
 static void check_keys(struct config_build *build, struct config_raw_section *section)
 {
     union {
@@ -131,8 +131,8 @@ static void check_keys(struct config_build *build, struct config_raw_section *se
     }
 }
 
-/* "key=value" of config_key.used_with: reported when neither the section nor [defaults] says anything about that key: who leaves
- * it at its default has most likely forgotten it, who set it to something else has decided. */
+/* Checks config_key.used_with ("key=value"). Reports a key without effect only if the other key is set neither in the section nor in [defaults]: then it
+ * was probably forgotten. If the other key has a different value, that was a decision. */
 static void check_used(struct config_build *build, enum config_section kind, const struct config_key *key,
                        const struct config_raw_key *raw)
 {
@@ -146,14 +146,14 @@ static void check_used(struct config_build *build, enum config_section kind, con
         refuse(build, &raw->place, "%s has no effect without %s = %s", key->name, name, equals + 1);
 }
 
-/* The section's own value, or that of [defaults]. NULL: neither. */
+/* Returns the section's own key, or that of [defaults], or NULL. */
 static const struct config_raw_key *find_value(struct config_build *build, enum config_section kind, const struct config_key *key)
 {
     const struct config_raw_key *raw = find_raw(written_in(build, kind), key);
     return raw || kind == CONFIG_IN_GLOBAL || key->own_section_only ? raw : find_raw(&build->defaults, key);
 }
 
-/* Fills every field of `object` that has a key in sections of this kind: the value given, or the default. */
+/* Sets every field of `object` that has a key in sections of this kind to the given value or to the default. */
 static void set_fields(struct config_build *build, enum config_section kind, void *object)
 {
     struct config_problem problem;
@@ -172,11 +172,11 @@ static void set_fields(struct config_build *build, enum config_section kind, voi
     }
 }
 
-/* The CPUs that this process may run on. */
+/* Returns the number of CPUs that this process may run on. */
 static uint32_t cpu_count(struct config_arena *arena)
 {
     uint32_t count = 1;
-    for (int cpus = CPU_SETSIZE; cpus <= 64 * CPU_SETSIZE; cpus *= 2) { /* EINVAL: the kernel knows more than the set holds */
+    for (int cpus = CPU_SETSIZE; cpus <= 64 * CPU_SETSIZE; cpus *= 2) { /* EINVAL: the kernel has more CPUs than the set can hold */
         size_t bytes = CPU_ALLOC_SIZE((size_t)cpus);
         cpu_set_t *set = config_arena_alloc(arena, bytes);
         if (!set)
@@ -186,7 +186,7 @@ static uint32_t cpu_count(struct config_arena *arena)
             break;
         }
     }
-    return count > 1024 ? 1024 : count; /* the most that `workers` takes */
+    return count > 1024 ? 1024 : count; /* the maximum of `workers` */
 }
 
 static uint32_t next_prime(uint32_t n)
@@ -210,14 +210,14 @@ static void finish_hash_table(struct config_build *build, struct config_pool *po
     }
 }
 
-/* Without being told: a quarter of the interval and at least 100 ms, but never slower than the interval itself. */
+/* The default: a quarter of the interval, at least 100 ms, at most the interval itself. */
 static uint32_t fast_interval_ms(uint32_t interval_ms)
 {
     uint32_t fast_ms = interval_ms / 4 < 100 ? 100 : interval_ms / 4;
     return fast_ms < interval_ms ? fast_ms : interval_ms;
 }
 
-/* No body can be looked for in the answer to HEAD. Told where this pool says one of the two, or once where [defaults] says both. */
+/* Refuses check_body with the method HEAD, whose response has no body. Reports it where this pool sets one of the two, or once if [defaults] sets both. */
 static void check_head(struct config_build *build, const struct config_pool *pool)
 {
     const struct config_key *body = config_key_find(CONFIG_IN_POOL, "check_body"), *method = config_key_find(CONFIG_IN_POOL, "check_method");
@@ -250,7 +250,7 @@ static void build_pool(struct config_build *build, const struct config_raw_secti
     check_head(build, pool);
 }
 
-/* The index of a pool by name; pool_count: none, reported. */
+/* Returns the index of the pool with this name, or pool_count after reporting that there is none. */
 static size_t find_pool(struct config_build *build, const struct config_raw_key *raw)
 {
     const struct config *config = build->config;
@@ -346,6 +346,6 @@ void config_build(struct config *config, struct config_raw *raw, struct config_a
         if (s->kind == CONFIG_IN_LISTENER)
             build_listener(&build, s, listener++);
     config_collisions_check(&build);
-    if (config_errors_count(errors) == 0 && config->listener_count > 0) /* else the listener may be what is wrong */
+    if (config_errors_count(errors) == 0 && config->listener_count > 0) /* otherwise the listener that uses the pool may have been refused */
         warn_of_unused_pools(&build);
 }

@@ -1,11 +1,11 @@
-/* config/collisions.c: addresses that are bound twice. Whoever loads runs it. */
+/* config/collisions.c: refuses addresses that are bound twice. Thread that loads the configuration. */
 #include <stdio.h>
 #include <string.h>
 
 #include "config/bound.h"
 #include "config/build.h"
 
-/* The path of a UNIX socket without "//" and "/./", which name the same file. Symbolic links are found out when the sockets are made. */
+/* Writes the path of a UNIX socket without "//" and "/./", which do not change the file. Symbolic links are detected when the sockets are opened. */
 static void plain_path(char *out, size_t size, const char *path)
 {
     size_t n = 0;
@@ -18,13 +18,13 @@ static void plain_path(char *out, size_t size, const char *path)
     out[n] = '\0';
 }
 
-/* What two spellings of one address have in common. */
+/* Writes a form that is equal for two spellings of one address. */
 static void plain_address(char *out, size_t size, const struct addr *addr)
 {
     char text[ADDR_TEXT_BYTES];
 
     addr_format(addr, text, sizeof(text));
-    if (addr_family(addr) == AF_UNIX && addr->un.sun_path[0] != '\0') /* an abstract name is no path */
+    if (addr_family(addr) == AF_UNIX && addr->un.sun_path[0] != '\0') /* an abstract name is not a path */
         plain_path(out, size, text);
     else
         snprintf(out, size, "%s", text);
@@ -54,8 +54,9 @@ static void report_collision(struct config_build *build, const struct config_bou
                           at->source->file, at->line);
 }
 
-/* As the kernel sees it (inet_csk_bind_conflict): different interfaces keep equal addresses apart, none given means all. Interfaces mean nothing to UNIX
- * sockets. The first that is in the way of `bound`, which is then remembered; they are all in one array, in the order of the file. */
+/* Returns the first address that conflicts with `bound`, and adds `bound` to the index. The rules are the kernel's (inet_csk_bind_conflict): equal addresses on
+ * different interfaces do not conflict, and no interface means all of them. Interfaces do not apply to UNIX sockets. All addresses are in one array, in the
+ * order of the file. */
 static const struct config_bound *find_collision(struct config_bound_index *bounds, const struct config_bound *bound)
 {
     char own[ADDR_TEXT_BYTES], interface[CONFIG_BOUND_INTERFACE_BYTES] = CONFIG_BOUND_EVERYWHERE;
@@ -89,7 +90,7 @@ static const struct config_bound *find_collision(struct config_bound_index *boun
 
 static void report_collisions(struct config_build *build, struct config_bound_index *bounds)
 {
-    const struct config_raw_key *reported = NULL; /* a range that collides is reported once, not for each port */
+    const struct config_raw_key *reported = NULL; /* report a range that collides once, not for each port */
 
     for (size_t i = 0; i < bounds->count; i++) {
         const struct config_bound *bound = &bounds->all[i], *first = find_collision(bounds, bound);
@@ -101,14 +102,15 @@ static void report_collisions(struct config_build *build, struct config_bound_in
     }
 }
 
-/* A link-local address has an interface of its own, or the listener's. Once for each key, whatever its range of ports. */
+/* Refuses a link-local address that has neither an interface of its own nor the listener's. Reports each key once, not for each port of its range. */
 static void check_interfaces(struct config_build *build, const struct config_bind_list *list, const char *interface)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct config_raw_key *key = list->keys[i];
 
         if (!interface && addr_lacks_interface(&list->binds[i].addr) && (i == 0 || list->keys[i - 1] != key))
-            config_errors_add(build->errors, &key->place, "bind = %s: a link-local address needs its interface: [fe80::1%%eth0]:PORT, or interface = eth0", key->value);
+            config_errors_add(build->errors, &key->place,
+                              "bind = %s: a link-local address needs its interface: [fe80::1%%eth0]:PORT, or interface = eth0", key->value);
     }
 }
 

@@ -1,4 +1,4 @@
-/* config/contents.c: opens and reads configuration files. Whoever loads runs it; owns nothing. */
+/* config/contents.c: opens and reads configuration files. Thread that loads the configuration; owns nothing. */
 #include "config/contents.h"
 
 #include <errno.h>
@@ -13,17 +13,17 @@
 #include "base/clock.h"
 #include "config/file.h"
 
-#define MS 1000000ull /* in ns */
+#define MS 1000000ull /* nanoseconds */
 
 enum {
-    FIFO_MS = 1000,     /* so long a FIFO may be without a writer */
-    SILENCE_MS = 4000,  /* so long whoever writes may write nothing */
-    WHOLE_MS = 60000,   /* so long all of it may take, if it had to be waited for */
-    LEASE_MS = 50000,   /* so long another process may keep a lease: by default the kernel takes it away after 45 s (lease-break-time) */
+    FIFO_MS = 1000,     /* how long a FIFO may have no writer */
+    SILENCE_MS = 4000,  /* how long the writer may send nothing */
+    WHOLE_MS = 60000,   /* how long reading may take in all, if it had to wait */
+    LEASE_MS = 50000,   /* how long another process may hold a lease; by default the kernel breaks it after 45 s (lease-break-time) */
     LEASE_STEP_MS = 20,
 };
 
-/* What cannot be read as a text; NULL: it can. */
+/* Returns why a file of this kind is refused, or NULL if it is accepted. */
 static const char *explain_kind(mode_t mode, bool plain)
 {
     if (S_ISDIR(mode))
@@ -39,7 +39,7 @@ static const char *explain_kind(mode_t mode, bool plain)
     return NULL;
 }
 
-/* Never waits for the other end of a FIFO. For a lease on a regular file it waits: the first attempt has told the holder to give it up. */
+/* Opens without waiting for the other end of a FIFO. Waits for a lease on a regular file: the first attempt has asked the holder to give it up. */
 static int open_without_blocking(const char *path, mode_t mode)
 {
     uint64_t end_ns = clock_now_ns() + LEASE_MS * MS;
@@ -57,7 +57,7 @@ int config_contents_open(const char *path, bool plain, struct stat *status, cons
 {
     int fd;
 
-    /* Looked at before it is opened: opening some devices has effects. */
+    /* Check the kind before opening, because opening some devices has side effects. */
     *problem = stat(path, status) < 0 ? strerror(errno) : explain_kind(status->st_mode, plain);
     if (*problem)
         return -1;
@@ -67,13 +67,13 @@ int config_contents_open(const char *path, bool plain, struct stat *status, cons
     else if (fd < 0 || fstat(fd, status) < 0)
         *problem = strerror(errno);
     else
-        *problem = explain_kind(status->st_mode, plain); /* it may be another one by now */
+        *problem = explain_kind(status->st_mode, plain); /* the path may name another file by now */
     if (*problem && fd >= 0)
         close(fd);
     return *problem ? -1 : fd;
 }
 
-/* Somebody has made an unnamed pipe for us and writes to it, or sits at a terminal. */
+/* Whether the reader may wait without limit: for an unnamed pipe, whose writer created it for us, and for a terminal. */
 static bool has_patient_writer(int fd)
 {
     struct statfs system;
@@ -93,23 +93,23 @@ static bool make_room(char **buffer, size_t used, size_t *room)
     return true;
 }
 
-/* A file while it is read. */
+/* A file that is being read. */
 struct reading {
     int fd;
     bool is_fifo;
-    bool waits;                /* there may be nothing to read yet; of a regular file this comes out later, as with /proc/kmsg */
+    bool waits;                /* reads may find no data yet; for a regular file such as /proc/kmsg this shows only later */
     bool patient;
-    uint64_t begun_ns, got_ns; /* when reading began; when something came last */
+    uint64_t begun_ns, got_ns; /* when reading began, and when data last arrived */
 };
 
-/* Waits until there is something to read, at most until one of the times is over unless the writer is patient. False: there is not. */
+/* Waits for data. Unless the writer is patient, waits at most until one of the time limits. Returns whether there is data. */
 static bool wait_for_data(const struct reading *reading)
 {
     struct pollfd wanted = {.fd = reading->fd, .events = POLLIN};
     return poll(&wanted, 1, reading->patient ? -1 : FIFO_MS) != 0;
 }
 
-/* Why it is not read any further: it is endless, or too slow. NULL: neither. */
+/* Returns why reading stops (the file is endless or too slow), or NULL if it may continue. */
 static const char *explain_time(const struct reading *reading, size_t used)
 {
     uint64_t now_ns = clock_now_ns();
@@ -123,7 +123,7 @@ static const char *explain_time(const struct reading *reading, size_t used)
     return now_ns - reading->begun_ns >= WHOLE_MS * MS ? "no end of it after 60 seconds" : NULL;
 }
 
-/* Reads once into the room. The bytes that came; 0: its end, or `*problem` says why there is none; -1: nothing yet. */
+/* Reads once into `room`. Returns the number of bytes; 0 at the end of the file, or after a failure that `*problem` describes; -1 if there is no data yet. */
 static ssize_t read_some(struct reading *reading, char *room, size_t bytes, const char **problem)
 {
     bool ready = !reading->waits || wait_for_data(reading);
@@ -135,7 +135,7 @@ static ssize_t read_some(struct reading *reading, char *room, size_t bytes, cons
         *problem = "a FIFO that nobody writes to";
     } else if (n < 0 && errno == EAGAIN) {
         if (reading->waits && ready && !reading->patient)
-            poll(NULL, 0, 10); /* poll(2) promised what read(2) does not keep: not again at once */
+            poll(NULL, 0, 10); /* poll(2) reported data but read(2) found none: wait before trying again */
         reading->waits = true;
     } else if (n < 0 && errno != EINTR) {
         *problem = strerror(errno);

@@ -1,4 +1,4 @@
-/* config/endpoints.c: the addresses of a configuration: binds and backends. Whoever loads runs it. */
+/* config/endpoints.c: builds the addresses of a configuration: binds and backends. Thread that loads the configuration. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "config/value.h"
 
 #define PORT_MAX 65535
-/* Of all listeners together: room for every port of both families. */
+/* Maximum over all listeners: every port of both address families. */
 #define ADDRESSES_MAX 131072
 
 static void bind_append(struct config_build *build, const struct config_raw_key *key, struct config_bind_list *list,
@@ -19,7 +19,7 @@ static void bind_append(struct config_build *build, const struct config_raw_key 
         struct config_bind *binds = config_arena_alloc(build->arena, room * sizeof(*binds));
         const struct config_raw_key **keys = config_arena_alloc(build->arena, room * sizeof(*keys));
         if (!binds || !keys)
-            return; /* the arena remembers */
+            return; /* the arena records the failure */
         if (list->count > 0) {
             memcpy(binds, list->binds, list->count * sizeof(*binds));
             memcpy(keys, list->keys, list->count * sizeof(*keys));
@@ -32,7 +32,7 @@ static void bind_append(struct config_build *build, const struct config_raw_key 
     list->keys[list->count++] = key;
 }
 
-/* Whether there is room for so many more addresses; the first key for which there is not is reported. */
+/* Counts `count` more addresses. Returns whether they are within the maximum; reports the first key that exceeds it. */
 static bool reserve_addresses(struct config_build *build, const struct config_raw_key *key, size_t count)
 {
     if (build->addresses <= ADDRESSES_MAX && build->addresses + count > ADDRESSES_MAX)
@@ -41,14 +41,14 @@ static bool reserve_addresses(struct config_build *build, const struct config_ra
     return build->addresses <= ADDRESSES_MAX;
 }
 
-/* As addr_parse(), for an address to listen on. */
+/* Like addr_parse(), for an address to listen on. */
 static const char *parse_bind(struct addr *out, const char *text)
 {
     const char *problem = addr_parse(out, text);
     return !problem && addr_is_group(out) ? "not an address to listen on" : problem;
 }
 
-/* "HOST:PORT" or "HOST:PORT-PORT" with HOST instead of what the key says (it may say "*"). False: reported. */
+/* Adds "HOST:PORT" or "HOST:PORT-PORT", with `host` in place of the host in the key, which may be "*". Returns false after reporting an error. */
 static bool bind_host(struct config_build *build, const struct config_raw_key *key, struct config_bind_list *list, const char *host)
 {
     const char *ports = strrchr(key->value, ':') + 1, *dash = strchr(ports, '-'), *problem;
@@ -57,7 +57,7 @@ static bool bind_host(struct config_build *build, const struct config_raw_key *k
     uint64_t last;
     char text[160];
 
-    if (dash == ports) /* a port below 0, and no range */
+    if (dash == ports) /* a negative port, not a range */
         dash = NULL;
     snprintf(text, sizeof(text), "%s:%.*s", host, dash ? (int)(dash - ports) : (int)strlen(ports), ports);
     problem = parse_bind(&bind.addr, text);
@@ -102,7 +102,7 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
     }
 }
 
-/* What is a comment in other formats, among the options of a backend. */
+/* Whether an option of a backend looks like a comment of another file format. */
 static bool is_other_comment(const char *option)
 {
     return *option == '#' || strncmp(option, "//", 2) == 0;
@@ -121,13 +121,14 @@ static void unknown_option(struct config_build *build, const struct config_raw_k
                                                    : "; there are weight=, max_connections=, check_port= and backup");
 }
 
-/* One word after the address, and what follows it. Every option may come once: `given` remembers. False: reported, and what follows is no option. */
+/* Parses one word after the address. Each option may be given once; `given` records them. Returns false after reporting an error; then the words that follow
+ * are not options. */
 static bool backend_option(struct config_build *build, const struct config_raw_key *key, struct config_backend *backend,
                            char *option, const char *rest, unsigned *given)
 {
     static const struct {
         const char *name;
-        uint64_t max; /* 0: takes no value */
+        uint64_t max; /* largest value; 0: the option has no value */
     } options[] = {{"weight", 256}, {"max_connections", 10000000}, {"check_port", PORT_MAX}, {"backup", 0}};
     enum { WEIGHT, MAX_CONNECTIONS, CHECK_PORT, BACKUP, OPTIONS };
     struct suggest suggest = {0};
@@ -176,7 +177,7 @@ static bool has_beyond_ascii(const char *text)
     return *text != '\0';
 }
 
-/* False: nothing came of it, reported. */
+/* Parses one `backend` key. Returns false after reporting an error. */
 static bool backend_parse(struct config_build *build, const struct config_raw_key *key, struct config_backend *backend)
 {
     char *rest, *text = config_arena_copy(build->arena, key->value, strlen(key->value));
@@ -213,7 +214,7 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
     return true;
 }
 
-/* A UNIX backend is probed at its own socket, or at an IP address of which both halves are given: neither can be guessed. */
+/* Refuses a UNIX backend with only one of check_address and check_port. It is probed at its own socket or at an IP address, which needs both. */
 static void check_probe_address(struct config_build *build, const struct config_raw_key *key, const struct config_pool *pool,
                                 const struct config_backend *backend)
 {
@@ -230,7 +231,7 @@ static void check_probe_address(struct config_build *build, const struct config_
                           backend->settings.check_port > 0 ? "remove check_port=" : "check_port = auto");
 }
 
-/* The name of a backend and where it stands. */
+/* The name of a backend and its place in the file. */
 struct named {
     const char *name;
     const struct config_raw_key *key;
@@ -242,7 +243,7 @@ static int compare_named(const void *left, const void *right)
     int order = strcmp(a->name, b->name);
     if (order != 0)
         return order;
-    return a->key->place.line < b->key->place.line ? -1 : a->key->place.line > b->key->place.line; /* one section: one file */
+    return a->key->place.line < b->key->place.line ? -1 : a->key->place.line > b->key->place.line; /* all keys of a section are in one file */
 }
 
 static void check_names(struct config_build *build, struct named *names, size_t count)

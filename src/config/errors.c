@@ -1,7 +1,7 @@
-/* config/errors.c: the errors and warnings of a configuration. Whoever loads runs it; the lists own their texts.
+/* config/errors.c: the errors and warnings of a configuration. Thread that loads the configuration; the lists own their texts.
  *
- * A file that is no configuration has an error in each line. The texts of the first 50 are kept, in the order of the files and their lines; the others are
- * only counted. Errors are not found in that order, so that a later one can still take the place of one that was kept. */
+ * A file that is not a configuration has an error in each line. Only the first 50 texts are kept, in the order of files and lines; the others are counted.
+ * Errors are not found in that order, so a later one can still replace one that was kept. */
 #include "config/errors.h"
 
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 enum {
     KEPT_MAX = 50,
-    MESSAGE_BYTES_MAX = 800, /* a longer one is cut in its middle, where the value is that it speaks of */
+    MESSAGE_BYTES_MAX = 800, /* a longer message loses its middle, which is part of the value */
     MESSAGE_END_BYTES = 200,
 };
 
@@ -22,11 +22,11 @@ struct complaint {
 };
 
 struct list {
-    struct complaint kept[2 * KEPT_MAX]; /* as they were added; when it is full, all but the first KEPT_MAX are dropped */
+    struct complaint kept[2 * KEPT_MAX]; /* in the order of adding; when it is full, all but the first KEPT_MAX are dropped */
     size_t kept_count, found;
-    bool full;                  /* KEPT_MAX were found, and none is wanted from here on: */
+    bool full;                  /* KEPT_MAX are kept; errors after the place below are only counted */
     unsigned last_order, last_line;
-    char more[64]; /* what stands for those that are not kept; "": all are */
+    char more[64]; /* line that stands for those that are not kept; "": all are kept */
 };
 
 struct config_errors {
@@ -39,7 +39,7 @@ struct config_errors *config_errors_new(void)
     return calloc(1, sizeof(struct config_errors));
 }
 
-/* Frees the texts from number `first` on. */
+/* Frees the texts from index `first` on. */
 static void drop_from(struct list *list, size_t first)
 {
     while (list->kept_count > first)
@@ -87,7 +87,7 @@ const char *config_errors_text(const struct config_errors *errors, size_t i)
     return line_text(&errors->warnings, i);
 }
 
-/* The bytes of the character at `text`, of UTF-8 or ASCII; 0: it is none, or one that commands a terminal. */
+/* Returns the length of the UTF-8 character at `text`, or 0 if it is invalid or a control character. */
 static size_t printable_bytes(const char *text)
 {
     unsigned char first = (unsigned char)text[0];
@@ -98,10 +98,10 @@ static size_t printable_bytes(const char *text)
     for (size_t i = 1; i < n; i++)
         if (((unsigned char)text[i] & 0xc0) != 0x80)
             return 0;
-    return first == 0xc2 && (unsigned char)text[1] < 0xa0 ? 0 : n; /* U+0080 to U+009F are control characters too */
+    return first == 0xc2 && (unsigned char)text[1] < 0xa0 ? 0 : n; /* U+0080 to U+009F are control characters */
 }
 
-/* A message is one line on a terminal whatever the file held. */
+/* Makes sure that a message is one harmless line on a terminal, whatever the file contains. */
 static void make_printable(char *text)
 {
     while (*text) {
@@ -161,7 +161,7 @@ void config_errors_sort(struct config_errors *errors)
     sort_list(&errors->warnings, "warnings");
 }
 
-/* "file:line: " and the message, or NULL. */
+/* Returns "file:line: " and the message, or NULL if memory runs out. */
 static char *__attribute__((format(printf, 3, 0))) make_text(const struct config_place *place, const char *kind, const char *format, va_list arguments)
 {
     char *message = NULL, *text = NULL;
@@ -181,7 +181,7 @@ static char *__attribute__((format(printf, 3, 0))) make_text(const struct config
     return text;
 }
 
-/* Whether a complaint about this place is among the first ones, as far as they are known, and there is room for it. */
+/* Whether a complaint about this place is among the first ones found so far. Makes room for it if necessary. */
 static bool is_wanted(struct list *list, const struct config_place *place)
 {
     if (list->kept_count == sizeof(list->kept) / sizeof(list->kept[0]) || (list->kept_count == KEPT_MAX && !list->full))
@@ -191,8 +191,8 @@ static bool is_wanted(struct list *list, const struct config_place *place)
     return place->source->order == list->last_order && place->line < list->last_line;
 }
 
-static void __attribute__((format(printf, 5, 0))) add_complaint(struct config_errors *errors, struct list *list, const struct config_place *place, const char *kind,
-                                                      const char *format, va_list arguments)
+static void __attribute__((format(printf, 5, 0))) add_complaint(struct config_errors *errors, struct list *list, const struct config_place *place,
+                                                                const char *kind, const char *format, va_list arguments)
 {
     char *text;
 

@@ -1,8 +1,8 @@
-/* config/file.c: one configuration text, line by line, through inih.
+/* config/file.c: reads one configuration text, line by line, through inih. Thread that loads the configuration.
  *
- * inih splits lines; what it would do silently (cut long names, join indented lines, take ":" for "=", forget line
- * numbers and empty sections) is checked here first, in the reader that feeds it: a line that inih gets is one it
- * understands as we do. Its buffer holds 200 bytes: it gets keys without their values, which the reader keeps. Whoever loads runs it. */
+ * inih splits the lines. It would silently truncate long names, join indented lines, accept ":" for "=", and lose line numbers and empty sections. The reader
+ * that feeds it checks all this first, and passes on only lines that inih interprets as we do. The buffer of inih holds 200 bytes, so it gets keys without
+ * their values, which the reader keeps. */
 #include "config/file.h"
 
 #include <assert.h>
@@ -16,9 +16,9 @@
 #include "config/keys.h"
 #include "config/suggest.h"
 
-/* inih keeps 49 bytes of what is between the brackets. */
+/* inih keeps 49 bytes of the text between the brackets. */
 #define SECTION_BYTES_MAX 49
-/* Fits inih's buffer with the "=". */
+/* Fits into the buffer of inih together with the "=". */
 #define KEY_BYTES_MAX 100
 
 struct reader {
@@ -26,13 +26,13 @@ struct reader {
     const struct config_source *source;
     const char *at, *end;
     unsigned line;
-    const char *value; /* of the line that inih was given last, in the text: `value_bytes` of it, without blanks and comment */
+    const char *value; /* value of the line that inih got last: `value_bytes` bytes of the text, without blanks and comment */
     size_t value_bytes;
-    const char *comment; /* after it */
+    const char *comment; /* after the value */
     size_t comment_bytes;
     const struct config_raw_section *global, *defaults; /* of this file */
-    struct config_raw_section *section; /* NULL before the first header and after a refused one */
-    bool skipping;                      /* the last header was refused: its keys are passed over */
+    struct config_raw_section *section; /* NULL before the first header and after a refused header */
+    bool skipping;                      /* the last header was refused, so its keys are skipped */
 };
 
 static const struct {
@@ -79,8 +79,8 @@ static void unknown_section(struct reader *reader, const char *kind)
         refuse(reader, "unknown section [%s]; there are [global], [defaults], [listener NAME] and [pool NAME]", kind);
 }
 
-/* [global] and [defaults] may come once in each file (an included file needs [global] to include more); their keys are still
- * compared over all files. */
+/* Returns the section that this header repeats. [global] and [defaults] may appear once in each file, because an included file needs [global] to include
+ * more. Their keys are still compared over all files. */
 static const struct config_raw_section *same_section(const struct reader *reader, enum config_section kind, const char *name)
 {
     const struct config_raw *raw = reader->files->raw;
@@ -95,7 +95,7 @@ static const struct config_raw_section *same_section(const struct reader *reader
     }
 }
 
-/* Puts a new section where same_section() finds it. */
+/* Stores a new section where same_section() finds it. */
 static void remember_section(struct reader *reader, struct config_raw_section *section)
 {
     struct config_raw *raw = reader->files->raw;
@@ -118,7 +118,7 @@ static void remember_section(struct reader *reader, struct config_raw_section *s
     }
 }
 
-/* Takes "kind name" apart in place and opens the section. False: refused. */
+/* Splits "kind name" in place and opens the section. Returns false if it is refused. */
 static bool open_section(struct reader *reader, char *text)
 {
     struct config_files *files = reader->files;
@@ -166,7 +166,7 @@ static bool open_section(struct reader *reader, char *text)
     return true;
 }
 
-/* A header without a comment. The bytes of it that inih gets; 0: refused. */
+/* Checks a header, given without a comment. Returns how many of its bytes inih gets, or 0 if it is refused. */
 static size_t take_header(struct reader *reader, const char *line, size_t n)
 {
     char text[SECTION_BYTES_MAX + 1];
@@ -189,7 +189,7 @@ static size_t take_header(struct reader *reader, const char *line, size_t n)
     return good ? n : 0;
 }
 
-/* Whether the part of a line before its value is right: a key, then `separator`, '\0' where there is none, in a section that was not refused. */
+/* Whether the part of a line before its value is correct: a key and a `separator` ('\0' for none), in a section that was not refused. */
 static bool check_key(struct reader *reader, const char *key, size_t key_bytes, char separator)
 {
     if (key_bytes > KEY_BYTES_MAX)
@@ -207,7 +207,7 @@ static bool check_key(struct reader *reader, const char *key, size_t key_bytes, 
     return false;
 }
 
-/* A "key = value" without a comment. The bytes of the key, and the value in the reader; 0: refused. */
+/* Checks a "key = value", given without a comment, and keeps the value in the reader. Returns the length of the key, or 0 if the line is refused. */
 static size_t take_pair(struct reader *reader, const char *line, size_t n)
 {
     size_t at = 0, key_bytes;
@@ -227,7 +227,7 @@ static size_t take_pair(struct reader *reader, const char *line, size_t n)
     return key_bytes;
 }
 
-/* Whether there is something to understand: not empty, not a comment, nothing that is no text. */
+/* Whether the line has content: it is not empty, not a comment, and is text. */
 static bool check_line(struct reader *reader, const char *line, size_t n)
 {
     if (n == 0 || *line == ';' || *line == '#')
@@ -241,7 +241,7 @@ static bool check_line(struct reader *reader, const char *line, size_t n)
     return true;
 }
 
-/* The bytes of a line without the comment at its end: it takes no part in the limit. It begins with a ";" after a blank. */
+/* Returns the length of a line without the comment at its end, which does not count for the limit. The comment begins with a ";" after a blank. */
 static size_t without_comment(const char *line, size_t n)
 {
     const char *bracket = *line == '[' ? memchr(line, ']', n) : NULL;
@@ -261,14 +261,14 @@ static bool check_length(struct reader *reader, const char *line, size_t n)
     if (n <= CONFIG_LINE_BYTES_MAX)
         return true;
     refuse(reader, "line of %zu bytes; at most %d are allowed", n, CONFIG_LINE_BYTES_MAX);
-    if (*line == '[') { /* what follows does not belong to the section before */
+    if (*line == '[') { /* the previous section ends here, even if this header is refused */
         reader->section = NULL;
         reader->skipping = true;
     }
     return false;
 }
 
-/* Writes what inih is given for a line without blanks around it: nothing where the line was refused or says nothing. */
+/* Writes what inih gets for a line, which has no blanks at its ends: nothing if the line is refused or has no content. */
 static void give_line(struct reader *reader, char *out, const char *line, size_t n)
 {
     size_t given = 0, whole = n;
@@ -286,7 +286,7 @@ static void give_line(struct reader *reader, char *out, const char *line, size_t
     out[given] = '\0';
 }
 
-/* The reader given to inih (fgets-like): one line of the text per call. */
+/* Reader for inih, like fgets(): returns one line of the text for each call. */
 static char *next_line(char *out, int size, void *stream)
 {
     struct reader *reader = stream;
@@ -301,7 +301,7 @@ static char *next_line(char *out, int size, void *stream)
     reader->line++;
     if (memchr(start, '\0', n)) {
         refuse(reader, "a NUL byte: this is not a text file");
-        reader->at = reader->end; /* one such error says it all */
+        reader->at = reader->end; /* one such error is enough */
         n = 0;
     }
     while (n > 0 && isspace((unsigned char)start[n - 1]))
@@ -322,7 +322,7 @@ static void give_hints(const struct reader *reader, const struct config_place *p
         config_hints_give(reader->files->errors, place, &hints);
 }
 
-/* The handler given to inih, called during the turn of the line that next_line() gave last. */
+/* Handler for inih. It is called for the line that next_line() returned last. */
 static int take_key(void *user, const char *section_text, const char *name, const char *nothing)
 {
     struct reader *reader = user;
@@ -331,7 +331,7 @@ static int take_key(void *user, const char *section_text, const char *name, cons
     struct config_place place = {reader->source, reader->line};
     struct config_raw_key *key;
     char value[CONFIG_LINE_BYTES_MAX + 1];
-    (void)section_text; /* cut and untrimmed; `section` is the same, whole */
+    (void)section_text; /* truncated and not trimmed; `section` has the complete name */
     (void)nothing;
 
     memcpy(value, reader->value, reader->value_bytes);
@@ -366,7 +366,7 @@ void config_parse_text(struct config_files *files, const struct config_source *s
     if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         reader.at += 3;
     result = ini_parse_stream(next_line, &reader, take_key, &reader);
-    if (result > 0) { /* a line got past the checks above that inih does not like; inih numbers lines as we do */
+    if (result > 0) { /* the checks above accepted a line that inih refuses; inih counts lines as we do */
         reader.line = (unsigned)result;
         refuse(&reader, "not understood");
     } else if (result < 0) {

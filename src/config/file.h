@@ -1,6 +1,6 @@
-/* config/file.h: configuration files as they were written: sections and keys with file and line, includes followed, nothing understood.
+/* config/file.h: reads configuration files into raw sections and keys, with file and line. Follows includes, but does not interpret values.
  *
- * Blocks on file reads; one thread at a time. */
+ * Blocks on file reads. One thread at a time. */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
 
@@ -19,11 +19,11 @@ enum config_section {
     CONFIG_IN_POOL = 8,
 };
 
-/* How deep includes may go: the first file is at 0. */
+/* Maximum depth of includes. The first file has depth 0. */
 #define CONFIG_INCLUDE_DEPTH_MAX 8
 /* Largest file that is read. */
 #define CONFIG_FILE_BYTES_MAX (16u << 20)
-/* Longest line, comments aside: the longest value is a path of 4095 bytes, some of which may be written as escapes of two. */
+/* Longest line, without comments. The longest value is a path of 4095 bytes, and an escape takes two bytes in the file. */
 #define CONFIG_LINE_BYTES_MAX 8192
 
 struct config_raw_key {
@@ -31,7 +31,7 @@ struct config_raw_key {
     const char *name;
     const char *value; /* blanks trimmed, comment removed, escapes and ${NAME} resolved; not empty */
     struct config_place place;
-    bool refused;      /* already reported: whoever builds passes over it */
+    bool refused;      /* already reported: config_build() skips it */
 };
 
 struct config_raw_section {
@@ -40,31 +40,31 @@ struct config_raw_section {
     const char *name;  /* "" for [global] and [defaults] */
     struct config_place place;
     struct config_raw_key *keys, *last_key; /* in the order of the file */
-    size_t position;   /* among those of its kind */
+    size_t position;   /* index among the sections of its kind */
 };
 
-/* All zero to begin with; everything it points to is in the arena. */
+/* Starts as all zero. Everything it points to is in the arena. */
 struct config_raw {
     struct config_raw_section *sections, *last_section;
-    struct config_index listeners, pools; /* the sections of these kinds, by name */
+    struct config_index listeners, pools; /* sections by name */
     size_t listener_count, pool_count;
 };
 
-/* What is read: a file, or a text in memory under a name (then `include` is refused). */
+/* What to read: a file, or a text in memory with a name. With a text, `include` is refused. */
 struct config_input {
     const char *name;
     const char *text; /* NULL: the file `name` */
     size_t bytes;
 };
 
-/* Fills `raw`; what is wrong goes to `errors`. False: the first file could not be read at all, or was empty. */
+/* Fills `raw` and adds every error to `errors`. Returns false if the first file is empty or cannot be read. */
 bool config_file_read(struct config_raw *raw, const struct config_input *input, struct config_arena *arena,
                       struct config_errors *errors);
 
-/* Whether `text` may be the name of a listener, a pool or a backend: 1 to 63 letters, digits, "_", "-", ".". */
+/* Whether `text` is a valid name of a listener, a pool or a backend: 1 to 63 letters, digits, "_", "-", ".". */
 bool config_is_name(const char *text);
 
-/* The name of a kind of section, as written in a file. */
+/* Returns the name of a kind of section, as written in a file. */
 const char *config_section_name(enum config_section kind);
 
 #endif

@@ -1,7 +1,7 @@
-/* config/hints.c: the rules that recognize values which are probably not intended. Whoever loads runs it.
+/* config/hints.c: rules that recognise values which are probably not intended. Thread that loads the configuration.
  *
- * A rule must not apply to what people write on purpose: a quote or a "#" in the middle of a text, a path with "//". Nor must it apply where there is a
- * backslash before the character. Rules exclude one another where they would have the same cause. */
+ * A rule must not match what people write on purpose, such as a quote or a "#" in the middle of a text, or a path with "//". It must not match after a
+ * backslash. Only one rule matches for one cause. */
 #include "config/hints.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Where `wanted` is in `text` without a backslash before it. NULL: nowhere. */
+/* Returns where `wanted` occurs in `text` without a backslash before it, or NULL. */
 static const char *find_plain(const char *text, const char *wanted)
 {
     for (; *text; text++) {
@@ -24,7 +24,7 @@ static const char *find_plain(const char *text, const char *wanted)
     return NULL;
 }
 
-/* Whether `wanted` is in `text` with a blank before it. */
+/* Whether `wanted` occurs in `text` after a blank. */
 static bool has_after_blank(const char *text, const char *wanted)
 {
     for (const char *at = strstr(text, wanted); at; at = strstr(at + 1, wanted))
@@ -33,7 +33,7 @@ static bool has_after_blank(const char *text, const char *wanted)
     return false;
 }
 
-/* Whether the text begins with this character and ends with it, and has it nowhere between. */
+/* Whether the text begins and ends with this character and does not contain it in between. */
 static bool is_between(const char *text, char quote)
 {
     const char *end = *text == quote ? find_plain(text + 1, (char[]){quote, '\0'}) : NULL;
@@ -68,7 +68,7 @@ static bool is_cut_between_quotes(const struct config_hints_value *value)
            memchr(value->comment, quote, value->comment_bytes);
 }
 
-/* Among the options of a backend it is an error that says the same. */
+/* Among the options of a backend, the same mistake is an error. */
 static bool has_hash_comment(const struct config_hints_value *value)
 {
     const char *text = value->text;
@@ -91,7 +91,7 @@ static bool has_comment(const struct config_hints_value *value)
     return has_hash_comment(value) || has_slash_comment(value);
 }
 
-/* In the middle of a text it may well be meant. */
+/* In the middle of a text, a ";" is probably intended. */
 static bool has_semicolon(const struct config_hints_value *value)
 {
     if (value->text[0] == ';')
@@ -162,7 +162,8 @@ static const struct {
     {has_typographic_quotes, "the quotation marks are part of the value; leave them out"},
     {is_cut_between_quotes, "the \";\" after a blank starts a comment, between quotes too; write \\; for a semicolon, and leave the quotes out"},
     {has_hash_comment, "\"#\" does not start a comment here; it is part of the value; write \";\" for a comment at the end of a line, or \\# if it is meant"},
-    {has_slash_comment, "\"//\" or \"/*\" does not start a comment here; it is part of the value; write \";\" for a comment at the end of a line, or \\/ if it is meant"},
+    {has_slash_comment, "\"//\" or \"/*\" does not start a comment here; it is part of the value; write \";\" for a comment at the end of a line, "
+                        "or \\/ if it is meant"},
     {has_semicolon, "the \";\" is part of the value, since no blank is before it; leave it out, write \" ;\" for a comment, or \\; if it is meant"},
     {has_second_equals, "the second \"=\" is part of the value; write \"key = value\", or \\= if it is meant"},
     {has_bare_variable, "a \"$\" without braces is part of the value; write ${NAME} for a variable of the environment, or \\$ if it is meant"},

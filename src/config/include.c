@@ -1,4 +1,4 @@
-/* config/include.c: opens configuration files, follows `include`, resolves escapes and ${NAME}. Whoever loads runs it. */
+/* config/include.c: opens configuration files, follows `include`, resolves escapes and ${NAME}. Thread that loads the configuration. */
 #include "config/include.h"
 
 #include <ctype.h>
@@ -11,17 +11,17 @@
 #include "config/contents.h"
 #include "config/pattern.h"
 
-/* More than any key allows: a line may name the same long variable a thousand times. */
+/* More than any key allows. It bounds a line that names the same long variable a thousand times. */
 #define VALUE_BYTES_MAX 65536
 
-/* A file that is being or was read: one file twice would only repeat every name in it. */
+/* A file that is being read or was read. A file may be read only once, because every name in it would be repeated. */
 struct config_open_file {
     struct config_open_file *next;
     struct config_source source;
-    struct config_place included; /* where; source NULL for the first file */
+    struct config_place included; /* place of the include; source is NULL for the first file */
     dev_t device;
     ino_t inode;
-    bool open;                    /* being read: meeting it again is a circle */
+    bool open;                    /* being read: an include of it is a cycle */
 };
 
 static bool already_seen(struct config_files *files, const struct config_open_file *file, const struct config_place *place)
@@ -39,7 +39,7 @@ static bool already_seen(struct config_files *files, const struct config_open_fi
     return false;
 }
 
-/* Where a file is included from, and how; `place` is NULL for the first file. */
+/* How and where a file is included. `place` is NULL for the first file. */
 struct inclusion {
     const struct config_place *place;
     bool by_pattern;
@@ -54,7 +54,7 @@ static void report_unread(struct config_files *files, const struct config_source
                           strcmp(problem, strerror(ENOENT)) == 0 ? " (another file is named with -c FILE)" : "");
 }
 
-/* Reads and parses one file. False: could not be read, reported. */
+/* Reads and parses one file. Returns false after reporting that it cannot be read. */
 static bool read_file(struct config_files *files, const char *path, const struct inclusion *from)
 {
     struct config_open_file *file = config_arena_alloc(files->arena, sizeof(*file));
@@ -67,7 +67,7 @@ static bool read_file(struct config_files *files, const char *path, const struct
     if (!file)
         return false;
     file->source = (struct config_source){.file = path, .order = files->count++};
-    fd = config_contents_open(path, from->by_pattern, &status, &problem); /* what a pattern matches by chance must be a regular file */
+    fd = config_contents_open(path, from->by_pattern, &status, &problem); /* a file matched by a pattern must be regular */
     if (fd >= 0 && S_ISREG(status.st_mode)) {
         file->device = status.st_dev;
         file->inode = status.st_ino;
@@ -97,7 +97,7 @@ static bool read_file(struct config_files *files, const char *path, const struct
     return bytes > 0 || from->place;
 }
 
-/* The path as seen from the folder of the including file. With `pattern`, that folder is protected from being taken for one. */
+/* Returns the path relative to the directory of the including file. With `pattern`, escapes wildcards in the name of that directory. */
 static char *resolve_path(struct config_files *files, const struct config_source *from, const char *path, bool pattern)
 {
     const char *slash = strrchr(from->file, '/');
@@ -116,7 +116,7 @@ static char *resolve_path(struct config_files *files, const struct config_source
     return resolved;
 }
 
-/* An empty folder of snippets is fine; one that does not exist or cannot be read is not. */
+/* Accepts an empty directory of snippets, but not one that does not exist or cannot be read. */
 static void include_matches(struct config_files *files, const struct config_place *place, const char *pattern)
 {
     char *resolved = resolve_path(files, place->source, pattern, true);
@@ -161,7 +161,7 @@ void config_include(struct config_files *files, const struct config_place *place
     files->depth--;
 }
 
-/* The value of the variable at `*at` (just after "${"), which is moved past the "}". NULL: reported. */
+/* Returns the value of the variable at `*at`, which is just after "${", and moves `*at` past the "}". Returns NULL after reporting an error. */
 static const char *take_variable(struct config_files *files, const struct config_place *place, const char **at)
 {
     const char *start = *at, *value;
@@ -170,7 +170,7 @@ static const char *take_variable(struct config_files *files, const struct config
 
     while (isalnum((unsigned char)start[n]) || start[n] == '_')
         n++;
-    if (n > 0 && start[n] && strchr(":-=", start[n])) { /* as in a shell: ${NAME:-text} */
+    if (n > 0 && start[n] && strchr(":-=", start[n])) { /* a default as in a shell: ${NAME:-text} */
         config_errors_add(files->errors, place, "defaults are not supported: write ${%.*s} and set %.*s", (int)n, start, (int)n, start);
         return NULL;
     }
@@ -195,8 +195,8 @@ static const char *take_variable(struct config_files *files, const struct config
     return value;
 }
 
-/* One pass: what a variable holds is taken as it is, escapes and further ${} in it included. Counts when `out` is NULL, writes otherwise.
- * False: refused. */
+/* Resolves escapes and ${} in one pass: the value of a variable is inserted unchanged, including any escapes and ${} in it. Only counts the bytes if `out` is
+ * NULL. Returns false if the value is refused. */
 static bool expand_value(struct config_files *files, const struct config_place *place, const char *in, char *out, size_t *bytes)
 {
     size_t n = 0;

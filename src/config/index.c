@@ -1,4 +1,4 @@
-/* config/index.c: a hash table with open addressing. Whoever loads runs it; the arena owns the memory, that of tables outgrown included. */
+/* config/index.c: a hash table with open addressing. Thread that loads the configuration; the arena owns the memory, including that of outgrown tables. */
 #include "config/index.h"
 
 #include <assert.h>
@@ -13,7 +13,7 @@ struct config_index_slot {
     const void *value;
 };
 
-/* The slot of `text`, or the free one where it would be. */
+/* Returns the slot of `text`, or the free slot where it would be added. */
 static struct config_index_slot *find_slot(const struct config_index *index, const char *text)
 {
     size_t at = (size_t)hash_bytes(text, strlen(text), 0, 0) & (index->room - 1);

@@ -1,4 +1,4 @@
-/* config/index.h: things found by their text in constant time, so that a file of 100,000 names is read as fast as it is long. Within src/config; one thread
+/* config/index.h: finds values by a text in constant time, so that the time to read a file of 100,000 names is linear. Within src/config; one thread
  * at a time. */
 #ifndef CONFIG_INDEX_H
 #define CONFIG_INDEX_H
@@ -9,16 +9,16 @@
 
 struct config_index_slot;
 
-/* All zero is empty; its memory is the arena's. */
+/* An all-zero struct is an empty index. The arena owns its memory. */
 struct config_index {
-    struct config_index_slot *slots; /* `room` of them, a power of two, at most half of them used */
+    struct config_index_slot *slots; /* `room` slots, a power of two, at most half of them in use */
     size_t count, room;
 };
 
-/* What was added under `text`; NULL: nothing. */
+/* Returns the value that was added under `text`, or NULL. */
 const void *config_index_find(const struct config_index *index, const char *text);
 
-/* Adds `value` under `text`, which must stay valid and not be there yet. Nothing is added when memory runs out; the arena remembers. */
+/* Adds `value` under `text`, which must stay valid and must not be in the index yet. If memory runs out, adds nothing; the arena records the failure. */
 void config_index_add(struct config_index *index, struct config_arena *arena, const char *text, const void *value);
 
 #endif

@@ -1,5 +1,5 @@
-/* config/keys.c: THE table of configuration keys. Everything that knows a key reads it here: the parser, `penstock check --help`, and
- * the tests that keep etc/penstock.ini and etc/man/penstock.ini.5 equal to it. Constant; any thread. */
+/* config/keys.c: the table of configuration keys, the only list of them. The parser, `penstock check --help`, and the tests that keep etc/penstock.ini and
+ * etc/man/penstock.ini.5 consistent all read it. Constant; any thread. */
 #include "config/keys.h"
 
 #include <inttypes.h>
@@ -155,7 +155,7 @@ const struct config_key config_keys[] = {
 
 const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 
-/* Named already, so that a file written for a later version gets the right answer. */
+/* Keys of later versions, so that a file written for one gets the right message. */
 static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers", "allow_exec",
     "hash_load_bound", "prefer_zone", "check_send", "check_expect", "check_service", "max_connections", "queue_limit",
@@ -213,7 +213,7 @@ static void format_bound(const struct config_key *key, uint64_t value, char *buf
         snprintf(buffer, size, "%" PRIu64 "%s", value, key->type == CONFIG_PERCENT ? "%" : "");
 }
 
-/* Types whose values are not between two bounds. */
+/* Allowed values of the types that have no bounds. */
 static const char *const ranges[] = {
     [CONFIG_YES_NO] = "yes or no",
     [CONFIG_CPUS] = "auto, off, or a list such as 0,2-3",

@@ -15,7 +15,7 @@ enum config_type {
     CONFIG_SIZE,     /* bytes */
     CONFIG_PERCENT,
     CONFIG_YES_NO,
-    CONFIG_CHOICE,   /* value i of `choices` is value i of the enum */
+    CONFIG_CHOICE,   /* word i of `choices` is value i of the enum */
     CONFIG_CPUS,     /* auto, off, or a list */
     CONFIG_WORD,     /* text without blanks */
     CONFIG_TEXT,     /* the rest of the line */
@@ -24,8 +24,8 @@ enum config_type {
     CONFIG_METHOD,
     CONFIG_STATUS,   /* N or N-M */
     CONFIG_IP,       /* numeric address without a port */
-    CONFIG_INCLUDE,  /* handled while reading */
-    CONFIG_BIND,     /* these three are put together in config/build.c */
+    CONFIG_INCLUDE,  /* handled by the reader */
+    CONFIG_BIND,     /* this and the next two are handled in config/build.c */
     CONFIG_POOL,
     CONFIG_BACKEND,
 };
@@ -36,34 +36,34 @@ struct config_key {
     enum config_type type;
     bool repeatable;
     bool own_section_only;       /* not taken from [defaults] */
-    const char *initial;         /* the default, as it would be written; NULL: none */
-    const char *zero;            /* a word that stands for 0 (off, auto); NULL: none */
-    const char *free;            /* a word that stands for UINT32_MAX, past `max`: as the program sees fit (auto); NULL: none */
-    uint64_t min, max;           /* of NUMBER, DURATION, DURATION_US, SIZE, PERCENT; longest text in bytes of WORD, TEXT, URL_PATH, METHOD */
-    uint64_t step;               /* the value is a multiple of this; 0: any */
-    const char *choices;         /* of CHOICE, separated by "|" */
-    const char *later;           /* further choices, known but not supported by this version */
-    const char *used_with;       /* "key=value": has an effect only then; NULL: always */
-    size_t offset, bytes;        /* the field of struct config, config_listener or config_pool; 0 bytes: none */
+    const char *initial;         /* the default, as written in a file; NULL: none */
+    const char *zero;            /* word for 0 (off, auto); NULL: none */
+    const char *free;            /* word for UINT32_MAX, which is above `max`: the program decides (auto); NULL: none */
+    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of WORD, TEXT, URL_PATH, METHOD */
+    uint64_t step;               /* the value must be a multiple of this; 0: any */
+    const char *choices;         /* words of a CHOICE, separated by "|" */
+    const char *later;           /* choices of later versions, which this version refuses by name */
+    const char *used_with;       /* "key=value": the key has an effect only with this; NULL: always */
+    size_t offset, bytes;        /* of the field in struct config, config_listener or config_pool; 0 bytes: no field */
     const char *help;
 };
 
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
 
-/* Whether sections of this kind take the key. [defaults] takes those of [listener] and [pool], but for bind, pool and backend. */
+/* Whether sections of this kind accept the key. [defaults] accepts those of [listener] and [pool], except bind, pool and backend. */
 bool config_key_is_in(const struct config_key *key, enum config_section section);
 
-/* NULL: sections of this kind take no such key. */
+/* Returns the key, or NULL if sections of this kind do not accept it. */
 const struct config_key *config_key_find(enum config_section section, const char *name);
 
-/* Whether a later version may have the key, so that its absence is not taken for a misspelling. */
+/* Whether a later version has the key, so that it is not reported as a spelling mistake. */
 bool config_key_is_later(const char *name);
 
-/* What may be written after the "=", for people: "off, or 1s to 9h". Writes at most `size` bytes to `buffer` and returns it. */
+/* Writes the allowed values for a reader, such as "off, or 1s to 9h", to `buffer`, at most `size` bytes, and returns it. */
 const char *config_key_range(const struct config_key *key, char *buffer, size_t size);
 
-/* Whether `choice` is one of the words in `choices`, which "|" separates; its position goes to `*index`. */
+/* Whether `choice` is one of the words in `choices`, separated by "|". Sets `*index` to its position. */
 bool config_choice_find(const char *choices, const char *choice, uint64_t *index);
 
 #endif

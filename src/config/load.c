@@ -1,4 +1,4 @@
-/* config/load.c: from a file to a configuration, and its end. Whoever loads runs it; the configuration owns all it points to. */
+/* config/load.c: loads a configuration and frees it. Thread that loads the configuration; the configuration owns everything that it points to. */
 #include "config/load.h"
 
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 #include "config/build.h"
 
 struct loaded {
-    struct config config; /* first: config_free() finds the whole by it */
+    struct config config; /* first member: config_free() casts it back */
     struct config_arena arena;
 };
 
-/* Gives the warnings to the configuration, which has no errors. */
+/* Copies the warnings into the configuration, which has no errors. */
 static void keep_warnings(struct loaded *loaded, struct config_errors *errors)
 {
     size_t count = config_errors_lines(errors);
@@ -39,7 +39,7 @@ static struct config *load_input(const struct config_input *input, struct config
     if (config_file_read(&raw, input, &loaded->arena, errors)) {
         bool all_understood = config_errors_count(errors) == 0;
         config_build(&loaded->config, &raw, &loaded->arena, errors);
-        if (loaded->config.listener_count == 0 && all_understood) /* else it may be in a line or a file that was refused */
+        if (loaded->config.listener_count == 0 && all_understood) /* otherwise the listener may be in a line or a file that was refused */
             config_errors_add(errors, &place, "no [listener NAME] section: there is nothing to do");
     }
     config_errors_sort(errors);

@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 
-/* As config_load(), but reads `bytes` bytes at `text`, which errors call `name`; `include` is refused. Opens no file. */
+/* Like config_load(), but reads `bytes` bytes at `text`. Errors use `name` as the file name. `include` is refused. Opens no file. */
 struct config *config_load_text(const char *name, const char *text, size_t bytes, struct config_errors *errors);
 
 #endif

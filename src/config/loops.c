@@ -1,8 +1,8 @@
-/* config/loops.c: refuses a configuration in which connections loop back to the listener that they came from, directly or through other listeners. Whoever
- * loads runs it.
+/* config/loops.c: refuses a configuration in which connections loop back to the listener that they came from, directly or through other listeners. Thread that
+ * loads the configuration.
  *
- * Pools are the nodes of a graph: each backend that reaches a listener is an edge to the pool of that listener. A depth-first search follows the edges; one
- * that leads to a pool still on the way closes a circle, and is reported. Without those edges there are no circles. A backend costs a few look-ups. */
+ * Pools are the nodes of a graph. Each backend that reaches a listener is an edge to the pool of that listener. A depth-first search follows the edges. An edge
+ * to a pool on the current path closes a cycle and is reported. Without the reported edges there are no cycles. Each backend costs a few look-ups. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +14,15 @@
 #include "config/machine.h"
 
 enum {
-    LINKS_MAX = 40,      /* symbolic links in one path, as in the kernel */
-    STEPS_SHOWN_MAX = 4, /* of the way round */
+    LINKS_MAX = 40,      /* symbolic links followed in one path; the kernel has the same limit */
+    STEPS_SHOWN_MAX = 4, /* steps of a loop that a message shows */
 };
 
-/* A pool on the way. */
+/* A pool on the current path. */
 struct step {
     size_t pool;
-    size_t backend;                     /* the one that leads on, or, of the last pool, that is looked at */
-    const struct config_bound *reached; /* by that backend */
+    size_t backend;                     /* the backend that leads to the next pool; in the last pool, the one being checked */
+    const struct config_bound *reached; /* the address that this backend reaches */
 };
 
 enum mark { NEW, ON_THE_WAY, DONE };
@@ -30,11 +30,11 @@ enum mark { NEW, ON_THE_WAY, DONE };
 struct loops {
     struct config_build *build;
     const struct config_bound_index *bounds;
-    struct config_index paths; /* what is bound to UNIX paths, links followed */
+    struct config_index paths; /* bound UNIX paths, with links resolved */
     struct config_machine machine;
-    struct config_arena arena; /* of all that the search needs */
-    uint8_t *marks;            /* of each pool */
-    struct step *steps;        /* from the pool where the search began to the one in hand */
+    struct config_arena arena; /* owns all memory of the search */
+    uint8_t *marks;            /* one for each pool */
+    struct step *steps;        /* from the pool where the search began to the present one */
     size_t depth;
 };
 
@@ -43,7 +43,7 @@ static bool has_path(const struct addr *addr)
     return addr_family(addr) == AF_UNIX && addr->un.sun_path[0] != '\0';
 }
 
-/* The path without symbolic links, "..", "." and double slashes. What is not there (yet) is taken as it is written. */
+/* Writes the path without symbolic links, "..", "." and double slashes. Components that do not exist (yet) remain as written. */
 static void resolve_path(char out[PATH_MAX], const char *path)
 {
     char rest[PATH_MAX], target[PATH_MAX], *at = rest;
@@ -63,7 +63,7 @@ static void resolve_path(char out[PATH_MAX], const char *path)
             memcpy(out + used + 1, at, n);
             out[used + 1 + n] = '\0';
             ssize_t bytes = links < LINKS_MAX ? readlink(out, target, sizeof(target)) : -1;
-            if (bytes > 0 && (size_t)bytes + strlen(at + n) < sizeof(rest)) { /* its target goes before what is left */
+            if (bytes > 0 && (size_t)bytes + strlen(at + n) < sizeof(rest)) { /* insert the target of the link before the rest */
                 memmove(rest + bytes, at + n, strlen(at + n) + 1);
                 memcpy(rest, target, (size_t)bytes);
                 used = *target == '/' ? 0 : used;
@@ -88,7 +88,7 @@ static void add_path(struct loops *loops, const struct config_bound *bound)
         config_index_add(&loops->paths, &loops->arena, copy, bound);
 }
 
-/* What a connection to an IP address comes to, as the kernel chooses it (inet_lookup_listener). */
+/* Returns what a connection to an IP address reaches, by the rules of the kernel (inet_lookup_listener). */
 static const struct config_bound *find_inet(struct loops *loops, const struct addr *addr)
 {
     char own[ADDR_TEXT_BYTES], interface[CONFIG_BOUND_INTERFACE_BYTES];
@@ -96,11 +96,11 @@ static const struct config_bound *find_inet(struct loops *loops, const struct ad
     const char *interfaces[] = {interface, CONFIG_BOUND_EVERYWHERE}, *addresses[] = {own, "*"}, *name;
     const struct config_bound *bound = config_bound_find(loops->bounds, &place);
 
-    if (!bound) /* nearly always */
+    if (!bound) /* the common case */
         return NULL;
     addr_format(addr, own, sizeof(own));
     name = config_machine_interface(&loops->machine, &loops->arena, addr);
-    if (!name) { /* not here: a wildcard does not have it, but on the machine that is meant a listener has, whatever its interface */
+    if (!name) { /* the address is not on this machine, so a wildcard does not include it; a listener bound to it has it on the machine that the file is for */
         place.address = own;
         return config_bound_find(loops->bounds, &place);
     }
@@ -114,7 +114,7 @@ static const struct config_bound *find_inet(struct loops *loops, const struct ad
     return bound;
 }
 
-/* The listener's address that a connection to this backend comes to. NULL: it goes elsewhere. */
+/* Returns the listener's address that a connection to this backend reaches, or NULL if it reaches none. */
 static const struct config_bound *find_reached(struct loops *loops, const struct addr *addr)
 {
     char text[PATH_MAX];
@@ -129,7 +129,7 @@ static const struct config_bound *find_reached(struct loops *loops, const struct
     return config_bound_find(loops->bounds, &(struct config_bound_place){.family = AF_UNIX, .address = text, .interface = CONFIG_BOUND_EVERYWHERE});
 }
 
-/* "line N" or "FILE:N": `place` as seen from `here`. */
+/* Writes "line N", or "FILE:N" if `place` is in another file than `here`. */
 static void write_place(FILE *out, const struct config_place *place, const struct config_place *here)
 {
     if (place->source == here->source)
@@ -143,7 +143,7 @@ static const struct config_place *step_place(const struct loops *loops, const st
     return &loops->build->backend_keys[step->pool][step->backend]->place;
 }
 
-/* "-> pool P -> backend B (PLACE) -> listener L (PLACE)" */
+/* Writes "-> pool P -> backend B (PLACE) -> listener L (PLACE)". */
 static void write_step(FILE *out, const struct loops *loops, const struct step *step, const struct config_place *here)
 {
     const struct config_build *build = loops->build;
@@ -155,7 +155,7 @@ static void write_step(FILE *out, const struct loops *loops, const struct step *
     fputc(')', out);
 }
 
-/* Why the backend of the last step comes to its listener: "the address of listener L (PLACE)". */
+/* Writes why the backend of the last step reaches its listener: "the address of listener L (PLACE)". */
 static void write_reason(FILE *out, struct loops *loops, const struct step *last, const struct config_place *here)
 {
     const struct addr *addr = &loops->build->pools[last->pool].backends[last->backend].addr;
@@ -175,7 +175,7 @@ static void write_reason(FILE *out, struct loops *loops, const struct step *last
     fputc(')', out);
 }
 
-/* The way round, which begins and ends with the listener that the last step reaches. */
+/* Writes the loop, which begins and ends with the listener that the last step reaches. */
 static void write_way(FILE *out, const struct loops *loops, size_t first, const struct config_place *here)
 {
     size_t count = loops->depth - first, left_out = count > STEPS_SHOWN_MAX ? count - STEPS_SHOWN_MAX : 0;
@@ -190,7 +190,7 @@ static void write_way(FILE *out, const struct loops *loops, size_t first, const 
     }
 }
 
-/* The last step leads back to the pool of step `first`. Told where its backend is; the way only if it is longer than that. */
+/* Reports that the last step leads back to the pool of step `first`. The place is that of the backend. The message shows the loop if it has more steps. */
 static void report_loop(struct loops *loops, size_t first)
 {
     const struct step *last = &loops->steps[loops->depth - 1];
@@ -213,7 +213,7 @@ static void report_loop(struct loops *loops, size_t first)
     free(text);
 }
 
-/* Where the pool on top leads by the backend in hand. */
+/* Follows the present backend of the pool on top to the pool that it reaches. */
 static void follow_backend(struct loops *loops, struct step *top)
 {
     const struct config *config = loops->build->config;
@@ -235,7 +235,7 @@ static void follow_backend(struct loops *loops, struct step *top)
     top->backend++;
 }
 
-/* Everything that can be reached from the pool. The steps are kept by hand: a chain may be longer than a stack is deep. */
+/* Visits every pool that can be reached from this one. Uses its own stack, because a chain may be too long for recursion. */
 static void search_from(struct loops *loops, size_t pool)
 {
     const struct config *config = loops->build->config;

@@ -1,4 +1,4 @@
-/* config/machine.c: asks the kernel for the addresses of this machine. Whoever loads runs it; the arena owns the memory. */
+/* config/machine.c: asks the kernel for the addresses of this machine. Thread that loads the configuration; the arena owns the memory. */
 #include "config/machine.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 #include <net/if.h>
 #include <string.h>
 
-/* The address as a text in which its port has no part. */
+/* Writes the address as a text without its port. */
 static void format_host(char out[ADDR_TEXT_BYTES], struct addr addr)
 {
     addr_set_port(&addr, 0);
@@ -31,7 +31,7 @@ static void remember_address(struct config_machine *machine, struct config_arena
     name = config_arena_copy(arena, entry->ifa_name, strlen(entry->ifa_name));
     if (!name)
         return;
-    name[strcspn(name, ":")] = '\0'; /* an address with a label, eth0:1, is one of eth0 */
+    name[strcspn(name, ":")] = '\0'; /* an address with a label, such as eth0:1, belongs to eth0 */
     if (entry->ifa_flags & IFF_LOOPBACK)
         machine->loopback = name;
     format_host(text, addr);
@@ -40,7 +40,7 @@ static void remember_address(struct config_machine *machine, struct config_arena
         config_index_add(&machine->interfaces, arena, copy, name);
 }
 
-/* Where the kernel does not say, as under a strict seccomp filter, only the loopback is known: that is no reason not to start. */
+/* Reads all addresses. If the kernel refuses, as under a strict seccomp filter, only the loopback interface is known; this does not prevent a start. */
 static void read_addresses(struct config_machine *machine, struct config_arena *arena)
 {
     struct ifaddrs *list;

@@ -1,7 +1,7 @@
-/* config/pattern.c: glob(3) that notices what it could not see. Whoever loads runs it.
+/* config/pattern.c: a glob(3) that reports what it could not read. Thread that loads the configuration.
  *
- * glob() by itself passes over files and folders that it may not look at, with or without GLOB_ERR; so it is given functions of our own
- * (a GNU extension) that remember the first failure. They get no argument of ours: the memory is the thread's. */
+ * glob() skips files and directories that it has no permission to read, with or without GLOB_ERR. We therefore give it functions of our own (a GNU extension),
+ * which record the first failure. They get no argument of ours, so the record is thread-local. */
 #include "config/pattern.h"
 
 #include <dirent.h>
@@ -23,7 +23,7 @@ struct folder {
     char path[];
 };
 
-/* What is not there, or is not a folder, does not match: anything else hides what might. */
+/* Records a failure. A path that does not exist or is not a directory simply does not match; any other error may hide a match. */
 static void note_failure(int error, const char *path)
 {
     if (error == ENOENT || error == ENOTDIR || failure.error != 0)
@@ -96,7 +96,7 @@ static int match_pattern(const char *pattern, glob_t *found)
     return glob(pattern, GLOB_ALTDIRFUNC, NULL, found);
 }
 
-/* Whether there is a folder that something could match in. */
+/* Checks that the directory in which the pattern could match exists. */
 static int find_folder(const char *pattern)
 {
     size_t n = (size_t)(strrchr(pattern, '/') - pattern) + 1;
@@ -107,7 +107,7 @@ static int find_folder(const char *pattern)
     if (!folder)
         return GLOB_NOSPACE;
     memcpy(folder, pattern, n);
-    memcpy(folder + n, ".", sizeof(".")); /* with a "/" at the end, glob() would take a file for a folder */
+    memcpy(folder + n, ".", sizeof(".")); /* glob() would accept a file before a trailing "/" as a directory */
     result = match_pattern(folder, &found);
     globfree(&found);
     free(folder);
@@ -123,7 +123,7 @@ int config_pattern_match(const char *pattern, struct config_matches *matches)
         if (result == GLOB_NOMATCH && failure.error == 0)
             return -ENOENT;
     }
-    if (result != 0 && result != GLOB_NOMATCH) /* GLOB_NOSPACE: there is no third without GLOB_ERR */
+    if (result != 0 && result != GLOB_NOMATCH) /* without GLOB_ERR, the only other result is GLOB_NOSPACE */
         return -ENOMEM;
     memcpy(matches->unread_path, failure.path, sizeof(failure.path));
     return -failure.error;

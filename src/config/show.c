@@ -1,4 +1,4 @@
-/* config/show.c: a configuration as text, from the table of keys, so that no key can be forgotten. Any thread. */
+/* config/show.c: writes a configuration as text. It follows the table of keys, so that none is left out. Any thread. */
 #include "config/show.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #define WIDTH 100
 #define INDENT 12
 
-/* Values set so far on the line being written. */
+/* The line that is being written. */
 struct line {
     FILE *out;
     size_t column;
@@ -59,7 +59,7 @@ static void format_ip(const struct config_pool *pool, char *buffer, size_t size)
     *strrchr(buffer, ':') = '\0';
 }
 
-/* False: not set, or shown elsewhere. */
+/* Formats the value of a key. Returns false if it is not set or is shown elsewhere. */
 static bool format_value(const struct config_key *key, const void *object, char *buffer, size_t size)
 {
     const char *text;
@@ -130,7 +130,7 @@ static void put_item(struct line *line, const char *label, const char *name, con
     fprintf(line->out, "%s %s", name, value);
 }
 
-/* The keys of one kind of section whose names begin, or do not begin, with "check". */
+/* Writes the keys of one kind of section: those whose names begin with "check", or the others. */
 static void show_fields(FILE *out, enum config_section kind, const void *object, const char *label, bool probes)
 {
     struct line line = {.out = out};

@@ -1,4 +1,4 @@
-/* config/suggest.c: nearest word by edit distance. Pure functions, any thread. */
+/* config/suggest.c: finds the nearest word by edit distance. Pure functions, any thread. */
 #include "config/suggest.h"
 
 #include <string.h>
@@ -10,13 +10,13 @@ static unsigned min_unsigned(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Optimal string alignment distance (Damerau 1964 restricted to one edit per place), three rows of the table at a time.
- * Anything above `limit`: at least that. */
+/* Returns the optimal string alignment distance (Damerau 1964, restricted to one edit at each position), keeping three rows of the table. If the distance is
+ * above `limit`, returns some number above `limit`. */
 static unsigned edit_distance(const char *a, size_t a_bytes, const char *b, size_t b_bytes, unsigned limit)
 {
     unsigned rows[3][WORD_BYTES_MAX + 1];
     unsigned *before = rows[0], *last = rows[1], *row = rows[2];
-    unsigned lowest = 0, lowest_before; /* of the last two rows */
+    unsigned lowest = 0, lowest_before; /* smallest values of the last two rows */
 
     for (unsigned j = 0; j <= b_bytes; j++)
         last[j] = j;
@@ -31,7 +31,7 @@ static unsigned edit_distance(const char *a, size_t a_bytes, const char *b, size
                 row[j] = min_unsigned(row[j], before[j - 2] + 1);
             lowest = min_unsigned(lowest, row[j]);
         }
-        if (lowest > limit && lowest_before > limit) /* what follows builds on these two rows */
+        if (lowest > limit && lowest_before > limit) /* all further rows depend on these two */
             return limit + 1;
         unsigned *spare = before;
         before = last;
@@ -51,8 +51,8 @@ void suggest_offer(struct suggest *suggest, const char *word, const char *candid
     if (longer > WORD_BYTES_MAX || word_bytes == 0 || (suggest->nearest && suggest->distance == 0))
         return;
     if (suggest->nearest && suggest->distance <= limit)
-        limit = suggest->distance - 1; /* only a nearer one counts */
-    if (longer - shorter > limit) /* each letter too many is an edit */
+        limit = suggest->distance - 1; /* only a nearer candidate counts */
+    if (longer - shorter > limit) /* each surplus letter is an edit */
         return;
     d = edit_distance(word, word_bytes, candidate, candidate_bytes, limit);
     if (d > limit)

@@ -1,4 +1,4 @@
-/* config/value.c: values of each type of key: checked, then stored in their field. Whoever loads runs it. */
+/* config/value.c: checks a value of each type and stores it in its field. Thread that loads the configuration. */
 #include "config/value.h"
 
 #include <assert.h>
@@ -22,7 +22,7 @@ struct target {
     struct config_problem *problem;
 };
 
-/* Always false, so that `return say_problem(...)` refuses. */
+/* Sets the problem. Always returns false, for `return say_problem(...)`. */
 static bool __attribute__((format(printf, 2, 3))) say_problem(struct config_problem *problem, const char *format, ...)
 {
     va_list arguments;
@@ -46,7 +46,7 @@ static bool store_number(const struct target *t, uint64_t value)
     uint32_t u32 = (uint32_t)value;
 
     switch (t->key->bytes) {
-    case 0: /* nothing to choose from yet */
+    case 0: /* the key has only one value so far, and no field */
         break;
     case 1:
         memcpy(field, &u8, sizeof(u8));
@@ -54,7 +54,7 @@ static bool store_number(const struct target *t, uint64_t value)
     case 2:
         memcpy(field, &u16, sizeof(u16));
         break;
-    case 4: /* enums and int too: their values here are small and not negative */
+    case 4: /* also enums and int, whose values here are small and not negative */
         memcpy(field, &u32, sizeof(u32));
         break;
     default:
@@ -71,7 +71,7 @@ static bool store_text(const struct target *t, const char *text)
     return true;
 }
 
-/* strtoull() alone would take blanks, signs and a leading zero for octal. */
+/* Parses digits only. strtoull() alone would accept blanks, signs and a leading zero for octal. */
 static bool parse_digits(const char *text, bool hex, uint64_t *value)
 {
     size_t n = hex ? strspn(text, "0123456789abcdefABCDEF") : strspn(text, "0123456789");
@@ -98,7 +98,7 @@ bool config_value_number(const char *text, uint64_t min, uint64_t max, uint64_t 
     return true;
 }
 
-/* A 64-bit number: too many digits must not pass for the largest one. */
+/* Parses a 64-bit number. Refuses a larger one, which strtoull() would clamp. */
 static bool parse_seed(const struct target *t)
 {
     bool hex = strncmp(t->text, "0x", 2) == 0;
@@ -176,7 +176,7 @@ static bool set_choice(const struct target *t, const char *choices)
     return say_problem(t->problem, "not one of: %s", t->key->type == CONFIG_YES_NO ? "yes, no" : config_key_range(t->key, range, sizeof(range)));
 }
 
-/* One "N" or "N-M" of a list; moves `*at` past it. */
+/* Parses one "N" or "N-M" of a list and moves `*at` past it. */
 static bool take_span(const char **at, unsigned max, unsigned *first, unsigned *last)
 {
     unsigned bounds[2] = {0, 0};
@@ -223,7 +223,7 @@ static bool set_cpus(const struct target *t)
     }
     copy = config_arena_alloc(t->arena, count * sizeof(*copy));
     if (!copy)
-        return true; /* the arena remembers */
+        return true; /* the arena records the failure */
     memcpy(copy, cpus, count * sizeof(*copy));
     config->affinity_cpus = copy;
     config->affinity_count = count;
@@ -276,7 +276,7 @@ static bool set_ip(const struct target *t)
         return true;
     }
     snprintf(with_port, sizeof(with_port), v6 && !bracketed ? "[%s]:1" : "%s:1", t->text);
-    problem = addr_parse(&addr, with_port); /* a text that was cut has lost its port */
+    problem = addr_parse(&addr, with_port); /* a truncated text has lost its port, so this fails */
     if (problem || addr_family(&addr) == AF_UNIX)
         return say_problem(t->problem, "%s", problem && strstr(problem, "interface") ? problem : "not an IP address (without a port)");
     if (addr_lacks_interface(&addr))
