@@ -1,8 +1,8 @@
-/* config/settings.h: what a listener, a pool or a backend is told to do: the part of the configuration that a running object takes a copy of (table/listener.h,
- * table/pool.h, table/backend.h), and that may change while it runs.
+/* config/settings.h: the settings of a listener, a pool or a backend. A running object has a copy of this part of the configuration (table/listener.h,
+ * table/pool.h, table/backend.h), which may change while it runs.
  *
- * Values in the unit that ends their name, range-checked by config/keys.c; 0 is "off" or "not set" where the comment says so. The owner of the struct owns its
- * strings too. */
+ * Every number has the unit that ends its name and was range-checked by config/keys.c. 0 means "off" or "not set" where the comment says so. The owner of the
+ * struct also owns its strings. */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
@@ -71,7 +71,7 @@ struct pool_settings {
     enum config_splice splice;
 };
 
-/* A copy in one block of memory, strings included, to be freed by free(). NULL: out of memory. Any thread. */
+/* Returns a copy in one block of memory, including the strings. The caller frees it with free(). Returns NULL if out of memory. Any thread. */
 struct listener_settings *listener_settings_copy(const struct listener_settings *settings);
 struct pool_settings *pool_settings_copy(const struct pool_settings *settings);
 struct backend_settings *backend_settings_copy(const struct backend_settings *settings);

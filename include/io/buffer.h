@@ -1,7 +1,7 @@
-/* io/buffer.h: the buffers that received bytes arrive in. One pool per worker, used by its thread alone.
+/* io/buffer.h: the buffers for received bytes. Each worker has one pool, used only by its thread.
  *
- * A buffer is in one of three hands: the pool's (free), the engine's (published to the kernel or being filled), or a direction's (kept because its
- * destination takes no more now). Directions are held to their credit, so that memory is bounded by the number of sessions. */
+ * A buffer has one of three owners: the pool (free), the engine (published to the kernel or being filled), or a direction (kept because its destination
+ * accepts no more at present). The credit of each direction bounds its buffers, so memory is bounded by the number of sessions. */
 #ifndef IO_BUFFER_H
 #define IO_BUFFER_H
 
@@ -9,12 +9,12 @@
 
 #include "base/slab.h"
 
-/* Bytes a buffer holds: about where splice begins to win over copy, so that what takes more than one is on its way to being spliced. */
+/* Size of a buffer. Above about this size, splicing costs less than copying, so a message that needs a second buffer is a candidate for splicing. */
 #define BUFFER_BYTES 16384
 
 struct buffer {
-    struct buffer *next;   /* for whoever holds it */
-    uint32_t start, end;   /* the bytes are data[start] up to, not including, data[end] */
+    struct buffer *next;   /* for the owner's use */
+    uint32_t start, end;   /* the bytes are data[start] to data[end - 1] */
     uint8_t data[BUFFER_BYTES];
 };
 
@@ -22,15 +22,15 @@ struct buffer_pool {
     struct slab slab;
 };
 
-/* Allocates nothing yet. */
+/* Allocates nothing. */
 void buffer_pool_init(struct buffer_pool *pool);
-/* Every buffer must have been given back. */
+/* All buffers must have been freed. */
 void buffer_pool_deinit(struct buffer_pool *pool);
 
-/* An empty buffer, or NULL: out of memory. */
+/* Returns an empty buffer, or NULL if out of memory. */
 struct buffer *buffer_new(struct buffer_pool *pool);
 
-/* Back to the pool, which keeps it until it is trimmed. */
+/* Returns the buffer to the pool, which keeps the memory until it is trimmed. */
 void buffer_free(struct buffer_pool *pool, struct buffer *buffer);
 
 static inline uint32_t buffer_length(const struct buffer *buffer)

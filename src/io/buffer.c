@@ -1,4 +1,4 @@
-/* io/buffer.c: a worker's pool of receive buffers. Worker thread; owns the free ones. */
+/* io/buffer.c: a worker's pool of receive buffers. Worker thread; owns the free buffers. */
 #include "io/buffer.h"
 
 void buffer_pool_init(struct buffer_pool *pool)

@@ -1,7 +1,8 @@
 /* io/epoll.c: the engine for kernels and containers without io_uring. Worker thread; owns the epoll descriptor and the sockets' descriptors.
  *
- * Each socket is registered once, edge-triggered, for everything; no epoll_ctl per request. So an edge has to be remembered (`ready`) until a call
- * has met EAGAIN, and a socket that is wanted and still ready waits in the list `busy` for its next turn: that also shares the worker out fairly. */
+ * Each socket is registered once, edge-triggered and for all events, so there is no epoll_ctl(2) for each request. An edge is therefore recorded in `ready`
+ * until a call returns EAGAIN. A socket that is ready and has an operation in flight waits in the list `busy` for its next turn, which also serves sockets
+ * fairly. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -16,11 +17,11 @@
 
 enum { EVENTS_MAX = 256 };
 
-/* Bits of io_sock.in_flight: what the caller waits for. */
+/* Bits of io_sock.in_flight: the operations that the caller waits for. */
 enum { WANT_CONNECT = 1, WANT_SEND = 2, WANT_OUT = 4, WANT_RECEIVE = 8, WANT_IN = 16 };
-/* Bits of io_sock.ready. MORE: a short read does not mean "empty", because FIN, an error or TCP's urgent mark is on its way, or because this is a UNIX socket
- * (its reads also end at a message that carried descriptors). TCP: it is known to be none. MARK: an urgent byte was announced, and the socket has not
- * been found empty since. */
+/* Bits of io_sock.ready. MORE: a short read does not mean that the socket is empty, because FIN, an error or TCP's urgent mark follows, or because this is a
+ * UNIX socket, where a read also ends at a message that carried descriptors. TCP: the socket is known not to be a UNIX socket. MARK: an urgent byte was
+ * announced, and the socket has not been found empty since. */
 enum { READY_IN = 1, READY_OUT = 2, READY_MORE = 4, READY_TCP = 8, READY_MARK = 16 };
 
 struct epoll {
@@ -91,7 +92,7 @@ static void epoll_connect(struct io *io, struct io_sock *sock, const struct addr
     struct epoll *epoll = epoll_of(io);
 
     kernel_set_options_now(sock->fd, addr_family(addr), options);
-    /* The events of an unconnected socket (HUP) do not count. Whatever connect() says, `connected` finds in SO_ERROR or here. */
+    /* Ignore the events of the unconnected socket (HUP). `connected` gets the result of connect() from SO_ERROR or from connect_error. */
     sock->ready = 0;
     if (connect(sock->fd, &addr->sa, addr->length) == 0) {
         sock->ready = READY_OUT;
@@ -129,13 +130,13 @@ static int epoll_send(struct io *io, struct io_sock *sock, const uint8_t *data, 
     return IO_PENDING;
 }
 
-/* What is sent is told at once, and what is not waits for an edge. */
+/* Nothing to do: a complete send is reported at once, and an incomplete one waits for an edge. */
 static void epoll_hurry(struct io *io)
 {
     (void)io;
 }
 
-/* serve_receive() has seen to it. */
+/* Nothing to do: serve_receive() leaves the socket ready in this case. */
 static void epoll_look_again(struct io *io)
 {
     (void)io;
@@ -145,7 +146,8 @@ static ssize_t epoll_splice_in(struct io *io, struct io_sock *sock, struct io_pi
 {
     ssize_t moved = kernel_splice_in(io, sock, pipe, bytes);
 
-    /* With bytes in the pipe EAGAIN may mean "pipe full"; before TCP's urgent mark it means that a receive must pass it. The edge is then not used up. */
+    /* Keep the edge if EAGAIN may not mean "socket empty": with bytes in the pipe, the pipe may be full; before TCP's urgent mark, only a receive can pass
+     * it. */
     if (moved == -EAGAIN && pipe->bytes == 0 && !(sock->ready & READY_MARK))
         sock->ready &= (uint8_t)~READY_IN;
     return moved;
@@ -169,7 +171,7 @@ static int epoll_accept(struct io *io, struct io_sock *listener, struct addr *pe
     return fd;
 }
 
-/* Reading an eventfd empties it: the edge is used up, and a later write makes another one. */
+/* A read empties an eventfd. This uses up the edge, and a later write makes another one. */
 static void epoll_clear_event(struct io *io, struct io_sock *sock)
 {
     kernel_clear_event(io, sock);
@@ -229,7 +231,7 @@ static void serve_receive(struct epoll *epoll, struct io_sock *sock)
         struct buffer *buffer = buffer_new(&epoll->io.buffers);
         ssize_t got;
 
-        if (!buffer) { /* out of memory: the socket stays ready and is tried again */
+        if (!buffer) { /* out of memory: the socket stays ready, so the next turn retries */
             mark_busy(epoll, sock);
             return;
         }
@@ -241,7 +243,7 @@ static void serve_receive(struct epoll *epoll, struct io_sock *sock)
 
             buffer_free(&epoll->io.buffers, buffer);
             if (error == EAGAIN && sock->ready & READY_MARK && kernel_unread(sock) > 0)
-                return; /* a pending signal keeps it from the mark: it stays ready, and has its turn after that */
+                return; /* a pending signal prevents the read at the mark: the socket stays ready, and the next turn retries */
             if (error == EAGAIN)
                 sock->ready &= (uint8_t)~(READY_IN | READY_MARK);
             else
@@ -288,7 +290,7 @@ static void serve_sock(struct epoll *epoll, struct io_sock *sock)
     }
 }
 
-/* Looks until something is there or the time is over. */
+/* Busy-polls until there is an event or the time is over. */
 static int busy_poll(struct epoll *epoll, uint64_t began_ns)
 {
     uint64_t until_ns = began_ns + (uint64_t)epoll->io.pace.spin_us * 1000;
@@ -356,7 +358,7 @@ static void epoll_dispatch(struct io *io)
     }
     epoll->event_count = 0;
 
-    /* What becomes busy while these are served waits for the next turn. */
+    /* Sockets that become busy while these are served wait for the next turn. */
     list_take(&todo, &epoll->busy);
     while (!list_empty(&todo)) {
         struct io_sock *sock = container_of(todo.next, struct io_sock, link);

@@ -1,4 +1,4 @@
-/* io/handles.c: table of slots with generations. Thread of the engine that embeds it; owns the entries, not the sockets. */
+/* io/handles.c: table of slots with generations. Thread of the engine that embeds it; owns the entries but not the sockets. */
 #include "io/handles.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
-/* io/handles.h: names for sockets that the kernel may hold on to: slot and generation, never a descriptor or a pointer.
+/* io/handles.h: identifies sockets to the kernel by slot and generation, not by a descriptor or a pointer.
  *
- * A descriptor is reused at once and a pointer may be freed; an event for a handle whose generation has gone by is recognised and dropped.
- * One table per engine instance, used by its thread alone. */
+ * A descriptor is reused at once, and a pointer may be freed. An event for an old generation of a slot is recognised and dropped.
+ * Each engine instance has one table, used only by its thread. */
 #ifndef IO_HANDLES_H
 #define IO_HANDLES_H
 
@@ -10,30 +10,30 @@
 
 struct io_sock;
 
-/* 24 bits, so that slot, generation and an 8-bit operation fit the 64 bits that the kernel carries for us. */
+/* 24 bits, so that slot, generation and an 8-bit operation fit into the 64 bits of user_data. */
 #define HANDLE_GENERATION_MASK 0xffffffu
 
 struct handle {
     struct io_sock *sock; /* NULL: free */
-    uint32_t generation;  /* of the present or, when free, the next user */
+    uint32_t generation;  /* of the present user, or of the next one if the slot is free */
     uint32_t next_free;
 };
 
 struct handles {
     struct handle *entries;
-    uint32_t count;      /* entries there are; grows by doubling up to max */
+    uint32_t count;      /* number of entries; doubles up to `max` */
     uint32_t max;
-    uint32_t free_head;  /* index, or UINT32_MAX */
+    uint32_t free_head;  /* index of the first free slot, or UINT32_MAX */
     uint32_t used;
 };
 
 void handles_init(struct handles *handles, uint32_t max);
 void handles_deinit(struct handles *handles);
 
-/* Gives the socket a slot (sets sock->slot). 0, -ENFILE (max in use) or -ENOMEM. */
+/* Gives the socket a slot and sets sock->slot. Returns 0, -ENFILE if `max` slots are in use, or -ENOMEM. */
 int handles_add(struct handles *handles, struct io_sock *sock);
 
-/* Frees the slot; its generation moves on. */
+/* Frees the slot and increments its generation. */
 void handles_remove(struct handles *handles, uint32_t slot);
 
 static inline uint64_t handles_key(const struct handles *handles, uint32_t slot, uint8_t operation)
@@ -41,7 +41,7 @@ static inline uint64_t handles_key(const struct handles *handles, uint32_t slot,
     return (uint64_t)operation << 56 | (uint64_t)handles->entries[slot].generation << 32 | slot;
 }
 
-/* The socket that a key names, NULL when it is gone. */
+/* Returns the socket of a key, or NULL if it no longer exists. */
 static inline struct io_sock *handles_find(const struct handles *handles, uint64_t key)
 {
     uint32_t slot = (uint32_t)key;

@@ -1,6 +1,7 @@
-/* io/io.c: picks the engine once, by trying it. Control's thread, or any single thread for the self-test; owns nothing that lasts.
+/* io/io.c: chooses the engine once, by testing it. Control's thread, or any single thread for the self-test; owns nothing.
  *
- * No version checks: distributions backport and containers forbid. Each tier is tried (io/self_test.h) and counts only when it moved the right bytes. */
+ * Kernel versions are not checked, because distributions backport features and containers forbid them. Each tier is tested (io/self_test.h), and is chosen only
+ * if it moved the right bytes. */
 #include <errno.h>
 #include <liburing.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static const char *uring_refusal(int error)
     case ENOSYS:
         return "this kernel has no io_uring";
     case ENOMEM:
-        return "no memory may be locked for a ring (RLIMIT_MEMLOCK)";
+        return "the limit on locked memory is too low for a ring (RLIMIT_MEMLOCK)";
     default:
         return "io_uring failed its self-test";
     }
@@ -40,7 +41,7 @@ static const struct {
     {IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE, "plain ring"},
 };
 
-/* Finds the best io_uring tier. 0, or the errno (negative) of the last tier tried. */
+/* Finds the best io_uring tier that works. Returns 0, or the negative errno of the last tier tried. */
 static int choose_uring(struct io_choice *choice)
 {
     int result = -ENOSYS;
@@ -48,7 +49,7 @@ static int choose_uring(struct io_choice *choice)
     choice->kind = IO_URING;
     for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]); i++) {
         choice->setup = setups[i].setup;
-        for (unsigned without = 0; without < 4; without++) { /* what is dearest to lose goes last */
+        for (unsigned without = 0; without < 4; without++) { /* gives up the most valuable feature last */
             choice->multishot = !(without & 2);
             choice->gathers = !(without & 1);
             result = io_self_test(choice);

@@ -1,6 +1,6 @@
 /* io/kernel.c: direct system calls shared by the engines. Worker thread; owns nothing.
  *
- * Shutdown and splice are made here and not through the ring: io_uring sends both to a kernel worker thread without trying first. */
+ * shutdown(2) and splice(2) are called here and not through the ring, because io_uring hands both to a kernel worker thread without trying them first. */
 #include "io/kernel.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* An option that the kernel refuses is not worth failing a connection for. */
+/* Ignores failures: a refused option does not justify failing the connection. */
 static void set_int(int fd, int level, int option, int value)
 {
     (void)setsockopt(fd, level, option, &value, sizeof(value));
@@ -32,7 +32,7 @@ void kernel_set_options(const struct kernel_setter *setter, int fd, int family, 
         setter->set(setter, fd, SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes);
     if (options->send_buffer_bytes)
         setter->set(setter, fd, SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer_bytes);
-    setter->set(setter, fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
+    setter->set(setter, fd, SOL_SOCKET, SO_OOBINLINE, 1); /* treat an urgent byte as normal data */
     if (family == AF_UNIX)
         return;
     setter->set(setter, fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -75,7 +75,7 @@ void kernel_set_congestion(struct io *io, int fd, const char *name)
     set_text(fd, IPPROTO_TCP, TCP_CONGESTION, name);
 }
 
-/* The second option sets the time anew, counted from when the peer was last heard. A UNIX socket takes the first and has no use for it. */
+/* The second option restarts the timer from the time when the peer was last heard. A UNIX socket accepts the first option, without effect. */
 void kernel_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms)
 {
     (void)io;
@@ -123,7 +123,7 @@ ssize_t kernel_send(int fd, const uint8_t *data, uint32_t bytes)
     }
 }
 
-/* A socket that is spliced must be O_NONBLOCK: the kernel looks at the file, not at SPLICE_F_NONBLOCK, which is for the pipe. All ours are. */
+/* A spliced socket must be O_NONBLOCK: the kernel checks the file's flag, and SPLICE_F_NONBLOCK applies only to the pipe. All our sockets are. */
 static ssize_t splice_retry(int from, int to, size_t bytes)
 {
     for (;;) {
@@ -162,7 +162,8 @@ int kernel_shutdown(struct io *io, struct io_sock *sock)
     return shutdown(sock->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* The first byte of TCP_INFO is the state. POLLHUP would not do: it also comes when both sides have sent FIN, with bytes still on their way. */
+/* Whether the TCP state, the first byte of TCP_INFO, is CLOSE. POLLHUP is not enough: it is also set when both sides have sent FIN and bytes are still in
+ * flight. */
 static bool tcp_closed(int fd)
 {
     uint8_t tcp_state = 0;
@@ -171,7 +172,7 @@ static bool tcp_closed(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp_state, &length) == 0 && tcp_state == TCP_CLOSE;
 }
 
-/* After a reset SIOCOUTQ stays at what it was. */
+/* After a reset, SIOCOUTQ keeps its last value, so the state is checked too. */
 uint32_t kernel_undelivered(struct io *io, struct io_sock *sock)
 {
     int left = 0;
@@ -218,9 +219,9 @@ bool kernel_met_itself(struct io *io, struct io_sock *sock, const struct addr *p
     struct addr own = {.length = sizeof(own.un)}, met = {.length = sizeof(met.un)};
 
     (void)io;
-    if (getsockname(sock->fd, &own.sa, &own.length) < 0 || addr_port(&own) != addr_port(peer)) /* nearly always */
+    if (getsockname(sock->fd, &own.sa, &own.length) < 0 || addr_port(&own) != addr_port(peer)) /* the common case */
         return false;
-    return getpeername(sock->fd, &met.sa, &met.length) == 0 && addr_equal(&own, &met); /* not `peer`: who connects to 0.0.0.0 meets 127.0.0.1 */
+    return getpeername(sock->fd, &met.sa, &met.length) == 0 && addr_equal(&own, &met); /* not `peer`: a connection to 0.0.0.0 has the peer 127.0.0.1 */
 }
 
 void kernel_clear_event(struct io *io, struct io_sock *sock)
@@ -249,7 +250,7 @@ int kernel_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes)
     (void)io;
     if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
         return -errno;
-    /* Past pipe-user-pages-soft an ordinary user's pipes shrink and this call fails: what there really is gets read back. */
+    /* Above pipe-user-pages-soft, an unprivileged user gets smaller pipes and this call fails, so read the real size back. */
     (void)fcntl(fds[1], F_SETPIPE_SZ, (int)bytes);
     capacity = fcntl(fds[1], F_GETPIPE_SZ);
     *pipe = (struct io_pipe){.fds = {fds[0], fds[1]}, .capacity = capacity > 0 ? (uint32_t)capacity : 0};

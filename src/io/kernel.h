@@ -1,15 +1,15 @@
-/* io/kernel.h: the system calls that both real engines make directly, in the same way. Private to src/io. Worker thread. */
+/* io/kernel.h: system calls that both real engines make directly. Private to src/io. Worker thread. */
 #ifndef IO_KERNEL_H
 #define IO_KERNEL_H
 
 #include "io/io.h"
 
-/* How the options of a socket are set; embedded by whoever needs more than the call's arguments. */
+/* How the options of a socket are set. An implementation that needs more than the arguments embeds this struct. */
 struct kernel_setter {
     void (*set)(const struct kernel_setter *setter, int fd, int level, int option, int value);
-    void (*set_text)(const struct kernel_setter *setter, int fd, int level, int option, const char *text); /* which must stay */
+    void (*set_text)(const struct kernel_setter *setter, int fd, int level, int option, const char *text); /* `text` must stay valid */
 };
-/* Sets all that a new connection's socket needs. */
+/* Sets all options of a new connection's socket. */
 void kernel_set_options(const struct kernel_setter *setter, int fd, int family, const struct io_socket_options *options);
 
 int kernel_socket(struct io *io, int family);
@@ -32,26 +32,26 @@ void kernel_clear_event(struct io *io, struct io_sock *sock);
 int kernel_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes);
 void kernel_pipe_close(struct io *io, struct io_pipe *pipe);
 
-/* For engines that keep nothing but free buffers. */
+/* io_ops.trimmable of engines that keep only free buffers. */
 bool kernel_trimmable(struct io *io);
 void kernel_trim(struct io *io);
 
-/* send(2) that does not block and raises no signal: the number of bytes (may be short, 0 for "none now") or a negative errno. */
+/* Calls send(2) without blocking and without SIGPIPE. Returns the number of bytes, which may be short (0: none now), or a negative errno. */
 ssize_t kernel_send(int fd, const uint8_t *data, uint32_t bytes);
 
-/* Bytes that a receive should find, without those of an end. */
+/* Returns the number of unread bytes. FIN and errors do not count. */
 uint32_t kernel_unread(const struct io_sock *sock);
 
-/* Whether both directions of the connection are at an end; while we have not sent FIN that means: it was reset, or closed by a UNIX peer. */
+/* Whether both directions of the connection have ended. If we have not sent FIN, it was reset, or a UNIX peer closed it. */
 bool kernel_hung_up(const struct io_sock *sock);
 
-/* Sleeps so long, below a second; less when a signal comes. */
+/* Sleeps for `us` microseconds, below one second, or until a signal arrives. */
 void kernel_rest(uint32_t us);
 
-/* Closes, with RST if the socket says so. */
+/* Closes the descriptor, with RST if sock->reset is set. */
 void kernel_close(struct io_sock *sock);
 
-/* The two real engines' constructors. NULL and `*error` a negative errno. */
+/* Constructors of the two real engines. On failure return NULL and set `*error` to a negative errno. */
 struct io *uring_new(const struct io_choice *choice, const struct io_options *options, int *error);
 struct io *epoll_new(const struct io_options *options, int *error);
 

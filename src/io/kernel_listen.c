@@ -20,7 +20,7 @@ int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
         fd = accept4(listener->fd, &peer->sa, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             peer->length = length < sizeof(peer->un) ? length : (socklen_t)sizeof(peer->un);
-            if (peer->sa.sa_family == AF_UNIX) /* which inherits nothing from its listener */
+            if (peer->sa.sa_family == AF_UNIX) /* a UNIX socket inherits nothing from its listener */
                 (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
             return fd;
         }
@@ -44,8 +44,8 @@ int kernel_listen_again(struct io *io, struct io_sock *listener, int backlog)
     return kernel_is_shut(io, listener) ? -ESHUTDOWN : 0;
 }
 
-/* Drops what has SYN set and ACK not. The filter sees a segment from its TCP header on, of which byte 13 has the flags. It is asked for a listening socket's
- * segments only, and for those of the handshakes that it has begun. */
+/* Attaches a filter that drops segments with SYN and without ACK. The filter sees a segment from its TCP header on, whose byte 13 has the flags. It applies
+ * only to segments for the listening socket and for handshakes that have begun on it. */
 static int drop_new_handshakes(int fd)
 {
     enum { FLAGS_BYTE = 13, SYN = 0x02, ACK = 0x10 };
@@ -69,5 +69,5 @@ bool kernel_stop_queueing(struct io *io, struct io_sock *listener)
     (void)io;
     if (getsockopt(listener->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain != AF_UNIX)
         return drop_new_handshakes(listener->fd) == 0;
-    return shutdown(listener->fd, SHUT_RD) == 0; /* connect(2) fails from now on, accept(2) takes whom it finds */
+    return shutdown(listener->fd, SHUT_RD) == 0; /* connect(2) now fails, and accept(2) still returns the clients in the queue */
 }

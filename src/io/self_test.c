@@ -1,5 +1,5 @@
-/* io/self_test.c: uses an engine for a moment on a socket pair, with the very code that a worker runs, and believes only what it saw. Any single thread; owns
- * nothing that lasts. */
+/* io/self_test.c: tests an engine on socket pairs, with the code that a worker runs, and verifies the bytes that arrive. Any single thread; owns nothing after
+ * it returns. */
 #include "io/self_test.h"
 
 #include <errno.h>
@@ -9,12 +9,12 @@
 #include "base/clock.h"
 
 enum { TEST_CREDIT = 2 * BUFFER_BYTES, TEST_BYTES = 5 * BUFFER_BYTES, TEST_MS = 2000 };
-enum { SMALL_SEND = 1000, LARGE_SEND = BUFFER_BYTES - 1 }; /* the first fits the self-test's socket, the second does not */
+enum { SMALL_SEND = 1000, LARGE_SEND = BUFFER_BYTES - 1 }; /* the first fits the socket buffer of its pair, the second does not */
 
 struct test {
     struct io_sock sock;
-    uint32_t received;   /* bytes, all of the right value */
-    bool wrong;          /* a byte that was not */
+    uint32_t received;   /* number of bytes */
+    bool wrong;          /* a byte had the wrong value */
     bool rest, sent, closed, readable;
     enum io_rest why;
     int error;
@@ -69,7 +69,7 @@ static const struct io_events test_events = {
     .closed = test_closed,
 };
 
-/* Turns the loop until `*flag` or the deadline. */
+/* Runs the loop until `*flag` is set or the deadline has passed. */
 static int test_until(struct io *io, const bool *flag)
 {
     uint64_t deadline = clock_now_ns() + TEST_MS * (uint64_t)1000000;
@@ -86,7 +86,7 @@ static int test_until(struct io *io, const bool *flag)
     return 0;
 }
 
-/* A poll, a receive that must stop at its credit, a second one up to FIN. */
+/* Tests a poll, a receive that must stop at its credit, and a second receive up to FIN. */
 static int test_receives(struct io *io, struct test *test, int peer, const uint8_t *bytes)
 {
     int result;
@@ -116,7 +116,7 @@ static int test_receives(struct io *io, struct test *test, int peer, const uint8
     return test->why != IO_REST_EOF || test->received != TEST_BYTES || test->wrong ? -EPROTO : 0;
 }
 
-/* True: the peer has read exactly the first `bytes` bytes. */
+/* Reads at the peer. Returns whether it got exactly the first `bytes` bytes. */
 static bool test_arrived(int peer, uint32_t bytes)
 {
     uint8_t data[LARGE_SEND + 1];
@@ -132,7 +132,7 @@ static bool test_arrived(int peer, uint32_t bytes)
     return got == bytes;
 }
 
-/* Two sends of one turn, of which one finds too little room: it must not count as done before the peer has read. */
+/* Tests two sends in one turn. One does not fit the socket buffer, so it must not be reported as complete before the peer has read. */
 static int test_sends(struct io *io, struct test tests[2], const int peers[2], const uint8_t *bytes)
 {
     uint8_t data[LARGE_SEND];
@@ -203,10 +203,10 @@ int io_self_test(const struct io_choice *choice)
         if (peers[i] < 0)
             continue;
         if (!tests[i].sock.in_flight)
-            io_poll(io, &tests[i].sock, IO_IN); /* the close must end it */
+            io_poll(io, &tests[i].sock, IO_IN); /* io_close() must end this poll */
         io_close(io, &tests[i].sock, false);
         if (test_until(io, &tests[i].closed) < 0)
-            return -ETIMEDOUT; /* The kernel may still write into the published buffers: the engine is left alone. A broken kernel; it happens once. */
+            return -ETIMEDOUT; /* The kernel is broken and may still write into the published buffers: do not free the engine. */
         (void)close(peers[i]);
     }
     io_free(io);

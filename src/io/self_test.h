@@ -4,8 +4,8 @@
 
 #include "io/io.h"
 
-/* Makes an engine as `choice` says, uses it and frees it. 0: it did what io/io.h promises; or a negative errno. Takes milliseconds; two seconds when the kernel
- * does not answer. */
+/* Creates an engine as in `choice`, uses it and frees it. Returns 0 if it kept the contract of io/io.h, else a negative errno. Takes milliseconds, or two
+ * seconds if the kernel does not respond. */
 int io_self_test(const struct io_choice *choice);
 
 #endif

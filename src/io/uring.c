@@ -1,5 +1,4 @@
-/* io/uring.c: the io_uring engine: its life and what completions mean. Worker thread; owns the ring and the sockets' descriptors.
- */
+/* io/uring.c: the io_uring engine: start, end, and handling of completions. Worker thread; owns the ring and the sockets' descriptors. */
 #include "io/uring.h"
 
 #include <assert.h>
@@ -10,7 +9,8 @@
 #include "base/clock.h"
 #include "io/kernel.h"
 
-/* Completions beyond these wait in the kernel until there is room, which costs time but loses none. */
+/* Entries of the completion queue for each entry of the submission queue. Further completions wait in the kernel until there is space: this costs time, but
+ * loses none. */
 enum { CQ_SHARE = 8 };
 
 /* Linux 6.12; not in liburing 2.3. */
@@ -64,7 +64,7 @@ static void completed_receive(struct uring *uring, struct io_sock *sock, const s
     else if (sock->credit == 0)
         sock->events->rest(sock, IO_REST_CREDIT, 0);
     else
-        uring_receive(&uring->io, sock); /* one receive at a time, or a multishot that the kernel ended early */
+        uring_receive(&uring->io, sock); /* there is one receive at a time, or the kernel ended a multishot receive early */
 }
 
 void uring_sent(struct io_sock *sock, int error)
@@ -110,7 +110,7 @@ static void handle_completion(struct uring *uring, const struct io_uring_cqe *cq
         uring->failed = -EPROTO;
         return;
     }
-    /* A handle lives until nothing of it is in flight, so that every completion finds its socket. */
+    /* A handle remains valid while anything is in flight for it, so every completion finds its socket. */
     assert(sock && sock->in_flight & 1u << operation);
     if (operation == OP_RECEIVE) {
         completed_receive(uring, sock, cqe);
@@ -131,8 +131,8 @@ static void handle_completion(struct uring *uring, const struct io_uring_cqe *cq
         uring_cancel(uring, sock);
 }
 
-/* Handles the completions that are there now. Each is taken out before: a full submission queue is submitted on the way, and some kernels refuse that while
- * completions have nowhere to go. */
+/* Handles the completions that are in the queue now. Each is removed from the queue before it is handled: handling may submit a full submission queue, and some
+ * kernels refuse that while completions have no space. */
 static void reap_completions(struct uring *uring)
 {
     struct io_uring_cqe *cqe;
@@ -252,7 +252,7 @@ struct io *uring_new(const struct io_choice *choice, const struct io_options *op
     }
     uring->min_wait = params.features & FEAT_MIN_TIMEOUT;
     (void)io_uring_ring_dontfork(&uring->ring);
-    uring->registered = io_uring_register_ring_fd(&uring->ring) == 1; /* an optimisation; old kernels refuse */
+    uring->registered = io_uring_register_ring_fd(&uring->ring) == 1; /* only an optimisation; old kernels refuse it */
     uring->sets_options = uring_options_self_test(uring);
     *error = uring_buffers_init(uring);
     if (*error < 0) {

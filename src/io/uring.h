@@ -1,4 +1,4 @@
-/* io/uring.h: what the files of the io_uring engine share. Private to src/io; one per worker, used by its thread alone. */
+/* io/uring.h: shared by the sources of the io_uring engine. Private to src/io. Each worker has one instance, used only by its thread. */
 #ifndef IO_URING_H
 #define IO_URING_H
 
@@ -9,7 +9,7 @@
 #include "io/handles.h"
 #include "io/io.h"
 
-/* Buffers the kernel may fill between two turns; a power of two. */
+/* Maximum number of buffers that the kernel can fill between two turns; a power of two. */
 enum { URING_PUBLISHED = 256, URING_BUFFER_GROUP = 1 };
 
 enum { URING_SQ_ENTRIES = 1024 };
@@ -17,7 +17,7 @@ enum { URING_SQ_ENTRIES = 1024 };
 /* Most sends that one turn gathers. */
 enum { URING_GATHERED_MAX = 512 };
 
-/* Operations; the bit of one in io_sock.in_flight is 1 << it. Of what has OP_UNHEARD nobody wants to know. */
+/* Operations. The bit of an operation in io_sock.in_flight is 1 << operation. Completions of OP_UNHEARD are ignored. */
 enum { OP_RECEIVE, OP_CONNECT, OP_IN, OP_OUT, OP_WRITABLE, OP_CANCEL, OP_GATHERED, OP_UNHEARD };
 
 /* The value of an option that a request sets. */
@@ -30,27 +30,27 @@ struct uring {
     struct io io; /* first */
     struct io_uring ring;
     bool multishot;
-    bool min_wait;        /* a wait can let events gather */
-    bool registered;      /* the ring's descriptor: cheaper to enter */
+    bool min_wait;        /* the kernel supports waiting for a batch of events (min_wait) */
+    bool registered;      /* the ring's descriptor is registered, which makes io_uring_enter(2) cheaper */
     struct handles handles;
-    int failed;           /* negative errno that ends the worker: the kernel takes no request any more, or took back a send that was counted as done */
-    struct io_uring_sqe spare; /* where requests go that the kernel does not take any more */
-    struct list starving; /* receives that found no buffer published: armed again when the turn has given buffers back */
+    int failed;           /* negative errno that ends the worker: the kernel accepts no more requests, or failed a send that was counted as complete */
+    struct io_uring_sqe spare; /* returned for requests after the kernel has stopped accepting them */
+    struct list starving; /* receives that found no published buffer; they are armed again when the turn has given buffers back */
     struct closing closing;
     struct io_uring_buf_ring *buffer_ring;
-    uint32_t missing;     /* places of the ring without a buffer: not needed so far, or there was no memory */
-    bool renews;          /* the next dispatch makes the ring of buffers anew */
-    bool withdrawn;       /* the kernel has no ring of buffers just now, */
-    bool lacks_ring;      /* for want of memory */
-    uint32_t taken;       /* buffers that the kernel has filled in this dispatch */
-    uint32_t taken_most;  /* the largest such number since the last trim */
+    uint32_t missing;     /* places of the ring without a buffer, because it was not needed so far or memory was exhausted */
+    bool renews;          /* the next dispatch recreates the ring of buffers */
+    bool withdrawn;       /* the kernel has no ring of buffers at present */
+    bool lacks_ring;      /* there was no memory for a ring of buffers */
+    uint32_t taken;       /* number of buffers that the kernel filled in this dispatch */
+    uint32_t taken_most;  /* maximum of `taken` since the last trim */
     uint64_t taken_ever;
     uint64_t taken_trimmed; /* taken_ever at the last trim */
-    uint64_t taken_renewed; /* taken_ever when the ring was last made anew */
-    uint32_t used_renewed;  /* buffers in use after that */
+    uint64_t taken_renewed; /* taken_ever when the ring was last recreated */
+    uint32_t used_renewed;  /* number of buffers in use after the ring was last recreated */
     struct buffer *published[URING_PUBLISHED];
 
-    bool sets_options;          /* by requests */
+    bool sets_options;          /* the kernel sets socket options by requests */
     uint32_t option_next;
     union uring_option options[URING_SQ_ENTRIES];
 
@@ -72,21 +72,21 @@ static inline struct uring *uring_of(struct io *io)
 
 /* ---- uring_buffers.c: the buffers that the kernel fills ---- */
 
-/* Registers the ring of buffers and publishes the first of them. 0 or a negative errno. */
+/* Registers the ring of buffers and publishes the first ones. Returns 0 or a negative errno. */
 int uring_buffers_init(struct uring *uring);
-/* After the ring has ended. */
+/* Call it after the ring was closed. */
 void uring_buffers_deinit(struct uring *uring);
 
-/* Takes the buffer that a completion names out of the published ones; `*place` is where it was. */
+/* Takes the buffer that a completion names from the published ones. Sets `*place` to its place in the ring. */
 struct buffer *uring_buffers_take(struct uring *uring, const struct io_uring_cqe *cqe, unsigned short *place);
-/* Gives the buffer to the kernel (again), or a new one in its place. */
+/* Publishes the buffer at this place (again), or a new buffer. */
 void uring_buffers_publish(struct uring *uring, struct buffer *buffer, unsigned short place);
 void uring_buffers_publish_new(struct uring *uring, unsigned short place);
-/* Fills the places that are empty, as far as there is memory. False: there is no ring. */
+/* Publishes buffers at the empty places, as far as there is memory. Returns false if there is no ring. */
 bool uring_buffers_publish_missing(struct uring *uring);
 
-/* Before and after a dispatch reads completions. When uring_trim() has asked for it, the ring is made anew around that: the kernel lets go of all buffers, those
- * that it has filled are told, the others go back to the pool. */
+/* Called before and after a dispatch reads completions. If uring_trim() has asked for it, they recreate the ring: the kernel releases all buffers, the
+ * filled ones are delivered, and the others go back to the pool. */
 void uring_buffers_withdraw(struct uring *uring);
 void uring_buffers_renew(struct uring *uring);
 
@@ -105,16 +105,16 @@ void uring_poll(struct io *io, struct io_sock *sock, enum io_side side);
 ssize_t uring_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
 void uring_look_again(struct io *io);
 
-/* The next free request; never NULL. When the kernel takes none any more the engine has failed, and what is asked for is in vain. */
+/* Returns the next free request, never NULL. If the kernel accepts no more requests, the engine has failed and the request has no effect. */
 struct io_uring_sqe *uring_next_sqe(struct uring *uring);
-/* One of a socket's, which has none of that kind in flight; its user_data must be set by uring_sqe_name() after it was prepared. */
+/* Returns a request for a socket, which must have no such operation in flight. Set its user_data with uring_sqe_name() after preparing it. */
 struct io_uring_sqe *uring_sqe_for(struct uring *uring, struct io_sock *sock, int operation);
 void uring_sqe_name(struct uring *uring, struct io_uring_sqe *sqe, const struct io_sock *sock, int operation);
-/* The request of a gathered send. */
+/* Prepares the request of a gathered send. */
 void uring_prepare_gathered(struct uring *uring, struct io_sock *sock);
-/* Cancels one of the operations in flight on a socket that closes, unless a cancellation is underway or all were cancelled. */
+/* Cancels one operation in flight on a closing socket, unless a cancellation is in flight or all operations were cancelled. */
 void uring_cancel(struct uring *uring, struct io_sock *sock);
-/* A cancellation has ended: goes on with what is still in flight. */
+/* Handles the end of a cancellation: continues with the operations that are still in flight. */
 void uring_cancel_ended(struct uring *uring, struct io_sock *sock, int result);
 
 /* ---- uring_writable.c: waiting for a full socket to be writable ---- */
@@ -122,18 +122,18 @@ void uring_cancel_ended(struct uring *uring, struct io_sock *sock, int result);
 /* Of struct io_ops. */
 int uring_send(struct io *io, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
 
-/* Ends in uring_writable(). The socket was just found full. */
+/* Waits until a full socket is writable, then calls uring_writable(). */
 void uring_wait_writable(struct uring *uring, struct io_sock *sock);
-/* The result of that wait: poll(2) events or a negative errno. */
+/* Handles the result of that wait: poll(2) events or a negative errno. */
 void uring_writable(struct uring *uring, struct io_sock *sock, int result);
-/* Continues a pending send, now and whenever the socket is writable. */
+/* Continues a pending send now, and each time the socket is writable. */
 void uring_send_on(struct uring *uring, struct io_sock *sock);
 
 /* ---- uring_options.c ---- */
 
-/* Sets a socket's options before any request that follows. It must have one in flight soon, which keeps the descriptor from being closed before. */
+/* Sets a socket's options before any later request. The caller must start an operation next, which keeps the descriptor open until then. */
 void uring_set_options(struct uring *uring, int fd, int family, const struct io_socket_options *options);
-/* Whether this kernel sets options by requests. The ring is idle. */
+/* Tests whether this kernel sets options by requests. The ring must be idle. */
 bool uring_options_self_test(struct uring *uring);
 
 /* ---- uring_sending.c: sends, handed over together ---- */
@@ -154,11 +154,11 @@ void uring_sending_settle(struct uring *uring);
 
 int uring_wait(struct io *io, int64_t timeout_ms);
 
-/* ---- uring.c: what completions mean ---- */
+/* ---- uring.c: handling of completions ---- */
 
-/* A pending send has ended. */
+/* Reports the end of a pending send. */
 void uring_sent(struct io_sock *sock, int error);
-/* An operation of a socket that closes has ended: was it the last? */
+/* Handles the end of an operation on a closing socket: closes it after the last one. */
 void uring_closing_progress(struct uring *uring, struct io_sock *sock);
 
 #endif

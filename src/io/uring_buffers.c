@@ -1,8 +1,8 @@
 /* io/uring_buffers.c: the ring of buffers that the kernel receives into. Worker thread; owns the published buffers.
  *
- * The kernel takes them in the order in which they were published, so that every one is used, and its memory touched, in turn: few are published at first, and
- * all of them from the first time on that a receive finds none. When no dispatch needs so many any more, the ring is made anew with few: the kernel gives no
- * single buffer back. */
+ * The kernel uses buffers in the order in which they were published, so each of them is used in turn and its memory is touched. Therefore only a few are
+ * published at first, and all of them once a receive has found none. When no dispatch needs that many any more, the ring is recreated with few buffers,
+ * because the kernel cannot give back single ones. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -52,14 +52,14 @@ bool uring_buffers_publish_missing(struct uring *uring)
     return true;
 }
 
-/* Registers the ring and publishes the first buffers. 0 or a negative errno. */
+/* Registers the ring and publishes the first buffers. Returns 0 or a negative errno. */
 static int register_ring(struct uring *uring)
 {
     struct io_uring_buf_reg registration = {
         .ring_addr = (uint64_t)(uintptr_t)uring->buffer_ring, .ring_entries = URING_PUBLISHED, .bgid = URING_BUFFER_GROUP};
     int result;
 
-    io_uring_buf_ring_init(uring->buffer_ring); /* first, since the kernel takes what the ring says it holds from the registration on */
+    io_uring_buf_ring_init(uring->buffer_ring); /* before the registration, after which the kernel reads how many buffers the ring holds */
     result = io_uring_register_buf_ring(&uring->ring, &registration, 0);
     if (result < 0)
         return result;
@@ -113,25 +113,26 @@ void uring_buffers_renew(struct uring *uring)
         uring->taken_most = uring->taken;
     uring->taken_ever += uring->taken;
     uring->taken = 0;
-    if (!uring->withdrawn || io_uring_cq_has_overflow(&uring->ring) || io_uring_cq_ready(&uring->ring) > 0) /* these may name a buffer of the old ring */
+    /* Unread completions may name a buffer of the old ring. */
+    if (!uring->withdrawn || io_uring_cq_has_overflow(&uring->ring) || io_uring_cq_ready(&uring->ring) > 0)
         return;
     uring->taken_renewed = uring->taken_ever;
     free_published(uring);
-    for (int i = 0; i < RENEWAL_TRIMS; i++) /* so that the new ones are of memory that was not touched yet */
+    for (int i = 0; i < RENEWAL_TRIMS; i++) /* so that the new buffers come from memory that was not touched yet */
         slab_trim(&uring->io.buffers.slab);
     uring->withdrawn = false;
     result = register_ring(uring);
-    if (result < 0) { /* no memory just now: a later dispatch tries again */
+    if (result < 0) { /* out of memory: a later dispatch retries */
         uring->withdrawn = true;
         if (!uring->lacks_ring)
-            log_warn("receiving stops until the buffers of a worker can be registered again: %s", strerrorname_np(-result));
+            log_warn("out of memory: a worker cannot register its receive buffers and receives nothing until it can: %s", strerrorname_np(-result));
     }
     uring->lacks_ring = uring->withdrawn;
     uring->used_renewed = uring->io.buffers.slab.used;
 }
 
-/* More buffers are published than at first, or the published ones are most of what keeps chunks in use. The latter may also be sessions' doing: then nothing is
- * to be won, and it is not tried again before a buffer was taken or given back. */
+/* Whether to recreate the ring: more buffers are published than at first, or few buffers keep many chunks in use, probably the published ones. If sessions
+ * keep the chunks in use instead, recreating gains nothing, and it is not repeated before a buffer was taken or given back. */
 static bool too_large(const struct uring *uring)
 {
     const struct slab *slab = &uring->io.buffers.slab;
@@ -139,7 +140,7 @@ static bool too_large(const struct uring *uring)
     return uring->missing < URING_PUBLISHED - PUBLISHED_AT_FIRST || (slab_scattered(slab) && slab->used != uring->used_renewed);
 }
 
-/* Most of the published buffers have been filled once, and have their memory. */
+/* Whether most of the published buffers have been filled once, so that their memory is allocated. */
 static bool mostly_touched(const struct uring *uring)
 {
     return uring->taken_ever - uring->taken_renewed > TAKEN_FEW;

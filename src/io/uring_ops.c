@@ -1,7 +1,7 @@
-/* io/uring_ops.c: what a worker asks of the ring. Worker thread; owns nothing.
+/* io/uring_ops.c: the operations of io/io.h as requests to the ring. Worker thread; owns nothing.
  *
- * Receives, connects and polls are requests of the ring. A multishot receive is armed with a credit (`sqe->optlen`, Linux 6.17) after which the kernel ends it by
- * itself. Sends are gathered (uring_sending.c) or, where the kernel does not let them or too many are, a send(2) each, whose result is known at once
+ * Receives, connects and polls are requests to the ring. A multishot receive is armed with a credit (`sqe->optlen`, Linux 6.17), after which the kernel ends
+ * it. Sends are gathered (uring_sending.c) or, where the kernel does not let them or too many are, a send(2) each, whose result is known at once
  * (uring_writable.c). */
 #include <assert.h>
 #include <errno.h>
@@ -15,18 +15,19 @@
 #define SUBMIT_PATIENCE_NS ((uint64_t)10000000000)
 enum { SUBMIT_RETRY_US = 1000 };
 
-/* Bit of io_sock.cancelled: an operation was not found. */
+/* Bit of io_sock.cancelled: the kernel did not find an operation by its user_data. */
 enum { CANCEL_FAILED = 1u << 7 };
 
-/* Operations that end by themselves. */
+/* Operations that end without being cancelled. */
 enum { ENDS_ITSELF = 1u << OP_WRITABLE | 1u << OP_GATHERED };
 
 static bool may_pass(int error)
 {
-    return error == EINTR || error == EAGAIN || error == EBUSY; /* no memory just now; or completions are in the way, which move to our ring meanwhile */
+    /* EAGAIN: out of memory. EBUSY: overflowed completions block submission; io_uring_get_events() moves them to our queue. */
+    return error == EINTR || error == EAGAIN || error == EBUSY;
 }
 
-/* Hands a full submission queue to the kernel. It takes it in the end, unless something is badly wrong. */
+/* Submits a full submission queue. The kernel accepts it after some attempts; otherwise the engine has failed. */
 static struct io_uring_sqe *submit_for_room(struct uring *uring)
 {
     uint64_t began_ns = clock_now_ns();
@@ -76,8 +77,9 @@ int uring_open(struct io *io, struct io_sock *sock)
     return result;
 }
 
-/* close(2) cancels nothing. By user_data the kernel finds a request at once; by descriptor it walks through all that are armed in the ring, and thousands of
- * sockets that close at once would take minutes. But a multishot receive can be missed by its user_data (seen on 6.11), so that is the last resort. */
+/* Requests must be cancelled explicitly, because close(2) cancels none. The kernel finds a request by its user_data at once. To find it by its descriptor, the
+ * kernel walks through all requests of the ring, and closing thousands of sockets would take minutes. But the kernel can miss a multishot receive by its
+ * user_data (seen on 6.11), so cancelling by descriptor is the last resort. */
 void uring_cancel(struct uring *uring, struct io_sock *sock)
 {
     unsigned left = sock->in_flight & ~(1u << OP_CANCEL | ENDS_ITSELF | sock->cancelled);
@@ -103,7 +105,7 @@ void uring_cancel_ended(struct uring *uring, struct io_sock *sock, int result)
         uring_sqe_name(uring, sqe, sock, OP_CANCEL);
         return;
     }
-    if (result < 0) /* it has just ended, or was just being retried and is armed again by now: once more */
+    if (result < 0) /* the request has just ended, or it was being retried and is armed again: cancel once more */
         sock->cancelled = CANCEL_FAILED;
     uring_cancel(uring, sock);
 }
@@ -122,7 +124,7 @@ void uring_close(struct io *io, struct io_sock *sock)
         uring_cancel(uring, sock);
 }
 
-/* On a UNIX socket the kernel connects at once or not at all; through the ring, a full queue would keep a kernel thread trying. */
+/* A connect to a UNIX socket completes at once or fails at once. Through the ring, a full accept queue would make a kernel thread retry it. */
 static void connect_unix(struct uring *uring, struct io_sock *sock, const struct addr *addr)
 {
     struct io_uring_sqe *sqe = uring_sqe_for(uring, sock, OP_CONNECT);
@@ -155,7 +157,7 @@ void uring_receive(struct io *io, struct io_sock *sock)
     io_uring_prep_recv(sqe, sock->fd, NULL, 0, 0);
     if (uring->multishot) {
         sqe->ioprio |= IORING_RECV_MULTISHOT;
-        sqe->file_index = sock->credit; /* the kernel's optlen: bytes after which it ends the receive by itself */
+        sqe->file_index = sock->credit; /* the kernel's optlen: number of bytes after which it ends the receive */
     }
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = URING_BUFFER_GROUP;
@@ -205,8 +207,8 @@ ssize_t uring_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pip
 {
     ssize_t moved = kernel_splice_in(io, sock, pipe, bytes);
 
-    /* The error of a reset is told once. A gathered send may have taken it, with its completion still unread in the ring: what looks like FIN is no end of the
-     * stream then. */
+    /* The kernel reports the error of a reset once. A gathered send may have taken it, while its completion is still unread in the ring. What looks like FIN is
+     * then not the end of the stream. */
     if (moved == 0 && sock->in_flight & 1u << OP_GATHERED && kernel_hung_up(sock))
         return -ECONNRESET;
     return moved;

@@ -1,4 +1,4 @@
-/* io/uring_wait.c: hands requests over and waits. Worker thread; owns nothing. */
+/* io/uring_wait.c: submits requests and waits for completions. Worker thread; owns nothing. */
 #include <errno.h>
 #include <signal.h>
 
@@ -6,8 +6,8 @@
 #include "io/kernel.h"
 #include "io/uring.h"
 
-/* struct io_uring_getevents_arg of io_uring_enter(2). The field min_wait_us is called `pad` in the headers of liburing up to 2.7 and min_wait_usec from then
- * on. */
+/* The same as struct io_uring_getevents_arg of io_uring_enter(2), whose field min_wait_us has different names: `pad` in the headers of liburing up to 2.7, and
+ * min_wait_usec in later ones. */
 struct wait_argument {
     uint64_t sigmask;
     uint32_t sigmask_bytes;
@@ -16,8 +16,8 @@ struct wait_argument {
 };
 _Static_assert(sizeof(struct wait_argument) == sizeof(struct io_uring_getevents_arg), "the kernel's argument");
 
-/* io_uring_enter(2) with a time until which it waits for `events` and after which the first will do: liburing 2.3 has no call for it. `timeout_ms` -1: no end.
- * Returns as the call does. */
+/* Calls io_uring_enter(2) so that it waits `min_wait_us` for a number of `events`, and after that only for the first event, up to `timeout_ms` (-1: no limit).
+ * liburing 2.3 has no function for this. Returns the result of the call. */
 static int enter_ring(struct uring *uring, uint32_t events, uint32_t min_wait_us, int64_t timeout_ms)
 {
     struct io_uring_sq *queue = &uring->ring.sq;
@@ -29,7 +29,7 @@ static int enter_ring(struct uring *uring, uint32_t events, uint32_t min_wait_us
     };
     unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | (uring->registered ? IORING_ENTER_REGISTERED_RING : 0);
 
-    /* What was prepared becomes visible to the kernel, as in liburing's own submission. */
+    /* Make the prepared requests visible to the kernel, as liburing does when it submits. */
     queue->sqe_head = queue->sqe_tail;
     io_uring_smp_store_release(queue->ktail, queue->sqe_tail);
     return io_uring_enter2((unsigned)uring->ring.enter_ring_fd, io_uring_sq_ready(&uring->ring), events, flags, (sigset_t *)(void *)&argument,
@@ -41,14 +41,15 @@ static bool has_completions(const struct uring *uring)
     return io_uring_cq_ready(&uring->ring) > 0 || *(volatile unsigned *)uring->ring.sq.kflags & IORING_SQ_TASKRUN;
 }
 
-/* Looks for events until the time is over, without entering the kernel: it leaves a flag when a completion waits for us to come in. */
+/* Busy-polls until there is an event or the time is over. It does not enter the kernel, which sets a flag in the ring when a completion waits for such a
+ * call. */
 static void busy_poll(struct uring *uring, uint64_t until_ns)
 {
     while (!has_completions(uring) && clock_now_ns() < until_ns)
         ;
 }
 
-/* Hands over, then looks for a while. True: something is there, or it failed; `*result` is what the wait returns. */
+/* Submits requests, then busy-polls. Returns true if there is an event or the call failed; `*result` is then the result of the wait. */
 static bool look_first(struct uring *uring, int *result)
 {
     uint64_t looked_from_ns;
@@ -56,7 +57,7 @@ static bool look_first(struct uring *uring, int *result)
     *result = io_uring_submit(&uring->ring);
     if (*result < 0)
         return true;
-    looked_from_ns = clock_now_ns(); /* what was handed over has been done by now: that was work */
+    looked_from_ns = clock_now_ns(); /* the submitted requests were executed before this moment, so their time does not count as polling */
     busy_poll(uring, looked_from_ns + (uint64_t)uring->io.pace.spin_us * 1000);
     uring->io.spun_ns = clock_now_ns() - looked_from_ns;
     if (!has_completions(uring))
@@ -71,7 +72,7 @@ static int wait_for_batch(struct uring *uring, int64_t timeout_ms)
     bool all = pace->gather_events == IO_GATHER_ALL;
     int result;
 
-    if (uring->min_wait) /* the kernel takes a very large number for none */
+    if (uring->min_wait) /* the kernel treats a very large number as none */
         return enter_ring(uring, all ? URING_SQ_ENTRIES : pace->gather_events, pace->gather_us, timeout_ms);
     if (all) {
         result = io_uring_submit(&uring->ring);
@@ -101,7 +102,7 @@ int uring_wait(struct io *io, int64_t timeout_ms)
 
     if (closing_any(&uring->closing) || uring->hurried)
         timeout_ms = 0;
-    else if (!list_empty(&uring->starving)) /* they are tried again at once, or in a moment when there is no memory for a ring */
+    else if (!list_empty(&uring->starving)) /* retry them at once, or after 1 ms if there is no memory for a ring */
         timeout_ms = uring->lacks_ring ? 1 : 0;
     uring->hurried = false;
     io->spun_ns = 0;
@@ -114,12 +115,12 @@ int uring_wait(struct io *io, int64_t timeout_ms)
     io->events = io_uring_cq_ready(&uring->ring);
     if (uring->failed)
         return uring->failed;
-    if (result == -EINTR) /* frozen or traced: of that nobody else tells */
+    if (result == -EINTR) /* the process was frozen or traced, which nothing else reports */
         uring_look_again(io);
     switch (result) {
     case -ETIME:
     case -EINTR:
-    case -EAGAIN: /* no memory for a request just now: what is queued stays queued */
+    case -EAGAIN: /* out of memory for a request: queued requests stay queued */
     case -EBUSY:  /* completions must be reaped first */
         return 0;
     default:

@@ -1,9 +1,9 @@
-/* io/uring_writable.c: waits until a full socket is writable again, and continues the send that found it full. Worker thread; owns nothing.
+/* io/uring_writable.c: waits until a full socket is writable, and continues the send that filled it. Worker thread; owns nothing.
  *
- * Every poll of the ring also ends when the peer has half-closed (the kernel's IO_POLL_UNMASK adds POLLRDHUP). For a client that has half-closed and reads slowly
- * a poll for POLLOUT therefore ends at once, again and again, and a send that is left to the ring is retried until a kernel thread takes it over. So sends are
- * made here, when the socket is writable. Once a poll has ended by POLLRDHUP alone, the next one is a multishot poll, which is edge-triggered: it reports the
- * half-close once and then only changes. It also reports when nobody waits, so other sockets keep the one-shot poll. */
+ * Every poll of the ring also ends when the peer has half-closed, because the kernel's IO_POLL_UNMASK adds POLLRDHUP. If a client has half-closed and reads
+ * slowly, a poll for POLLOUT therefore ends at once, again and again, and a send through the ring is retried until a kernel thread takes it over. So sends
+ * are made here, when the socket is writable. After a poll has ended by POLLRDHUP alone, the next one is a multishot poll, which is edge-triggered: it
+ * reports the half-close once and then only changes. It also reports changes that no operation waits for, so other sockets use one-shot polls. */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +31,7 @@ void uring_wait_writable(struct uring *uring, struct io_sock *sock)
         else
             io_uring_prep_poll_add(sqe, sock->fd, POLLOUT);
         uring_sqe_name(uring, sqe, sock, OP_OUT);
-    } else if (sock->was_writable && !(sock->in_flight & 1u << OP_WRITABLE)) { /* the change that this waits for may have been */
+    } else if (sock->was_writable && !(sock->in_flight & 1u << OP_WRITABLE)) { /* the change may have happened before this wait began */
         sqe = uring_sqe_for(uring, sock, OP_WRITABLE);
         io_uring_prep_nop(sqe);
         uring_sqe_name(uring, sqe, sock, OP_WRITABLE);
