@@ -1,8 +1,8 @@
-/* health/health.h: the health thread: probes, judges, and is the publisher of the table once it runs. */
+/* health/health.h: the health thread: it probes backends, judges the results, and is the only publisher of the table while it runs. */
 #ifndef HEALTH_HEALTH_H
 #define HEALTH_HEALTH_H
 
-/* Most probes under way at a time, over all kinds. Control sets a descriptor aside for each; more probes wait for their turn. */
+/* Maximum number of probes in flight, over all kinds. Control reserves a descriptor for each. Further probes wait. */
 #define HEALTH_PROBES_MAX 256
 
 struct config;
@@ -10,15 +10,16 @@ struct health;
 struct table;
 struct table_change;
 
-/* Starts the thread (every signal blocked in it), which probes the table's backends. `table` must outlive it; from here until health_stop() returns, no other
- * thread may write the table. Returns NULL and sets `*error` to a negative errno. Control only. */
+/* Starts the thread, with all signals blocked; it probes the table's backends. `table` must outlive it. Until health_stop() returns, no other thread may
+ * write the table. On failure returns NULL and sets `*error` to a negative errno. Control only. */
 struct health *health_start(struct table *table, int *error);
 
-/* Has the thread apply a configuration to the table (table_apply() in table/table.h) and probe accordingly, and waits until that is done. `config` is read during the
- * call only. 0; -ENOMEM: nothing has changed; -ETIMEDOUT: the thread did not take the request within a second, and nothing has changed. Control only. */
+/* Makes the thread apply a configuration to the table (table_apply() in table/table.h) and probe accordingly, and waits until that is done. `config` is read
+ * only during the call. Returns 0; -ENOMEM; or -ETIMEDOUT if the thread did not take the request within a second. After an error nothing has changed.
+ * Control only. */
 int health_apply(struct health *health, const struct config *config, struct table_change *change);
 
-/* Stops the thread and joins it; probes under way are abandoned. NULL is allowed. Control only. */
+/* Stops the thread and joins it. Abandons probes in flight. Accepts NULL. Control only. */
 void health_stop(struct health *health);
 
 #endif

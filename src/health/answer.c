@@ -1,4 +1,4 @@
-/* answer.c: takes the answer to an HTTP probe as it arrives, and judges it. Pure; runs in the health thread. */
+/* health/answer.c: collects the response to an HTTP probe as it arrives, and judges it. Pure; health thread. */
 #include "health/answer.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static bool begins_with(const char *line, size_t bytes, const char *word)
     return bytes >= strlen(word) && strncasecmp(line, word, strlen(word)) == 0;
 }
 
-/* 101 is final: nothing follows it in HTTP/1. */
+/* Whether the response is interim (1xx). 101 is final: nothing follows it in HTTP/1. */
 static bool is_interim(long status)
 {
     return status < FIRST_FINAL_STATUS && status != SWITCHING_PROTOCOLS;
@@ -66,7 +66,7 @@ static bool keep_body(struct answer *answer, const char *data, size_t bytes)
     return true;
 }
 
-/* In the `bytes` that were kept last, and in what lies across their beginning. */
+/* Searches the last `bytes` bytes, and any match that begins before them. */
 static bool find_text(const struct answer *answer, size_t bytes)
 {
     const char *text = answer->settings->check_body;

@@ -1,4 +1,4 @@
-/* due.c: a binary min-heap with positions, so that an item can leave from anywhere. Runs in the health thread. */
+/* health/due.c: a binary min-heap. Items know their positions, so that any item can be removed. Health thread; owns the array, not the items. */
 #include "health/due.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* health/health.c: the health thread "penstock-health": waits for probes, for the time, and for what others ask. Owns the targets and the publisher, and with that the
- * table's writing side. */
+/* health/health.c: the health thread "penstock-health": waits for probes, deadlines and requests of other threads. It owns the targets and the publisher,
+ * and is the only writer of the table. */
 #include "health/health.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ enum { WAIT_MS_MAX = 60000, SYNC_RETRY_MS = 1000, MAILBOX_MESSAGES = 16 };
 
 enum health_order { HEALTH_STOP = 1 << 0 };
 
-/* Lives with whoever asks, who waits for `done`. */
+/* Owned by the requesting thread, which waits for `done`. */
 struct apply_request {
     const struct config *config;
     struct table_change *change;
@@ -34,10 +34,10 @@ struct health {
     pthread_t thread;
     struct mailbox mailbox;      /* orders, and messages that are each a pointer to an apply_request */
 
-    /* The thread's, from its start to its end. */
+    /* The fields below are used only by the health thread, while it runs. */
     struct publisher publisher;
     struct targets targets;
-    uint64_t sync_at_ns;         /* when to try again to probe all that should be; UINT64_MAX: all is */
+    uint64_t sync_at_ns;         /* when to retry targets_sync(); UINT64_MAX: all backends are probed */
 };
 
 static void sync_targets(struct health *health)
@@ -45,7 +45,7 @@ static void sync_targets(struct health *health)
     int error = targets_sync(&health->targets);
 
     if (error < 0 && health->sync_at_ns == UINT64_MAX)
-        log_error("some backends are not probed: %s; trying again every second", strerrorname_np(-error));
+        log_error("some backends are not probed: %s; retrying every second", strerrorname_np(-error));
     health->sync_at_ns = error < 0 ? clock_now_ns() + SYNC_RETRY_MS * NS_PER_MS : UINT64_MAX;
 }
 
@@ -56,7 +56,7 @@ static void take_request(struct health *health, struct apply_request *request)
         sync_targets(health);
         publisher_applied(&health->publisher, clock_now_ns());
     }
-    (void)sem_post(&request->done); /* the request is its owner's again */
+    (void)sem_post(&request->done); /* the requesting thread owns the request again */
 }
 
 static int wait_ms(const struct health *health)
@@ -75,7 +75,7 @@ static int wait_ms(const struct health *health)
     return ms < WAIT_MS_MAX ? (int)ms : WAIT_MS_MAX;
 }
 
-/* False: ordered to stop. */
+/* Handles orders and messages. Returns false after an order to stop. */
 static bool take_mail(struct health *health)
 {
     struct apply_request *request;
@@ -88,13 +88,13 @@ static bool take_mail(struct health *health)
     return true;
 }
 
-/* False: ordered to stop. */
+/* Waits for a prober, mail or the next deadline. Returns false after an order to stop. */
 static bool wait_for_something(struct health *health)
 {
     struct pollfd pollers[TARGETS_KINDS + 1] = {[TARGETS_KINDS] = {.fd = health->mailbox.event_fd, .events = POLLIN}};
 
     for (int i = 0; i < TARGETS_KINDS; i++) {
-        pollers[i].fd = health->targets.probers[i] ? health->targets.probers[i]->fd : -1; /* poll skips negative ones */
+        pollers[i].fd = health->targets.probers[i] ? health->targets.probers[i]->fd : -1; /* poll ignores negative descriptors */
         pollers[i].events = POLLIN;
     }
     if (poll(pollers, TARGETS_KINDS + 1, wait_ms(health)) <= 0 || pollers[TARGETS_KINDS].revents == 0)

@@ -1,18 +1,18 @@
-/* http_end.c: how the transfer of an HTTP probe ended. Pure; runs in the health thread. */
+/* health/http_end.c: interprets how the transfer of an HTTP probe ended. Pure; health thread. */
 #include "health/http_end.h"
 
 #include <errno.h>
 
-/* Of a server that was connected, for answer_judge(). The text may be in `scratch`. */
+/* Returns, for answer_judge(), how a connected server cut the answer off. The text may be in `scratch`. */
 static const char *describe_cut(const struct http_end *end, const struct answer *answer, const struct addr *addr,
                                 struct probe_result *scratch)
 {
     const char *closed = end->was_unread ? "connection reset" : "closed the connection";
 
     switch (end->code) {
-    case CURLE_OK: /* to libcurl the end of the connection is the end of the headers, too */
+    case CURLE_OK: /* libcurl accepts the end of the connection as the end of the headers */
         return answer->stage == ANSWER_BODY ? NULL : closed;
-    case CURLE_WRITE_ERROR: /* we ended it */
+    case CURLE_WRITE_ERROR: /* our callback ended the transfer */
         return NULL;
     case CURLE_GOT_NOTHING:
         return end->was_unread ? closed : "closed the connection without an answer";
@@ -41,10 +41,10 @@ enum probe_outcome http_end_judge(const struct http_end *end, const struct answe
         return probe_errno(result, (int)end->os_error, addr);
     if (code == CURLE_COULDNT_CONNECT)
         return probe_failed(result, "cannot connect");
-    /* An answer without a status line counts as HTTP/0.9. */
+    /* libcurl treats an answer without a status line as HTTP/0.9. */
     if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
         return probe_failed(result, "does not answer in HTTP/1");
-    /* libcurl 7.88 says that it is out of memory when one line is longer than 100 KiB. */
+    /* libcurl 7.88 reports a lack of memory if a line is longer than 100 KiB. */
     if (answer->stage != ANSWER_BODY && (code == CURLE_WRITE_ERROR || code == CURLE_OUT_OF_MEMORY))
         return probe_failed(result, "HTTP headers of more than %d bytes", ANSWER_HEADER_BYTES_MAX);
     return answer_judge(answer, describe_cut(end, answer, addr, &scratch), result);

@@ -1,5 +1,4 @@
-/* health/http_end.h: what libcurl says at the end of an HTTP probe, in the terms of the rule in health/answer.h. Pure; any
- * thread. */
+/* health/http_end.h: translates the result of libcurl for an HTTP probe into the rule of health/answer.h. Pure; any thread. */
 #ifndef HEALTH_HTTP_END_H
 #define HEALTH_HTTP_END_H
 
@@ -11,11 +10,11 @@
 struct http_end {
     CURLcode code;
     long os_error;   /* CURLINFO_OS_ERRNO; 0: none */
-    bool connected;  /* there was a connection */
-    bool was_unread; /* the answer came by way of health/unread.h: the connection itself was reset */
+    bool connected;  /* a connection was established */
+    bool was_unread; /* the answer was read through health/unread.h, because the connection was reset */
 };
 
-/* Fills `result` and returns its outcome; `addr` is where the probe went. */
+/* Fills `result` and returns its outcome. `addr` is the probed address. */
 enum probe_outcome http_end_judge(const struct http_end *end, const struct answer *answer, const struct addr *addr,
                                   struct probe_result *result);
 

@@ -1,10 +1,10 @@
-/* http_request.c: the request of an HTTP probe as options of libcurl. Runs in the health thread; owns nothing. */
+/* health/http_request.c: sets the request of an HTTP probe as options of libcurl. Health thread; owns nothing. */
 #include "health/http_request.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Where to connect; the name in the URL is never looked up. */
+/* Sets the address to connect to. The name in the URL is never looked up. */
 static bool set_destination(CURL *easy, const struct addr *addr)
 {
     char host[ADDR_TEXT_BYTES], text[ADDR_TEXT_BYTES + 16];
@@ -18,7 +18,7 @@ static bool set_destination(CURL *easy, const struct addr *addr)
         return curl_easy_setopt(easy, CURLOPT_URL, "http://localhost/") == CURLE_OK
                && curl_easy_setopt(easy, option, text) == CURLE_OK;
     }
-    if (addr_family(addr) == AF_INET6) { /* the zone by number: a URL would need it escaped */
+    if (addr_family(addr) == AF_INET6) { /* set the zone by its number, because in a URL it would need escaping */
         curl_easy_setopt(easy, CURLOPT_ADDRESS_SCOPE, (long)addr->in6.sin6_scope_id);
         plain.in6.sin6_scope_id = 0;
     }
@@ -26,8 +26,8 @@ static bool set_destination(CURL *easy, const struct addr *addr)
     return curl_easy_setopt(easy, CURLOPT_URL, text) == CURLE_OK;
 }
 
-/* check_path goes out as it was written (REQUEST_TARGET), not as libcurl would normalise it. "Connection: close"
- * tells the server what will happen. */
+/* Sends check_path as written (CURLOPT_REQUEST_TARGET), because libcurl would normalise it. "Connection: close" tells the server that the probe closes the
+ * connection. */
 static bool set_request(CURL *easy, const struct pool_settings *settings, struct curl_slist **headers)
 {
     char host[512];
@@ -41,7 +41,7 @@ static bool set_request(CURL *easy, const struct pool_settings *settings, struct
             return false;
     }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *headers);
-    if (strcmp(settings->check_method, "HEAD") == 0) /* else libcurl would wait for a body */
+    if (strcmp(settings->check_method, "HEAD") == 0) /* otherwise libcurl would wait for a body */
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

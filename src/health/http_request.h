@@ -1,4 +1,4 @@
-/* health/http_request.h: tells libcurl where an HTTP probe goes and what it sends. Health thread only. */
+/* health/http_request.h: sets the address and the request of an HTTP probe in libcurl. Health thread only. */
 #ifndef HEALTH_HTTP_REQUEST_H
 #define HEALTH_HTTP_REQUEST_H
 
@@ -7,8 +7,7 @@
 
 #include "health/probe.h"
 
-/* Sets URL, headers, method and protocol of `easy`. `*headers` is then the caller's, to be freed after `easy`, also
- * when this fails. False: out of memory. */
+/* Sets URL, headers, method and protocol of `easy`. The caller frees `*headers` after `easy`, also after a failure. Returns false if memory runs out. */
 bool http_request_set(CURL *easy, const struct probe_request *request, struct curl_slist **headers);
 
 #endif

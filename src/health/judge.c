@@ -1,11 +1,11 @@
-/* judge.c: rise, fall and intervals. Pure; runs in the health thread. */
+/* health/judge.c: rise, fall and intervals. Pure; health thread. */
 #include "health/judge.h"
 
 #include <assert.h>
 
 #include "base/hash.h"
 
-enum { FIRST_SPREAD_MS = 1000 }; /* a dead backend is noticed soon after the start even where check_interval is long */
+enum { FIRST_SPREAD_MS = 1000 }; /* so that a dead backend is detected soon after the start even if check_interval is long */
 
 bool judge_result(struct judge *judge, const struct pool_settings *settings, bool passed)
 {

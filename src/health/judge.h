@@ -1,6 +1,6 @@
-/* health/judge.h: when a row of probe results turns a backend up or down, and when to probe next.
+/* health/judge.h: decides when probe results turn a backend up or down, and when to probe next.
  *
- * Pure functions of explicit state; any thread. */
+ * Pure functions of a state that the caller owns; any thread. */
 #ifndef HEALTH_JUDGE_H
 #define HEALTH_JUDGE_H
 
@@ -12,20 +12,20 @@
 
 struct judge {
     bool up;
-    uint32_t against; /* results in a row that speak against `up`; 0: no doubt */
+    uint32_t against; /* consecutive results that contradict `up`; 0: the last one agreed */
 };
 
-/* True when this result changed `judge->up`: `rise` good ones in a row while down, or `fall` bad ones in a row while
- * up; one result of the other kind starts the row anew. */
+/* Adds a result. Returns whether it changed `judge->up`: after `rise` consecutive successes while down, or `fall` consecutive failures while up. A result that
+ * agrees with `up` restarts the count. */
 bool judge_result(struct judge *judge, const struct pool_settings *settings, bool passed);
 
-/* Milliseconds to the next probe: check_fast_interval while in doubt, check_down_interval while down, else
- * check_interval; each within check_jitter_percent of that, uniformly, so that many backends and many balancers do
- * not fall into step. At least 1. `random` is the state of random_next(). */
+/* Returns the milliseconds to the next probe, at least 1: check_fast_interval while results contradict the state, check_down_interval while down, else
+ * check_interval. The result varies uniformly by check_jitter_percent, so that many backends and load balancers do not synchronise. `random` is the state of
+ * random_next(). */
 uint32_t judge_interval_ms(const struct judge *judge, const struct pool_settings *settings, uint64_t *random);
 
-/* Milliseconds from the start to the first probe of number `index` of `count` probed backends: spread evenly over the
- * pool's check_interval or one second, whichever is shorter. */
+/* Returns the milliseconds from the start to the first probe of backend `index` of `count` probed backends. First probes are spread evenly over the pool's
+ * check_interval or one second, whichever is shorter. */
 uint32_t judge_first_ms(const struct pool_settings *settings, size_t index, size_t count);
 
 #endif

@@ -1,5 +1,4 @@
-/* probe.c: what the kinds of probe share: where to probe, and what an errno means to an operator. Pure; runs in the
- * health thread. */
+/* health/probe.c: shared by all kinds of probes: the address to probe, and what an errno means for an operator. Pure; health thread. */
 #include "health/probe.h"
 
 #include <ctype.h>
@@ -33,8 +32,7 @@ enum probe_outcome probe_failed(struct probe_result *result, const char *format,
     return result->outcome = PROBE_FAILED;
 }
 
-/* EAGAIN is two things to connect(2): the backlog of a UNIX socket is full, which is the backend's; or there is no
- * local port left, which is ours. */
+/* EAGAIN of connect(2) has two meanings: the backlog of a UNIX socket is full, which is the backend's failure, or no local port is free, which is ours. */
 enum probe_outcome probe_errno(struct probe_result *result, int error, const struct addr *addr)
 {
     switch (error) {

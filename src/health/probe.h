@@ -1,9 +1,7 @@
-/* health/probe.h: one probe of one backend, by kind.
+/* health/probe.h: the interface of the kinds of probes. Health thread only.
  *
- * A prober runs the probes of one kind, without blocking. Its thread waits until the prober's descriptor is readable
- * or its wake time has come and then calls process(). Time limits are the caller's: it ends what takes too
- * long with expire().
- * Health thread only. */
+ * A prober runs the probes of one kind, without blocking. The caller waits until the prober's descriptor is readable or its wake time has come, and then calls
+ * process(). The caller enforces time limits: it ends a probe that takes too long with expire(). */
 #ifndef HEALTH_PROBE_H
 #define HEALTH_PROBE_H
 
@@ -13,75 +11,73 @@
 #include "base/addr.h"
 #include "config/settings.h"
 
-/* Longest reason, with its ending zero. */
+/* Size of the longest reason, including the terminating zero. */
 #define PROBE_REASON_BYTES 160
 
-/* Most bytes of an HTTP body that are read. */
+/* Maximum number of bytes of an HTTP body that are read. */
 #define PROBE_BODY_BYTES_MAX 65536
 
 enum probe_outcome {
-    PROBE_PENDING, /* start() only: the result comes later */
+    PROBE_PENDING, /* only from start(): the result comes later */
     PROBE_PASSED,
     PROBE_FAILED,
-    PROBE_NO_MEANS /* this machine lacks descriptors, memory or ports: says nothing about the backend */
+    PROBE_NO_MEANS /* this machine lacks descriptors, memory or ports, which says nothing about the backend */
 };
 
 struct probe_result {
     enum probe_outcome outcome;
-    char reason[PROBE_REASON_BYTES]; /* for an operator: "connection refused"; empty when passed */
+    char reason[PROBE_REASON_BYTES]; /* for an operator, such as "connection refused"; empty if the probe passed */
 };
 
 struct backend;
 struct prober;
-struct probe; /* each kind has its own, in its own file */
+struct probe; /* each kind defines its own in its source */
 
-/* Called by process() once per started probe that was not abandoned and did not expire; the probe is gone by then. May start
- * probes, may not end any. */
+/* Called by process() once for each probe that was neither abandoned nor expired. The probe no longer exists then. The function may start probes but must
+ * not end any. */
 typedef void probe_done_fn(void *cookie, const struct probe_result *result);
 
 struct probe_request {
-    const struct pool_settings *settings; /* borrowed until the probe is over */
-    const struct addr *addr;        /* where to; borrowed until the probe is over */
-    void *cookie;                   /* for the done function */
+    const struct pool_settings *settings; /* borrowed until the probe has ended */
+    const struct addr *addr;        /* address to probe; borrowed until the probe has ended */
+    void *cookie;                   /* passed to the done function */
 };
 
 struct probe_ops {
     const char *name;
-    /* A prober without probes, or NULL with `*error` set to a negative errno. */
+    /* Returns a prober without probes, or NULL after setting `*error` to a negative errno. */
     struct prober *(*open)(probe_done_fn *done, int *error);
-    /* Asserts that no probe is left. NULL is allowed. */
+    /* Asserts that no probe is left. Accepts NULL. */
     void (*close)(struct prober *prober);
-    /* Begins a probe. PROBE_PENDING: `*probe` is set, and done, abandon() or expire() ends it. Otherwise it is over: `result`
-     * tells. */
+    /* Begins a probe. If it returns PROBE_PENDING, `*probe` is set, and the probe ends with done, abandon() or expire(). Otherwise the probe has ended and
+     * `result` is filled. */
     enum probe_outcome (*start)(struct prober *prober, const struct probe_request *request, struct probe **probe,
                                 struct probe_result *result);
     /* Ends a probe without a result. */
     void (*abandon)(struct prober *prober, struct probe *probe);
-    /* Ends a probe whose time is up and fills `result`. What has arrived may be enough to pass. */
+    /* Ends a probe whose time is over and fills `result`. The probe passes if enough has arrived. */
     void (*expire)(struct prober *prober, struct probe *probe, struct probe_result *result);
-    /* Handles everything that has happened so far: a probe that expires after this call has really had no more
-     * than that. */
+    /* Handles all events so far, so that a probe that expires after this call has received nothing more. */
     void (*process)(struct prober *prober);
 };
 
-/* What all kinds have; a kind that needs more embeds it first. */
+/* Common part of all kinds. A kind that needs more embeds it as its first member. */
 struct prober {
     const struct probe_ops *ops;
     probe_done_fn *done;
-    int fd;           /* an epoll descriptor: readable when process() has something to do */
-    uint64_t wake_ns; /* CLOCK_MONOTONIC: call process() then at the latest; UINT64_MAX: no such time */
-    size_t probes;    /* under way */
+    int fd;           /* an epoll descriptor; readable when process() has work */
+    uint64_t wake_ns; /* CLOCK_MONOTONIC: latest time for the next process(); UINT64_MAX: none */
+    size_t probes;    /* number of probes in flight */
 };
 
 extern const struct probe_ops probe_tcp_ops;
 extern const struct probe_ops probe_http_ops;
 
-/* Where to probe a backend: check_address or the backend's own, with the first of its check_port, the pool's and its
- * own port. A UNIX address has no port to change. */
+/* Sets `out` to the address at which a backend is probed: check_address or the backend's own address, with the first that is set of the backend's
+ * check_port, the pool's check_port and the backend's own port. A UNIX address has no port. */
 void probe_address(struct addr *out, const struct pool_settings *settings, const struct backend *backend);
 
-/* The result of a system call that failed with `error` (positive errno) on the way to `addr`. Fills `result` and
- * returns its outcome. */
+/* Fills `result` for a system call that failed with `error` (a positive errno) while probing `addr`, and returns its outcome. */
 enum probe_outcome probe_errno(struct probe_result *result, int error, const struct addr *addr);
 
 /* Fills `result` with a formatted reason and returns PROBE_FAILED. */

@@ -1,12 +1,11 @@
-/* probe_http.c: HTTP/1 probes through libcurl's multi interface, driven by an epoll descriptor of its own. Runs in
- * the health thread.
+/* health/probe_http.c: HTTP/1 probes through libcurl's multi interface, driven by an epoll descriptor of its own. Health thread; owns the probes and the
+ * multi handle.
  *
- * Every probe is a connection of its own (reachability is what is asked), to a numeric address (libcurl's resolver
- * would be a thread), without proxy, redirect, cookie or any protocol but http. Of the answer at most 64 KiB of
- * headers and 64 KiB of body are read, whatever the server sends.
+ * Every probe opens a connection of its own, because it tests reachability. It uses a numeric address, because libcurl's resolver would start a thread. It
+ * uses no proxy, redirect, cookie or other protocol than HTTP. At most 64 KiB of headers and 64 KiB of the body are read.
  *
- * health/answer.h has the rule by which an answer passes. Once the outcome is certain, the answer is still given
- * ORDERLY_END_MS to come to its end, since to close before that would reset the server's connection. */
+ * health/answer.h has the rule by which an answer passes. After the outcome is certain, the probe waits up to ORDERLY_END_MS for the end of the answer, because
+ * closing earlier would reset the server's connection. */
 #include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -35,9 +34,9 @@ enum { ORDERLY_END_MS = 100 };
 struct http_prober {
     struct prober base;    /* first */
     CURLM *multi;
-    uint64_t curl_wake_ns; /* when libcurl wants to be called; UINT64_MAX: no such time */
-    struct list undecided; /* probes of which more must arrive */
-    struct list decided;   /* probes whose outcome is certain, the earliest report_ns first */
+    uint64_t curl_wake_ns; /* when libcurl must be called; UINT64_MAX: no time is set */
+    struct list undecided; /* probes that need more data */
+    struct list decided;   /* probes whose outcome is certain, ordered by report_ns */
 };
 
 struct probe {
@@ -47,26 +46,26 @@ struct probe {
     struct curl_slist *headers;
     struct answer answer;
     struct list link;      /* in one of the prober's lists */
-    uint64_t report_ns;    /* CLOCK_MONOTONIC: when to wait no longer for the end; 0: undecided */
-    bool connected;        /* it was, perhaps to itself */
+    uint64_t report_ns;    /* CLOCK_MONOTONIC: when to stop waiting for the end; 0: undecided */
+    bool connected;        /* a connection was established, perhaps to itself */
     bool again;            /* the answer is read from `unread` */
-    int fd;                /* the connection, libcurl's; -1: there is none */
+    int fd;                /* descriptor of the connection, owned by libcurl; -1: none */
     struct unread unread;
-    int connect_errno;     /* why there is no connection, where libcurl does not know; else 0 */
+    int connect_errno;     /* why there is no connection, if libcurl does not know; else 0 */
 };
 
 static void probe_free(struct probe *probe)
 {
     if (!probe)
         return;
-    curl_easy_cleanup(probe->easy); /* closes the connection's descriptor */
+    curl_easy_cleanup(probe->easy); /* also closes the descriptor */
     curl_slist_free_all(probe->headers);
     unread_deinit(&probe->unread);
     answer_deinit(&probe->answer);
     free(probe);
 }
 
-/* libcurl tells what it waits for on a socket; `known` is what curl_multi_assign() left there. */
+/* libcurl reports what it waits for on a socket. `known` is the value of curl_multi_assign(). */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
 {
     struct http_prober *prober = context;
@@ -122,7 +121,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
     return probe->fd < 0 ? CURL_SOCKET_BAD : probe->fd;
 }
 
-/* In case that libcurl could not send its request: health/unread.h. */
+/* Saves the answer in case libcurl could not send its request; see health/unread.h. */
 static void save_unread_answer(struct http_prober *prober, int fd)
 {
     for (struct list *link = prober->undecided.next; link != &prober->undecided; link = link->next) {
@@ -135,19 +134,19 @@ static void save_unread_answer(struct http_prober *prober, int fd)
     }
 }
 
-/* libcurl 7.88 may tell on_socket() of a socket after it was closed, when its number may be another thread's already:
- * so it leaves the set here, and nothing is known of it afterwards. */
+/* libcurl 7.88 may call on_socket() for a socket after it was closed, when another thread may already use its number. So the socket is removed from the
+ * epoll set here, and is unknown afterwards. */
 static int on_close_socket(void *context, curl_socket_t fd)
 {
     struct http_prober *prober = context;
 
     epoll_ctl(prober->base.fd, EPOLL_CTL_DEL, fd, NULL);
-    curl_multi_assign(prober->multi, fd, NULL); /* fails when libcurl has forgotten it too */
+    curl_multi_assign(prober->multi, fd, NULL); /* fails if libcurl no longer knows the socket */
     save_unread_answer(prober, fd);
     return probe_socket_close(fd);
 }
 
-/* Connected, and nothing was sent yet: a probe that met itself must not read its own request as an answer. */
+/* Called when the socket is connected and nothing was sent yet. A probe that is connected to itself must not read its own request as an answer. */
 static int on_connected(void *context, char *peer, char *local, int peer_port, int local_port)
 {
     struct probe *probe = context;
@@ -162,7 +161,7 @@ static int on_connected(void *context, char *peer, char *local, int peer_port, i
     return CURL_PREREQFUNC_ABORT;
 }
 
-/* Each probe waits equally long, so the list is in the order of time. */
+/* All probes wait equally long, so appending keeps the list in the order of time. */
 static void note_decided(struct probe *probe)
 {
     if (probe->report_ns != 0 || !answer_is_decided(&probe->answer))
@@ -172,7 +171,7 @@ static void note_decided(struct probe *probe)
     list_append(&probe->prober->decided, &probe->link);
 }
 
-/* Returning less than was given ends the transfer with CURLE_WRITE_ERROR. */
+/* Returning less than the given size ends the transfer with CURLE_WRITE_ERROR. */
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
     struct probe *probe = context;
@@ -258,7 +257,7 @@ static bool set_transfer(struct probe *probe)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* nothing is looked up, so nothing is worth keeping */
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* nothing is looked up */
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, probe);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
@@ -269,7 +268,7 @@ static bool set_transfer(struct probe *probe)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, probe);
-    return curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* whatever http_proxy says */
+    return curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* ignore the variable http_proxy */
 }
 
 static enum probe_outcome http_start(struct prober *base, const struct probe_request *request, struct probe **out,
@@ -329,7 +328,7 @@ static void report_result(struct http_prober *prober, struct probe *probe, const
     prober->base.done(cookie, result);
 }
 
-/* Lets libcurl read the answer that it left unread. */
+/* Makes libcurl read the answer that it left unread. */
 static bool read_again(struct http_prober *prober, struct probe *probe, CURLcode code)
 {
     if ((code != CURLE_SEND_ERROR && code != CURLE_COULDNT_CONNECT) || probe->unread.bytes == 0)
@@ -348,7 +347,7 @@ static void report_finished(struct http_prober *prober)
         struct probe *probe = NULL;
         struct probe_result result;
         assert(message->msg == CURLMSG_DONE);
-        CURLcode code = message->data.result; /* the message is gone after the handle is removed */
+        CURLcode code = message->data.result; /* the message is invalid after the handle was removed */
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&probe);
         if (read_again(prober, probe, code))
             continue;
@@ -376,12 +375,12 @@ static void http_process(struct prober *base)
 
     for (int i = 0; i < count; i++) {
         uint32_t seen = events[i].events;
-        /* Of an error alone libcurl would say that sending failed; receiving tells it which error it is. */
+        /* For EPOLLERR alone, libcurl would only report that sending failed. Receiving tells it the error. */
         int what = (seen & (EPOLLIN | EPOLLERR | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (seen & EPOLLOUT ? CURL_CSELECT_OUT : 0);
         curl_multi_socket_action(prober->multi, events[i].data.fd, what, &running);
     }
     if (prober->curl_wake_ns <= clock_now_ns()) {
-        prober->curl_wake_ns = UINT64_MAX; /* libcurl sets the next one, if any, inside this call */
+        prober->curl_wake_ns = UINT64_MAX; /* libcurl sets the next time, if any, during this call */
         curl_multi_socket_action(prober->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
     report_finished(prober);

@@ -1,10 +1,9 @@
-/* probe_tcp.c: TCP (and UNIX stream) probes: a connection that is established is a pass. Runs in the health thread.
+/* health/probe_tcp.c: TCP and UNIX stream probes: an established connection is a success. Health thread; owns the probes and their descriptors.
  *
- * The connection is closed in order (FIN), not reset with SO_LINGER 0: to a server an empty connection is an everyday
- * event, while many log each "connection reset by peer" or hand a socket that is already dead to a worker. Only one
- * that is connected to itself is reset (health/probe_socket.h). The price is a TIME_WAIT of 60 s on our side per probe:
- * some 30 per backend at the default interval, 600 at the fastest, out of 28000 ports for each backend address; the
- * kernel bounds the total (tcp_max_tw_buckets). */
+ * The connection is closed normally (FIN) and not reset with SO_LINGER 0. An empty connection is normal for a server, while many servers log each
+ * "connection reset by peer", or pass a socket that is already dead to a worker. Only a socket that is connected to itself is reset (health/probe_socket.h).
+ * The cost is a TIME-WAIT of 60 s on our side for each probe: about 30 for each backend at the default interval, and 600 at the fastest, out of 28000 ports
+ * for each backend address. The kernel limits the total (tcp_max_tw_buckets). */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -99,7 +98,7 @@ static void tcp_abandon(struct prober *prober, struct probe *probe)
 {
     assert(prober->probes > 0);
     prober->probes--;
-    probe_socket_close(probe->fd); /* leaves the epoll set with it: nobody else has this descriptor */
+    probe_socket_close(probe->fd); /* also removes it from the epoll set, because there is no other descriptor for this socket */
     free(probe);
 }
 
@@ -109,8 +108,7 @@ static void tcp_expire(struct prober *prober, struct probe *probe, struct probe_
     tcp_abandon(prober, probe);
 }
 
-/* An event's probe is still there when its turn comes: each has one descriptor, hence one event per call, and done
- * abandons none. */
+/* The probe of an event always exists when the event is handled: each probe has one descriptor and therefore one event, and done abandons no probe. */
 static void tcp_process(struct prober *prober)
 {
     struct epoll_event events[HEALTH_PROBES_MAX];

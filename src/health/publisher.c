@@ -1,5 +1,4 @@
-/* publisher.c: the only writer of the table once the health thread runs: coalesces publications, logs state changes.
- * Runs in the health thread. */
+/* health/publisher.c: the only writer of the table after the health thread has started: coalesces publications and logs state changes. Health thread. */
 #include "health/publisher.h"
 
 #include <errno.h>
@@ -18,7 +17,7 @@ void publisher_init(struct publisher *publisher, struct table *table)
     *publisher = (struct publisher){.table = table, .reclaim_at_ns = UINT64_MAX};
 }
 
-/* "10.0.0.12:8001", or with where it is probed when that is somewhere else. */
+/* Writes "10.0.0.12:8001", followed by the probed address if that is different. */
 static const char *describe_address(char *out, size_t size, const struct backend *backend, const struct addr *probed)
 {
     char own[ADDR_TEXT_BYTES], other[ADDR_TEXT_BYTES];
@@ -69,14 +68,14 @@ void publisher_change(struct publisher *publisher, const struct publisher_change
 
 void publisher_applied(struct publisher *publisher, uint64_t now_ns)
 {
-    plan_publication(publisher, now_ns); /* when it was published already, this only reclaims */
+    plan_publication(publisher, now_ns); /* if it was already published, this only reclaims memory */
 }
 
 static void publish_table(struct publisher *publisher, uint64_t now_ns)
 {
-    if (table_publish(publisher->table) < 0) { /* -ENOMEM: workers go on with what they have */
+    if (table_publish(publisher->table) < 0) { /* -ENOMEM: workers continue with the old snapshot */
         if (!publisher->complained)
-            log_error("out of memory: a change of backends takes effect later");
+            log_error("out of memory: workers do not see the last change of backend states yet; retrying");
         publisher->complained = true;
         publisher->publish_at_ns = now_ns + RETRY_MS * NS_PER_MS;
         return;

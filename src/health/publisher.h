@@ -1,4 +1,4 @@
-/* health/publisher.h: what follows when a backend goes up or down: the table, the log, and not too often. Health thread only. */
+/* health/publisher.h: publishes and logs when a backend goes up or down, with a limited rate. Health thread only. */
 #ifndef HEALTH_PUBLISHER_H
 #define HEALTH_PUBLISHER_H
 
@@ -10,32 +10,32 @@
 struct publisher {
     struct table *table;    /* borrowed; the publisher is its only writer */
     bool pending;           /* a change is not published yet */
-    bool complained;        /* about the present lack of memory */
-    uint64_t publish_at_ns; /* when pending */
-    uint64_t published_ns;  /* the last time; 0: never */
-    uint64_t reclaim_at_ns; /* UINT64_MAX: nothing is retired */
+    bool complained;        /* the present lack of memory was logged */
+    uint64_t publish_at_ns; /* time of the next publication, if pending */
+    uint64_t published_ns;  /* time of the last publication; 0: never */
+    uint64_t reclaim_at_ns; /* when to reclaim retired snapshots; UINT64_MAX: none is retired */
 };
 
 struct publisher_change {
     struct backend *backend;
-    const struct addr *probed;  /* where the probes went */
-    const char *reason;         /* of the last failure; not used when it went up */
+    const struct addr *probed;  /* address that was probed */
+    const char *reason;         /* of the last failure; not used if the backend went up */
     bool up;
 };
 
-/* Borrows the table, which outlives it. */
+/* Borrows the table, which must outlive the publisher. */
 void publisher_init(struct publisher *publisher, struct table *table);
 
-/* Notes the change in the table and says it in the log; readers see it after publisher_run(). */
+/* Records the change in the table and logs it. Readers see it after publisher_run(). */
 void publisher_change(struct publisher *publisher, const struct publisher_change *change, uint64_t now_ns);
 
-/* The set of live objects was changed, and published if there was memory for that. */
+/* Call it after the set of live objects was changed, and published if there was memory for that. */
 void publisher_applied(struct publisher *publisher, uint64_t now_ns);
 
-/* Publishes when something changed, at most once per 10 ms; frees what readers have left behind. */
+/* Publishes pending changes, at most once in 10 ms. Frees retired snapshots that no reader uses any more. */
 void publisher_run(struct publisher *publisher, uint64_t now_ns);
 
-/* When publisher_run() has something to do next; UINT64_MAX: only after a change. */
+/* Returns when publisher_run() must be called next; UINT64_MAX: only after a change. */
 uint64_t publisher_wake_ns(const struct publisher *publisher);
 
 #endif

@@ -1,4 +1,4 @@
-/* health/targets.c: which backend is probed when. Health thread; owns the targets and the probers. */
+/* health/targets.c: decides which backends are probed, and when. Health thread; owns the targets and the probers. */
 #include "health/targets.h"
 
 #include <assert.h>
@@ -19,24 +19,24 @@ enum { NO_MEANS_LOG_MS = 60000 };
 enum target_state { TARGET_IDLE, TARGET_WAITING, TARGET_PROBING };
 
 struct target {
-    struct due due;      /* first: due_first() gives a target. In the heap while idle and while probing */
-    struct list link;    /* in the list of all */
-    struct list in_line; /* while waiting */
+    struct due due;      /* first member: due_first() is cast to a target; in the heap while idle and while probing */
+    struct list link;    /* in targets.all */
+    struct list in_line; /* in targets.waiting, while waiting */
     struct targets *targets;
     struct backend *backend;
-    const struct pool_settings *settings;            /* as they were when it last began: the table keeps them until the next targets_sync() */
-    const struct backend_settings *backend_settings; /* likewise; only compared */
-    struct addr addr;    /* where it is probed */
+    const struct pool_settings *settings;            /* from the last start_target(); the table keeps them until the next targets_sync() */
+    const struct backend_settings *backend_settings; /* the same; only compared */
+    struct addr addr;    /* address that is probed */
     struct judge judge;
     enum target_state state;
     struct prober *prober;
-    struct probe *probe; /* while probing */
-    uint64_t started_ns; /* the last probe */
+    struct probe *probe; /* the probe in flight, while probing */
+    uint64_t started_ns; /* start of the last probe */
 };
 
 /* ---- probing ---- */
 
-/* What this machine lacks says nothing about the backend, and the lack may last: one line a minute. */
+/* Logs that this machine lacks the means to probe, which says nothing about the backend. It may last, so at most one line a minute. */
 static void note_no_means(const struct target *target, const char *reason, uint64_t now_ns)
 {
     struct targets *targets = target->targets;
@@ -44,7 +44,7 @@ static void note_no_means(const struct target *target, const char *reason, uint6
     if (targets->no_means_logged_ns != 0 && now_ns - targets->no_means_logged_ns < NO_MEANS_LOG_MS * NS_PER_MS)
         return;
     targets->no_means_logged_ns = now_ns;
-    log_error("cannot probe backend %s of pool %s: %s on this machine; backends that cannot be probed stay as they are",
+    log_error("cannot probe backend %s of pool %s: %s on this machine; the states of backends do not change while they cannot be probed",
               target->backend->name, target->backend->pool->name, reason);
 }
 
@@ -108,7 +108,7 @@ static void begin_probe(struct target *target)
     due_add(&targets->due, &target->due, target->started_ns + target->settings->check_timeout_ms * NS_PER_MS);
 }
 
-/* Time limits first, so that their places can be used at once. */
+/* Handles time limits first, so that waiting targets can start at once. */
 void targets_run(struct targets *targets)
 {
     uint64_t now_ns = clock_now_ns();
@@ -149,7 +149,7 @@ uint64_t targets_wake_ns(const struct targets *targets)
     return wake_ns;
 }
 
-/* ---- which there are ---- */
+/* ---- adding and removing targets ---- */
 
 static const struct probe_ops *check_ops(enum config_check check)
 {
@@ -164,7 +164,7 @@ static const struct probe_ops *check_ops(enum config_check check)
     return NULL;
 }
 
-/* Finds or opens the prober of a kind. NULL: `*error` is set. */
+/* Finds or opens the prober of a kind. Returns NULL after setting `*error`. */
 static struct prober *need_prober(struct targets *targets, const struct probe_ops *ops, int *error)
 {
     for (int i = 0; i < TARGETS_KINDS; i++) {
@@ -177,7 +177,7 @@ static struct prober *need_prober(struct targets *targets, const struct probe_op
     return NULL;
 }
 
-/* Ends what it is doing: it is in no list of what is due. */
+/* Ends the target's probe or wait. Afterwards it is neither in the heap nor in the queue. */
 static void stop_target(struct target *target)
 {
     switch (target->state) {
@@ -196,7 +196,7 @@ static void stop_target(struct target *target)
     target->state = TARGET_IDLE;
 }
 
-/* Takes over the settings in force, and probes in a moment. 0 or a negative errno: nothing is due. */
+/* Takes over the present settings and schedules the first probe after `first_ms`. Returns 0, or a negative errno; then no probe is scheduled. */
 static int start_target(struct target *target, uint32_t first_ms)
 {
     struct backend *backend = target->backend;
@@ -213,7 +213,7 @@ static int start_target(struct target *target, uint32_t first_ms)
     return 0;
 }
 
-/* In no list of what is due any more. */
+/* Frees a target, which must be neither in the heap nor in the queue. */
 static void free_target(struct target *target)
 {
     list_remove(&target->link);
@@ -243,7 +243,7 @@ static int add_target(struct targets *targets, struct backend *backend, uint32_t
     return error;
 }
 
-/* Drops the targets of backends that have left or are not checked any more, and starts those anew whose settings were replaced. */
+/* Removes the targets of backends that were removed or are no longer checked, and restarts those whose settings were replaced. */
 static int sync_present(struct targets *targets)
 {
     int result = 0;
@@ -267,7 +267,7 @@ static int sync_present(struct targets *targets)
     return result;
 }
 
-/* First probes are spread, so that many backends do not begin in step. */
+/* Adds missing targets. Spreads their first probes, so that many backends are not probed at the same time. */
 static int sync_missing(struct targets *targets)
 {
     struct table *table = targets->publisher->table;
@@ -304,7 +304,7 @@ void targets_init(struct targets *targets, struct publisher *publisher)
     *targets = (struct targets){.publisher = publisher};
     list_init(&targets->all);
     list_init(&targets->waiting);
-    /* Not the configured seed: balancers that share it shall not probe in step. */
+    /* The configured seed is not used here: load balancers that share it must not probe at the same times. */
     targets->random = clock_now_ns() ^ ((uint64_t)getpid() << 32);
 }
 

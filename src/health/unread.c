@@ -1,4 +1,4 @@
-/* unread.c: keeps an answer that was not read, and gives it to libcurl once more. Runs in the health thread. */
+/* health/unread.c: saves an answer that was not read, and offers it to libcurl again. Health thread. */
 #include "health/unread.h"
 
 #include <stdlib.h>
@@ -39,7 +39,7 @@ void unread_save(struct unread *unread, int fd)
     }
 }
 
-/* The kernel gives the socket an abstract name (unix(7), autobind), for which a struct sockaddr has room. */
+/* The kernel assigns an abstract name (unix(7), autobind), which fits into a struct sockaddr. */
 int unread_open(struct unread *unread, struct curl_sockaddr *address)
 {
     const struct sockaddr any = {.sa_family = AF_UNIX};
@@ -61,7 +61,7 @@ void unread_send(struct unread *unread)
     unread->server = fd;
     if (fd < 0)
         return;
-    /* Into an empty socket as much goes as it holds, which is more than this by default. */
+    /* An empty socket accepts as much as its buffer holds, which by default is more than this. */
     (void)!send(fd, unread->data, unread->bytes, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
 }
