@@ -22,7 +22,7 @@ struct log_options {
  * thread could not be started. Control only. */
 int log_start(const struct log_options *options, const char **failed_path);
 
-/* Tells the log that the process has started. Until then, errors are also written to standard error, because whoever starts Penstock looks there.
+/* Tells the log that the process has started. Until then, errors are also written to standard error, because a person who starts Penstock looks there.
  * Control only. */
 void log_started(void);
 

@@ -233,7 +233,7 @@ static int open_all(struct sockets *sockets, const struct config *config, const 
     return 0;
 }
 
-/* An address in use is waited for without the lock, so that others can start meanwhile. */
+/* An address in use is waited for without the lock, so that other processes can start. */
 int sockets_open(struct sockets *sockets, const struct config *config, const struct sockets_plan *plan)
 {
     struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};

@@ -24,7 +24,7 @@ struct targets {
     size_t count;
     struct list waiting;         /* due targets that wait for the end of another probe, in the order in which they became due */
     struct due_heap due;
-    size_t under_way;            /* probes */
+    size_t under_way;            /* number of probes in flight */
     uint64_t random;
     uint64_t no_means_logged_ns; /* 0: never */
 };

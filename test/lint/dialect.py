@@ -7,6 +7,9 @@ from functions import blank_out, c_functions
 WAITING = ("/src/worker/", "/src/table/", "/src/select/", "/include/worker/", "/include/table/", "/include/select/",
            "/src/io/uring_sending.c", "/io/closing.", "/io/congestion.", "/src/control/binding.")
 
+COLUMNS_MAX = 160
+BANNED = re.compile(r"\b(whoever|whence|hence|thereof|thereby|therein|wherein|anew|heed|amiss|lest|whereupon|hitherto|meanwhile)\b", re.I)
+
 
 def product(names):
     """(path, text) of the C files that the rules hold for: the product and the load generator."""
@@ -70,3 +73,19 @@ def two_words(names):
         for function, line, _ in c_functions(text):
             if "_" not in function and function != "main":
                 yield f"{name}:{line}: {function}() needs a second word"
+
+
+def columns(names):
+    for name, text in product(names):
+        for number, line in enumerate(text.split("\n"), 1):
+            if len(line) > COLUMNS_MAX:
+                yield f"{name}:{number}: {len(line)} columns, the wall is {COLUMNS_MAX}"
+
+
+def words(names):
+    """Words of a literary voice: each has a plain one that a reader need not read twice."""
+    for name, text in product(names):
+        for comment in re.finditer(r"/\*.*?\*/", text, re.S):
+            found = BANNED.search(comment[0])
+            if found:
+                yield f"{name}:{text.count(chr(10), 0, comment.start() + found.start()) + 1}: \"{found[0]}\" in a comment: use the plain word"
