@@ -36,7 +36,7 @@
 struct control {
     const struct config *config;
     int signal_fd;
-    struct mailbox mailbox;    /* notices */
+    struct mailbox mailbox;    /* notices from workers */
     struct sockets sockets;
     struct capacity capacity;
     struct io_choice engine;
@@ -55,7 +55,7 @@ struct control {
 
 /* ---- start ---- */
 
-/* Signals come through a descriptor; every thread inherits the mask. SIGPIPE is raised by splice(2) and never wanted. */
+/* Signals are read from a descriptor. Every thread inherits the mask. SIGPIPE is ignored because splice(2) raises it. */
 static int start_signals(struct control *control)
 {
     sigset_t set;
@@ -68,7 +68,7 @@ static int start_signals(struct control *control)
     (void)sigaddset(&set, SIGUSR2);
     (void)sigaddset(&set, SIGCONT);
     (void)sigaddset(&set, SIGPIPE);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* to the end of the process: a late one must not change its exit status */
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* never unblocked: a late signal must not change the exit status */
     (void)sigdelset(&set, SIGPIPE);
     (void)signal(SIGPIPE, SIG_IGN);
     control->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -228,7 +228,7 @@ static int start_workers(struct control *control)
     return -1;
 }
 
-/* Everything that can be refused comes before anything that others could notice. */
+/* Does everything that can fail before anything that other processes can notice. */
 static int start_all(struct control *control)
 {
     const struct config *config = control->config;
@@ -242,12 +242,12 @@ static int start_all(struct control *control)
         plan.beside = 0;
     if (sockets_open(&control->sockets, config, &plan) < 0)
         return -1;
-    /* Only when one is configured: a folder with the set-group-ID bit has chosen the group otherwise. */
+    /* Only if a user or group is configured: otherwise a directory with the set-group-ID bit determines the group of the files. */
     if ((config->user || config->group) && sockets_give(&control->sockets, identity.user, identity.group) < 0)
         return -1;
     if (identity_become(&identity, config) < 0)
         return -1;
-    /* From here on as the user that it stays: what a ring or a log file is refused to, it is refused now. */
+    /* The process has its final user now, so a missing permission for a ring or a log file shows here and not later. */
     if (start_engine(control) < 0 || start_log(config) < 0 || start_table(control) < 0 || start_health(control) < 0 || start_workers(control) < 0)
         return -1;
     if (sockets_listen(&control->sockets, config) < 0)
@@ -257,7 +257,7 @@ static int start_all(struct control *control)
     return 0;
 }
 
-/* The level stands for the word. */
+/* Logs the warnings about the configuration, without the word "warning": the level of the line says it. */
 static void tell_warnings(const struct config *config)
 {
     for (size_t i = 0; i < config->warning_count; i++) {

@@ -1,7 +1,7 @@
-/* control/sockets.c: makes the listening sockets. Control's thread; owns them until a worker takes them.
+/* control/sockets.c: opens the listening sockets. Control's thread; owns them until a worker takes them.
  *
- * A second process can bind an address with SO_REUSEPORT without being told that another one serves it, if both are of the same user. So each address is
- * first bound without that option: that fails when it is in use. */
+ * If two processes of the same user bind one address with SO_REUSEPORT, both succeed, although the address is in use. Each address is therefore first bound
+ * without that option, which fails if the address is in use. */
 #include "control/sockets.h"
 
 #include <errno.h>
@@ -22,17 +22,17 @@
 
 enum {
     RETRY_MS = 50,
-    BESIDE_MAX = 64, /* loopback addresses beside wildcard ones: a range of ports would take descriptors that clients need */
+    BESIDE_MAX = 64, /* loopback addresses that are added to wildcard addresses; more, for a range of ports, would take descriptors from clients */
 };
 #define BUSY_PATIENCE_NS ((uint64_t)2000000000)
 
-/* A UNIX socket that is not abstract. */
+/* Whether the address is a UNIX socket with a file, not an abstract one. */
 static bool has_file(const struct addr *addr)
 {
     return addr_family(addr) == AF_UNIX && addr->un.sun_path[0] != '\0';
 }
 
-/* A file of a UNIX socket that has been bound here already, whatever its name was. */
+/* Whether one of our own UNIX sockets is bound to this file, possibly by another path. */
 static bool is_ours(const struct sockets *sockets, const struct stat *file)
 {
     struct stat status;
@@ -44,14 +44,15 @@ static bool is_ours(const struct sockets *sockets, const struct stat *file)
     return false;
 }
 
-/* The file of a UNIX socket is there. What a killed process left behind, on which nobody listens any more, is removed: 0. Otherwise a negative errno that says
- * what it is. Asked once only: a process that does serve it sees a client. */
+/* Removes the existing file of a UNIX socket if no process listens on it, as after a kill. Returns 0, or a negative errno: -EEXIST for another kind of file,
+ * -EBUSY for a socket of ours, -EADDRINUSE for a socket that is served. The test connects to the socket, so call this once: a process that serves it sees
+ * a client. */
 static int remove_stale(const struct sockets *sockets, const struct addr *addr)
 {
     struct stat status;
     int fd, error;
 
-    if (stat(addr->un.sun_path, &status) < 0) /* a dangling link, or gone by now */
+    if (stat(addr->un.sun_path, &status) < 0) /* a dangling link, or removed in the meantime */
         return -EEXIST;
     if (!S_ISSOCK(status.st_mode))
         return -EEXIST;
@@ -67,7 +68,7 @@ static int remove_stale(const struct sockets *sockets, const struct addr *addr)
     return unlink(addr->un.sun_path) < 0 ? -errno : 0;
 }
 
-/* Whether the address is free: 0 or a negative errno. */
+/* Returns 0 if the address is free, else a negative errno. */
 static int probe_address(const struct sockets *sockets, const struct binding *binding, const char **doing)
 {
     const struct addr *addr = &binding->addr;
@@ -112,14 +113,14 @@ static int remember_path(struct sockets *sockets, const struct addr *addr)
     return 0;
 }
 
-/* One address: the next `workers` places of the list, one for each worker. */
+/* Opens one address: fills the next `workers` places of the list, one for each worker. */
 static int open_address(struct sockets *sockets, const struct config *config, const struct binding *binding, const char **doing)
 {
     struct bound_socket *first = &sockets->all[sockets->count];
     int result = probe_address(sockets, binding, doing);
 
     for (unsigned worker = 0; worker < sockets->workers && result >= 0; worker++) {
-        if (addr_family(&binding->addr) == AF_UNIX && worker > 0) { /* one socket, from which all workers accept */
+        if (addr_family(&binding->addr) == AF_UNIX && worker > 0) { /* all workers accept from the same socket */
             *doing = "share";
             result = fcntl(first->fd, F_DUPFD_CLOEXEC, 0);
             result = result < 0 ? -errno : result;
@@ -141,7 +142,7 @@ static int open_address(struct sockets *sockets, const struct config *config, co
     return result;
 }
 
-/* The machine has no IPv6, or has it switched off. */
+/* Whether the machine lacks the address family: it has no IPv6, or IPv6 is disabled. */
 static bool family_missing(const struct config_bind *wanted)
 {
     struct addr any = wanted->addr;
@@ -187,7 +188,7 @@ struct sockets_plan sockets_plan(const struct config *config)
     return plan;
 }
 
-/* Nobody has asked for it: done without where it cannot be had. */
+/* Opens the loopback address that is added to a wildcard address. It is optional, so a failure is ignored. */
 static void open_beside(struct sockets *sockets, const struct config *config, const struct binding *wildcard)
 {
     size_t count = sockets->count;
@@ -204,7 +205,8 @@ static void open_beside(struct sockets *sockets, const struct config *config, co
         (void)close(sockets->all[--sockets->count].fd);
 }
 
-/* One attempt. 0, or a negative errno: `failed` and `doing` say what with, and what is open stays so. */
+/* Tries once to open all addresses. Returns 0, or a negative errno; `failed` and `doing` then say which address and which step failed, and the sockets that
+ * are open stay open. */
 static int open_all(struct sockets *sockets, const struct config *config, const struct sockets_plan *plan, struct binding *failed, const char **doing)
 {
     *sockets = (struct sockets){
@@ -233,7 +235,7 @@ static int open_all(struct sockets *sockets, const struct config *config, const 
     return 0;
 }
 
-/* An address in use is waited for without the lock, so that other processes can start. */
+/* Releases the lock while it waits for an address that is in use, so that other processes can start. */
 int sockets_open(struct sockets *sockets, const struct config *config, const struct sockets_plan *plan)
 {
     struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
@@ -249,7 +251,7 @@ int sockets_open(struct sockets *sockets, const struct config *config, const str
         sockets_close(sockets);
         if (deadline == 0)
             deadline = clock_now_ns() + BUSY_PATIENCE_NS;
-        /* The file of a UNIX socket does not go away by waiting. */
+        /* Waiting does not free the file of a UNIX socket. */
         if (result != -EADDRINUSE || has_file(&failed.addr) || clock_now_ns() > deadline) {
             binding_complain(&failed, doing, -result);
             return -1;
@@ -282,7 +284,7 @@ void sockets_take(struct sockets *sockets, const struct table *table, struct wor
         taken[i] = (struct worker_socket){
             .listener = table_listener(table, bound->listener), .fd = bound->fd, .has_congestion = bound->has_congestion, .is_unix = bound->is_unix};
     }
-    sockets->taken++; /* the worker's now */
+    sockets->taken++; /* these sockets now belong to the worker */
 }
 
 void sockets_close(struct sockets *sockets)
@@ -299,7 +301,7 @@ void sockets_close(struct sockets *sockets)
     }
     free(sockets->unix_paths);
     free(sockets->all);
-    if (sockets->workers) /* it was opened */
+    if (sockets->workers) /* the lock is valid: sockets_open() has been here */
         release_lock(sockets);
     *sockets = (struct sockets){.lock = -1};
 }

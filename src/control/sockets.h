@@ -11,11 +11,11 @@
 
 struct table;
 
-/* One socket that is bound. */
+/* One bound socket. */
 struct bound_socket {
-    size_t listener;     /* its position in the configuration */
+    size_t listener;     /* index in the configuration */
     int fd;
-    bool has_congestion; /* a congestion control of its own, which its clients inherit */
+    bool has_congestion; /* it has its own congestion control, which accepted sockets inherit */
     bool is_unix;
 };
 
