@@ -1,11 +1,11 @@
-/* list.h: doubly linked list of links inside other structs. The caller's thread. */
+/* list.h: an intrusive doubly linked list. The caller's thread. */
 #ifndef LOADGEN_LIST_H
 #define LOADGEN_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A head, or a link within a member. A link that is in no list points at itself. */
+/* The head of a list, or a link embedded in a member. A link that is in no list points at itself. */
 struct list {
     struct list *prev, *next;
 };
@@ -22,7 +22,7 @@ static inline bool list_empty(const struct list *list)
     return list->next == list;
 }
 
-/* Does nothing to a link that is in no list. */
+/* Removes a link. Does nothing if it is in no list. */
 static inline void list_remove(struct list *link)
 {
     link->prev->next = link->next;
@@ -30,7 +30,7 @@ static inline void list_remove(struct list *link)
     list_init(link);
 }
 
-/* To the end; taken out of where it was first. */
+/* Appends a link to the list, after removing it from its present list. */
 static inline void list_append(struct list *head, struct list *link)
 {
     list_remove(link);
@@ -40,7 +40,7 @@ static inline void list_append(struct list *head, struct list *link)
     head->prev = link;
 }
 
-/* The first link, taken out; NULL: the list is empty. */
+/* Removes and returns the first link. Returns NULL if the list is empty. */
 static inline struct list *list_pop(struct list *head)
 {
     struct list *link = head->next;
@@ -50,7 +50,7 @@ static inline struct list *list_pop(struct list *head)
     return link;
 }
 
-/* Moves everything from `from` to the empty `to`. */
+/* Moves all links from `from` to `to`, which must be empty. */
 static inline void list_take(struct list *to, struct list *from)
 {
     list_init(to);

@@ -1,5 +1,5 @@
-/* load.c: `penstock-bench load`: options, threads, the live line, the report. Main thread; owns the threads and what
- * they report. */
+/* load.c: `penstock-bench load`: options, threads, the progress line, the report. Main thread; owns the threads and their
+ * results. */
 #include "load.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 enum { PROGRESS_MS = 500 };
 
-/* What main() watches while the threads run. */
+/* State of the main thread while the load threads run. */
 struct load_run {
     const struct load_settings *settings;
     struct load_thread *threads[LOAD_THREADS_MAX];
@@ -105,7 +105,7 @@ static void read_settings(struct load_settings *settings, char **argv)
 static void *thread_main(void *argument)
 {
     struct load_thread *thread = argument;
-    prctl(PR_SET_TIMERSLACK, 1000); /* an open loop's schedule, to the microsecond; the default is 50 of them late */
+    prctl(PR_SET_TIMERSLACK, 1000); /* 1 us, for the schedule of an open loop; the default timer slack is 50 us */
     load_loop(thread);
     eventfd_write(thread->done_fd, 1);
     return NULL;
@@ -155,7 +155,7 @@ static void show_progress(struct load_run *run, struct report_progress *progress
     report_progress(progress, &sum, clock_now_ns());
 }
 
-/* The first signal lets requests on their way finish, the second ends at once. */
+/* The first signal lets requests in flight finish, the second ends at once. */
 static void take_signal(struct load_run *run, unsigned *signals)
 {
     struct signalfd_siginfo info;
@@ -192,7 +192,7 @@ static void watch_threads(struct load_run *run)
     report_progress_end(&progress);
 }
 
-/* Ends the threads' part of the run; 0 or the errno that kept one of them from working. */
+/* Joins the threads and sums their results. Returns 0, or the errno with which a thread failed. */
 static int collect_results(struct load_run *run, struct load_result *total)
 {
     int error = 0;
@@ -211,7 +211,7 @@ static int collect_results(struct load_run *run, struct load_result *total)
 
 static int start_threads(struct load_run *run, struct load_settings *settings)
 {
-    sigset_t signals; /* blocked before the threads start: the descriptor below gets them */
+    sigset_t signals; /* blocked before the threads start, and read from the descriptor below */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
@@ -249,7 +249,7 @@ int load_main(char **argv)
     }
     if (error != 0) {
         fprintf(stderr, "penstock-bench: cannot start the load: %s\n", strerror(error));
-        exit(1); /* not return: threads that did start may still run on this stack's settings */
+        exit(1); /* do not return: threads that have started may still use the settings on this stack */
     }
     if (settings.json)
         report_json(&settings, total);

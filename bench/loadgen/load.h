@@ -1,7 +1,6 @@
-/* load.h: `penstock-bench load`: settings, threads, connections and the seam between the loop and the kinds of work.
+/* load.h: `penstock-bench load`: settings, threads, connections, and the interface between the loop and the kinds of work.
  *
- * One thread runs everything of a struct load_thread and its connections; settings are read-only once threads run.
- * `shared` is the exception. */
+ * Each struct load_thread and its connections are used only by that thread, except `shared`. The settings are read-only while threads run. */
 #ifndef LOADGEN_LOAD_H
 #define LOADGEN_LOAD_H
 
@@ -21,10 +20,10 @@ enum { LOAD_BUFFER_BYTES = 262144, LOAD_NAMES_MAX = 64, LOAD_THREADS_MAX = 64 };
 
 enum load_error {
     LOAD_REFUSED,
-    LOAD_STALL, /* no answer within the timeout, nor (open loop) a free connection to ask on */
+    LOAD_STALL, /* no reply within the timeout; open loop: also no free connection within it */
     LOAD_RESET,
     LOAD_EOF,   /* the stream ended early */
-    LOAD_WRONG, /* a byte that should not be */
+    LOAD_WRONG, /* a byte differs from the expected one */
     LOAD_OTHER, /* another errno */
     LOAD_ERRORS
 };
@@ -33,13 +32,13 @@ struct load_settings {
     struct addr target;
     const char *target_text;
     const struct load_work *work;
-    uint64_t connections, threads, rate; /* rate: requests a second over all threads, 0: closed loop */
+    uint64_t connections, threads, rate; /* rate: requests a second over all threads; 0: closed loop */
     uint64_t size, reply, bytes;
-    uint64_t duration_ns; /* 0: until `requests` are done */
+    uint64_t duration_ns; /* 0: until `requests` are answered */
     uint64_t requests;    /* 0: no limit */
     uint64_t warmup_ns, timeout_ns, retry, seed;
     bool json, progress, expect_names, reconnect;
-    int stop_fd; /* eventfd, readable once no request shall begin any more */
+    int stop_fd; /* eventfd; readable when no more requests may begin */
 };
 
 struct load_name {
@@ -47,33 +46,32 @@ struct load_name {
     uint64_t requests, connections;
 };
 
-/* What one thread saw; also the sum over threads. Errors and retries are of the whole run, the rest of the time after
- * the warm-up. */
+/* Results of one thread, or the sum over all threads. Errors and retries cover the whole run; the other fields cover the time after the warm-up. */
 struct load_result {
-    uint64_t requests; /* answered, all bytes right */
+    uint64_t requests; /* answered without a wrong byte */
     uint64_t warmup_requests;
-    uint64_t errors[LOAD_ERRORS];  /* lost: a request, or a connection that had none */
-    uint64_t retries[LOAD_ERRORS]; /* cut off and tried again */
-    uint64_t connects, reconnects; /* established; of these, in place of a broken one */
-    uint64_t open_peak;            /* established at once */
+    uint64_t errors[LOAD_ERRORS];  /* lost requests, and broken connections that had no request */
+    uint64_t retries[LOAD_ERRORS]; /* requests that were cut off and sent again */
+    uint64_t connects, reconnects; /* established connections; of these, the replacements of broken ones */
+    uint64_t open_peak;            /* maximum number of open connections */
     uint64_t sent_bytes, received_bytes, verified_bytes;
-    uint64_t unnamed;      /* answers without a backend's name */
-    uint64_t elapsed_ns;   /* from the end of the warm-up to the last answer */
+    uint64_t unnamed;      /* replies without the name of a backend */
+    uint64_t elapsed_ns;   /* from the end of the warm-up to the last reply */
     int other_errno;       /* of the first LOAD_OTHER */
-    char first_wrong[128]; /* the first wrong byte in words */
+    char first_wrong[128]; /* description of the first wrong byte */
     unsigned name_count;
     struct load_name names[LOAD_NAMES_MAX];
     struct histogram latency;
 };
 
-/* What the progress line needs: written by the thread, read by the main one, both under the lock. */
+/* Counters for the progress line. The load thread writes them and the main thread reads them, both under the lock. */
 struct load_shared {
     pthread_mutex_t lock;
     uint64_t requests, errors, retries, bytes, open, latency_sum_ns;
 };
 
 enum load_state {
-    CONN_CLOSED,  /* free: never opened, given up, or between two requests that each have a connection of their own */
+    CONN_CLOSED,  /* never opened, given up, or between two requests that each use a connection of their own */
     CONN_WAITING, /* will connect at retry_at_ns */
     CONN_CONNECTING,
     CONN_OPEN
@@ -82,14 +80,14 @@ enum load_state {
 struct load_conn {
     int fd;
     enum load_state state;
-    bool dead;        /* given up: gets no request any more */
-    bool has_request; /* one to be sent, on its way, or to be sent again */
+    bool dead;        /* given up: it gets no more requests */
+    bool has_request; /* a request to send, in flight, or to send again */
     bool readable;    /* an edge came and no short read since */
     bool peer_ended;  /* the kernel said so; bytes may still lie before the end */
-    bool sending;     /* the request is not out yet */
+    bool sending;     /* the request is not completely sent */
     bool echo;        /* the answer is the request itself */
     bool named;       /* this connection is already counted for a backend */
-    bool settled;     /* was open once, or is dead: the opening need not wait for it */
+    bool settled;     /* was open once, or is dead, so the opening phase need not wait for it */
     uint32_t index;   /* over all threads */
     uint32_t serial;  /* requests begun */
     uint32_t attempts, backoff;
@@ -97,7 +95,7 @@ struct load_conn {
     struct list ready;
     uint64_t intended_ns, deadline_ns, retry_at_ns;
     struct protocol_request request;
-    uint64_t sent, received, expected; /* of the request in hand; `expected` is known once the head is read */
+    uint64_t sent, received, expected; /* bytes of the present request; `expected` is known after the header was read */
     uint8_t head[48];
     uint32_t head_bytes;
     unsigned name; /* index of the last one seen */
@@ -111,57 +109,57 @@ struct load_thread {
     struct load_conn *conns;
     uint64_t conn_count, first_index;
     int epoll_fd;
-    struct list idle, waiting, ready; /* connections free for a request; before a new attempt; to be run again soon */
+    struct list idle, waiting, ready; /* connections that are free for a request; that wait for a new attempt; that must run again soon */
     uint64_t now_ns, next_tick_ns;
-    bool running; /* the opening is over: the four moments below are known */
+    bool running; /* the opening phase is over, and the four times below are set */
     uint64_t start_ns, measure_ns;
-    uint64_t end_ns, hard_end_ns; /* UINT64_MAX: no end by time */
-    uint64_t number;              /* thread's place among all: shifts its requests of an open loop */
-    uint64_t begun, to_begin;     /* requests; to_begin is UINT64_MAX where nothing limits it */
+    uint64_t end_ns, hard_end_ns; /* UINT64_MAX: no limit */
+    uint64_t number;              /* index of the thread; it determines the times of its requests in an open loop */
+    uint64_t begun, to_begin;     /* numbers of requests; to_begin is UINT64_MAX if there is no limit */
     uint64_t unfinished;          /* connections with a request */
     uint64_t open_count, connecting, opened_to, unsettled, living;
     uint64_t opening_end_ns;
     uint64_t alive_ns; /* the last tick at which a connection was open */
     int result_errno;
-    int done_fd; /* eventfd: told when the thread ends */
+    int done_fd; /* eventfd; written when the thread ends */
     uint8_t scratch[65536];
     uint8_t buffer[LOAD_BUFFER_BYTES];
 };
 
 enum load_step {
     LOAD_GO_ON,
-    LOAD_BLOCKED, /* nothing more can be sent now */
-    LOAD_DONE,    /* the answer is complete and right */
+    LOAD_BLOCKED, /* the socket is full */
+    LOAD_DONE,    /* the reply is complete and correct */
     LOAD_FAILED_WRONG,
     LOAD_FAILED_EOF,
-    LOAD_FAILED_ERRNO /* of the last call */
+    LOAD_FAILED_ERRNO /* the last call failed with errno */
 };
 
 struct load_work {
     const char *name;
-    bool persistent; /* a connection carries many requests; otherwise one each */
-    bool hold;       /* connections are held without a request; one each at the end */
-    bool bulk;       /* the deadline is for progress, not for the whole */
-    /* Starts the request in hand from its first byte, also when it is sent again. */
+    bool persistent; /* a connection carries many requests; otherwise one */
+    bool hold;       /* connections stay idle, and each gets one request at the end */
+    bool bulk;       /* the timeout applies to progress, not to the whole transfer */
+    /* Starts the present request from its first byte, also when it is sent again. */
     void (*begin)(struct load_thread *thread, struct load_conn *conn);
-    /* One send(); clears conn->sending after the last. */
+    /* Makes one send(). Clears conn->sending after the last byte. */
     enum load_step (*send)(struct load_thread *thread, struct load_conn *conn);
     enum load_step (*receive)(struct load_thread *thread, struct load_conn *conn, const uint8_t *data, size_t length);
-    /* The peer ended the stream while a request was in hand. */
+    /* The peer ended the stream during a request. */
     enum load_step (*end)(struct load_thread *thread, struct load_conn *conn);
 };
 extern const struct load_work load_work_rpc, load_work_connect, load_work_idle;
 extern const struct load_work load_work_bulk_up, load_work_bulk_down, load_work_bulk_both;
 
-/* load_loop.c: from the opening to the last answer. thread->result_errno says why it could not. */
+/* load_loop.c: runs from the opening phase to the last reply. If it cannot, it sets thread->result_errno. */
 void load_loop(struct load_thread *thread);
 
-/* load_pace.c: which request begins when. */
-void load_pace_start(struct load_thread *thread);             /* the opening is over */
-bool load_pace_may_begin(const struct load_thread *thread);   /* one more will begin, now or later */
-uint64_t load_pace_next_ns(const struct load_thread *thread); /* when; UINT64_MAX: never by time alone */
-void load_pace_dispatch(struct load_thread *thread);          /* gives requests that are due to free connections */
-void load_pace_stop(struct load_thread *thread);              /* no request begins that is not due yet */
+/* load_pace.c: decides when each request begins. */
+void load_pace_start(struct load_thread *thread);             /* the opening phase is over */
+bool load_pace_may_begin(const struct load_thread *thread);   /* whether another request will begin, now or later */
+uint64_t load_pace_next_ns(const struct load_thread *thread); /* when the next one begins; UINT64_MAX: not at a fixed time */
+void load_pace_dispatch(struct load_thread *thread);          /* assigns due requests to free connections */
+void load_pace_stop(struct load_thread *thread);              /* requests that are not due yet will not begin */
 /* The connection has no request (any more); a connection that is open may get the next one here, for the caller to run.
  */
 void load_pace_free(struct load_thread *thread, struct load_conn *conn);
@@ -172,7 +170,7 @@ void load_pace_expire(struct load_thread *thread);
 void load_conn_open(struct load_thread *thread, struct load_conn *conn);
 void load_conn_close(struct load_thread *thread, struct load_conn *conn);
 void load_conn_event(struct load_thread *thread, struct load_conn *conn, uint32_t events);
-/* Gives it a request; the caller then runs the connection, or opens it. */
+/* Assigns a request to the connection. The caller then runs the connection or opens it. */
 void load_conn_begin(struct load_thread *thread, struct load_conn *conn, uint64_t intended_ns);
 /* Does all that can be done now; may close. */
 void load_conn_run(struct load_thread *thread, struct load_conn *conn);
@@ -180,22 +178,22 @@ void load_conn_run(struct load_thread *thread, struct load_conn *conn);
 /* load_fail.c */
 void load_fail(struct load_thread *thread, struct load_conn *conn, enum load_error error);
 void load_fail_errno(struct load_thread *thread, struct load_conn *conn, int error_number);
-/* The connection, which is closed, is opened again later. */
+/* Schedules a closed connection to be opened again. */
 void load_wait(struct load_thread *thread, struct load_conn *conn, uint64_t delay_ns);
-/* Opens those whose time has come. */
+/* Opens the waiting connections whose time has come. */
 void load_run_waiting(struct load_thread *thread);
-/* What took too long becomes a stall. */
+/* Turns requests and openings that took too long into stalls. */
 void load_check_deadlines(struct load_thread *thread);
-/* The opening need not wait for this connection any more. */
+/* The opening phase need not wait for this connection any more. */
 void load_settle(struct load_thread *thread, struct load_conn *conn);
 
-/* work_answer.c: reads and checks answers of the protocol. */
+/* work_answer.c: reads and verifies replies of the protocol. */
 enum load_step load_answer(struct load_thread *thread, struct load_conn *conn, const uint8_t *data, size_t length,
                            bool may_echo);
 enum load_step load_pattern(struct load_thread *thread, struct load_conn *conn, uint64_t offset, const uint8_t *data,
                             size_t length);
 bool load_name_is_right(const char *name, uint16_t check);
-/* The answer in hand is complete: counts it for the backend whose name it carries. */
+/* Counts a complete reply for the backend whose name it contains. */
 void load_count_name(struct load_thread *thread, struct load_conn *conn);
 enum load_step load_wrong(struct load_thread *thread, struct load_conn *conn, uint64_t position, const char *what);
 enum load_step load_send(struct load_thread *thread, struct load_conn *conn, const void *data, size_t length);

@@ -82,7 +82,7 @@ void load_conn_open(struct load_thread *thread, struct load_conn *conn)
         connection_opened(thread, conn);
 }
 
-/* The answer is complete and right. */
+/* Handles a reply that is complete and correct. */
 static void request_complete(struct load_thread *thread, struct load_conn *conn)
 {
     struct load_result *result = thread->result;
@@ -104,7 +104,7 @@ static void request_complete(struct load_thread *thread, struct load_conn *conn)
     load_pace_free(thread, conn);
 }
 
-/* False: the connection failed or was closed. */
+/* Returns false if the connection failed or was closed. */
 static bool take_step(struct load_thread *thread, struct load_conn *conn, enum load_step step)
 {
     switch (step) {

@@ -9,7 +9,7 @@
 #include "load.h"
 #include "units.h"
 
-/* Few enough connections on their way that no backlog overflows while many are opened. */
+/* CONNECTING_MAX is small enough that opening many connections overflows no backlog. */
 enum { EVENTS_MAX = 256, CONNECTING_MAX = 256, TICK_MS = 50, WAITING_MS = 2 };
 
 static int prepare_thread(struct load_thread *thread)
@@ -110,7 +110,7 @@ static void dispatch_events(struct load_thread *thread, const struct epoll_event
             load_conn_event(thread, events[i].data.ptr, events[i].events);
             continue;
         }
-        /* It stays readable: once is enough. */
+        /* The descriptor stays readable, so handle it once. */
         epoll_ctl(thread->epoll_fd, EPOLL_CTL_DEL, thread->settings->stop_fd, NULL);
         load_pace_stop(thread);
     }
@@ -127,7 +127,7 @@ static void run_loop(struct load_thread *thread)
     thread->opening_end_ns = thread->now_ns + thread->settings->timeout_ns;
     thread->next_tick_ns = thread->now_ns + TICK_MS * NS_PER_MS;
     if (!thread->settings->work->persistent) {
-        thread->opened_to = thread->conn_count; /* each connection opens with its request */
+        thread->opened_to = thread->conn_count; /* each connection is opened together with its request */
         thread->unsettled = 0;
         for (uint64_t i = 0; i < thread->conn_count; i++)
             list_append(&thread->idle, &thread->conns[i].link);

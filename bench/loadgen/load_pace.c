@@ -63,7 +63,7 @@ static void give_request(struct load_thread *thread, struct load_conn *conn)
     load_conn_begin(thread, conn, intended_ns);
 }
 
-/* The hold is over: one request on each connection that lives, also on those that are just being opened again. */
+/* Ends the idle phase: each living connection gets one request, also those that are being reopened. */
 static void end_hold(struct load_thread *thread)
 {
     for (uint64_t i = 0; i < thread->conn_count; i++) {
@@ -83,7 +83,7 @@ void load_pace_expire(struct load_thread *thread)
 {
     if (thread->settings->rate == 0)
         return;
-    /* Nobody is left to ask: what is due by now will not be answered either. */
+    /* If no connection is left, due requests will not be answered either. */
     uint64_t allowed_ns = thread->living > 0 && thread->now_ns < thread->hard_end_ns ? thread->settings->timeout_ns : 0;
     while (load_pace_may_begin(thread) && due_ns(thread) + allowed_ns <= thread->now_ns) {
         thread->begun++;

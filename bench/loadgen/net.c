@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A UNIX socket file outlives its server: it may go if nobody answers there. */
+/* Removes the file of a UNIX socket on which no server listens. */
 static void remove_stale(const struct addr *addr)
 {
     struct stat info;
@@ -61,7 +61,7 @@ int net_connect(const struct addr *addr, bool *connected)
 void net_nodelay(int fd)
 {
     int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* a UNIX socket refuses: nothing to do then */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* fails on a UNIX socket, which does not need it */
 }
 
 void net_reset(int fd)

@@ -1,4 +1,4 @@
-/* net.h: the socket calls that load and serve share. Any thread. */
+/* net.h: socket functions shared by load and serve. Any thread. */
 #ifndef LOADGEN_NET_H
 #define LOADGEN_NET_H
 
@@ -6,23 +6,23 @@
 
 #include "base/addr.h"
 
-/* A non-blocking listening socket; a UNIX path that nobody listens on any more is replaced. Negative errno. */
+/* Opens a non-blocking listening socket. Replaces a UNIX socket file on which no server listens. Returns the descriptor or a negative errno. */
 int net_listen(const struct addr *addr);
 
 /* Starts to connect. Returns the descriptor; `*connected` says whether it is already through (UNIX sockets). Negative
  * errno; -EAGAIN: the backlog of a UNIX listener is full, try again later. */
 int net_connect(const struct addr *addr, bool *connected);
 
-/* No Nagle delay; does nothing to a UNIX socket. */
+/* Disables Nagle's algorithm. Does nothing to a UNIX socket. */
 void net_nodelay(int fd);
 
-/* Closes such that the peer sees a reset. */
+/* Closes the socket with RST. */
 void net_reset(int fd);
 
-/* Takes a pending error off the socket: 0 or a positive errno. */
+/* Returns and clears the pending error of the socket: 0 or a positive errno. */
 int net_error(int fd);
 
-/* Raises the soft limit of descriptors to the hard one, so that ten thousand connections work without ulimit. */
+/* Raises the soft limit on descriptors to the hard limit, so that ten thousand connections work without ulimit. */
 void net_raise_descriptor_limit(void);
 
 #endif

@@ -24,7 +24,7 @@ static void merge_names(struct load_result *into, const struct load_result *from
         into->names[at].requests += from->names[i].requests;
         into->names[at].connections += from->names[i].connections;
     }
-    for (unsigned i = 1; i < into->name_count; i++) { /* in the order of the alphabet */
+    for (unsigned i = 1; i < into->name_count; i++) { /* in alphabetical order */
         struct load_name name = into->names[i];
         unsigned at = i;
         for (; at > 0 && strcmp(into->names[at - 1].name, name.name) > 0; at--)
@@ -141,7 +141,7 @@ void report_table(const struct load_settings *settings, const struct load_result
                                  : "NOT CLEAN: no request was answered");
 }
 
-/* A target is the only text that is not ours: its quotes, backslashes and control bytes are escaped. */
+/* Escapes quotes, backslashes and control bytes. The target is the only text that comes from the user. */
 static void json_string(const char *text)
 {
     putchar('"');

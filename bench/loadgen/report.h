@@ -1,4 +1,4 @@
-/* report.h: adds up what the load threads saw, and says it: as a table, as JSON, as a live line. Main thread only. */
+/* report.h: sums the results of the load threads and prints them as a table, as JSON, or as a progress line. Main thread only. */
 #ifndef LOADGEN_REPORT_H
 #define LOADGEN_REPORT_H
 
@@ -10,7 +10,7 @@
 /* Adds `from`, whose thread has ended, to `into`. */
 void report_merge(struct load_result *into, const struct load_result *from);
 
-/* False: something was lost, the exit status is 1. */
+/* Returns false if something was lost; the exit status is then 1. */
 bool report_clean(const struct load_settings *settings, const struct load_result *result);
 
 void report_table(const struct load_settings *settings, const struct load_result *result);

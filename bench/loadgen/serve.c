@@ -1,4 +1,4 @@
-/* serve.c: `penstock-bench serve`: options, listeners, threads, the end by a signal. Main thread; owns listeners and
+/* serve.c: `penstock-bench serve`: options, listeners, threads, and the end by a signal. Main thread; owns listeners and
  * threads. */
 #include "serve.h"
 
@@ -122,7 +122,7 @@ static int open_listeners(struct serve_settings *settings)
             return fd;
         }
         settings->listeners[i] = fd;
-        /* Else the kernel would take megabytes on the slow reader's behalf, and no back-pressure would be felt. */
+        /* Otherwise the kernel would buffer megabytes for the slow reader, and there would be no back-pressure. */
         int small = 32768;
         if (settings->fault == FAULT_SLOW_READ)
             setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
@@ -137,7 +137,7 @@ static int open_listeners(struct serve_settings *settings)
 
 static void *thread_main(void *argument)
 {
-    prctl(PR_SET_TIMERSLACK, 1000); /* service times to the microsecond; the default is 50 of them late */
+    prctl(PR_SET_TIMERSLACK, 1000); /* 1 us, for exact service times; the default timer slack is 50 us */
     int result = serve_loop(argument);
     return (void *)(intptr_t)result;
 }

@@ -1,7 +1,6 @@
-/* serve.h: `penstock-bench serve`: settings, threads, connections and the seam between the loop and the modes.
+/* serve.h: `penstock-bench serve`: settings, threads, connections, and the interface between the loop and the modes.
  *
- * One thread runs everything of a struct serve_thread and the connections that it accepted; the settings are read-only
- * once threads run. */
+ * Each struct serve_thread and the connections that it accepted are used only by that thread. The settings are read-only while threads run. */
 #ifndef LOADGEN_SERVE_H
 #define LOADGEN_SERVE_H
 
@@ -35,37 +34,37 @@ struct serve_settings {
     uint64_t fault_every; /* replies; FAULT_SLOW_READ: bytes a second for each connection */
     uint64_t concurrency; /* 0: no limit */
     uint64_t threads, seed, connections_max;
-    int stop_fd; /* eventfd, readable once all shall end */
+    int stop_fd; /* eventfd; readable when all threads must end */
 };
 
 struct serve_stats {
     uint64_t accepted, replies, received_bytes, sent_bytes;
     uint64_t broken;        /* connections that ended by an error */
     uint64_t bad_requests;  /* not our protocol, or more than one request at a time */
-    uint64_t wrong_payload; /* requests whose pattern was not as it should be */
+    uint64_t wrong_payload; /* requests with a wrong byte */
     uint64_t accept_pauses;
 };
 
 struct serve_conn {
-    int fd;          /* -1: closed, waiting to be used again */
+    int fd;          /* -1: closed and free for reuse */
     bool readable;   /* an edge came and no short read since */
     bool peer_ended; /* the kernel said so; bytes may still lie before the end */
     bool ended;      /* read up to the end */
-    bool stalled;    /* by a fault, for ever */
+    bool stalled;    /* a fault makes it never reply */
     bool close_after_output;
-    struct list open, ready, waiting; /* links: all open ones; to be run again soon; queued for service */
+    struct list open, ready, waiting; /* links in lists: all open connections; those that must run again soon; those queued for service */
     struct timer timer;               /* end of service, or of the pause of a slow reader */
     bool in_service;
     uint64_t read_after_ns; /* slow reader */
 
-    /* What is being sent: a head, then pattern bytes; or (echo) what is held. */
+    /* Output: a header and then pattern bytes; in echo mode, the held bytes. */
     uint8_t head[48];
     uint32_t head_bytes;
     uint64_t out_bytes, out_sent, out_key;
     uint64_t out_corrupt_at; /* UINT64_MAX: nowhere */
     uint8_t *held;           /* SERVE_BUFFER_BYTES, allocated when first needed */
 
-    /* What is being received: rpc and source a request, sink a stream. */
+    /* Input: a request for rpc and source, a stream for sink. */
     struct protocol_request request;
     uint64_t request_got;
     bool request_wrong;
@@ -89,17 +88,17 @@ struct serve_thread {
 
 enum serve_step {
     SERVE_GO_ON,
-    SERVE_CLOSE, /* in good order */
-    SERVE_RESET, /* such that the peer notices */
+    SERVE_CLOSE, /* close normally */
+    SERVE_RESET, /* close with RST */
     SERVE_FAILED /* the connection is broken: count it and close */
 };
 
 /* One mode of serving; all state is in the connection. */
 struct serve_mode {
     const char *name;
-    /* Bytes came; `data` may be changed. Called only when nothing waits to be sent. */
+    /* Handles received bytes, and may change `data`. Called only if no output is pending. */
     enum serve_step (*input)(struct serve_thread *thread, struct serve_conn *conn, uint8_t *data, size_t length);
-    /* The peer ended its side, and everything is sent. */
+    /* The peer ended its stream, and all output is sent. */
     enum serve_step (*end)(struct serve_thread *thread, struct serve_conn *conn);
 };
 extern const struct serve_mode serve_mode_echo, serve_mode_sink, serve_mode_source, serve_mode_rpc;
@@ -116,7 +115,7 @@ void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool
 enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn, const void *head,
                             uint64_t total_bytes, uint64_t key);
 enum serve_step serve_echo_back(struct serve_thread *thread, struct serve_conn *conn, uint8_t *data, size_t length);
-/* Goes on sending. */
+/* Continues sending. */
 enum serve_step serve_output(struct serve_thread *thread, struct serve_conn *conn, bool *blocked);
 
 /* serve_rpc.c: reads a request's header, which is whole once conn->request_got has its size. `data` and `length` move
@@ -127,7 +126,7 @@ enum serve_step serve_take_request(struct serve_thread *thread, struct serve_con
 /* serve_service.c: a whole request waits for its turn and its service time; then it is answered. */
 enum serve_step serve_service_begin(struct serve_thread *thread, struct serve_conn *conn);
 enum serve_step serve_service_end(struct serve_thread *thread, struct serve_conn *conn);
-/* The connection dies: gives its turn away. */
+/* Gives up the service of a connection that ends. */
 void serve_service_abandon(struct serve_thread *thread, struct serve_conn *conn);
 const char *serve_service_parse(void *settings, const char *text);
 enum serve_step serve_rpc_answer(struct serve_thread *thread, struct serve_conn *conn);

@@ -26,14 +26,14 @@ void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool
     conn->fd = -1;
     free(conn->held);
     conn->held = NULL;
-    /* Not to spare yet: an event for it may still lie in the batch that is being worked through. */
+    /* Do not reuse it yet: the present batch may still contain an event for it. */
     list_append(&thread->dead, &conn->open);
     thread->conn_count--;
-    thread->accept_resume_ns = 0; /* there is a descriptor again */
+    thread->accept_resume_ns = 0; /* a descriptor is free again */
     serve_service_abandon(thread, conn);
 }
 
-/* How much a slow reader may take now; 0: its timer is set. */
+/* Returns how many bytes a slow reader may read now, or 0 after setting its timer. */
 static size_t read_allowance(struct serve_thread *thread, struct serve_conn *conn)
 {
     const struct serve_settings *settings = thread->settings;

@@ -12,7 +12,7 @@
 
 enum { EVENTS_MAX = 256, ACCEPTS_MAX = 64, ACCEPT_PAUSE_MS = 100 };
 
-/* epoll's data: a connection, or for others a number below this. */
+/* The data of an epoll event: a pointer to a connection, or a number below TAG_END. */
 enum { TAG_STOP = SERVE_BINDS_MAX, TAG_END };
 
 static void watch_listeners(struct serve_thread *thread, bool on)

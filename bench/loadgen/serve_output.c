@@ -1,4 +1,4 @@
-/* serve_output.c: sends replies, and spoils every Nth where a fault was asked for. A serve thread; owns nothing. */
+/* serve_output.c: sends replies, and damages every Nth if a fault is configured. A serve thread; owns nothing. */
 #include "serve.h"
 
 #include <assert.h>
@@ -45,7 +45,7 @@ enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn
     return SERVE_GO_ON;
 }
 
-/* What could not be sent at once is held; nothing more is read until it is gone, so one buffer is the bound. */
+/* Holds bytes that could not be sent. Nothing more is read until they are sent, so one buffer is enough. */
 static enum serve_step hold_output(struct serve_conn *conn, const uint8_t *data, size_t length)
 {
     if (!conn->held && !(conn->held = malloc(SERVE_BUFFER_BYTES)))
@@ -86,7 +86,7 @@ enum serve_step serve_echo_back(struct serve_thread *thread, struct serve_conn *
     return conn->close_after_output ? SERVE_CLOSE : SERVE_GO_ON;
 }
 
-/* The next bytes of the reply, in place where that is possible. */
+/* Returns the next bytes of the reply, without a copy if possible. */
 static const uint8_t *next_bytes(struct serve_thread *thread, struct serve_conn *conn, size_t *length)
 {
     uint64_t left = conn->out_bytes - conn->out_sent;

@@ -69,7 +69,7 @@ enum serve_step serve_rpc_answer(struct serve_thread *thread, struct serve_conn 
 static enum serve_step rpc_end(struct serve_thread *thread, struct serve_conn *conn)
 {
     if (conn->request_got > 0)
-        thread->stats.bad_requests++; /* cut off in the middle */
+        thread->stats.bad_requests++; /* the request was cut off */
     return SERVE_CLOSE;
 }
 

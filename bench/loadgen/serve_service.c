@@ -36,7 +36,7 @@ const char *serve_service_parse(void *settings, const char *text)
     return units_parse_duration(median, &serve->service_ns) ? expected : NULL;
 }
 
-/* In (0, 1]: never zero, for its logarithm is taken. */
+/* Returns a random number in (0, 1]. It is never zero, because its logarithm is taken. */
 static double random_unit(uint64_t *random)
 {
     return (double)((random_next(random) >> 11) + 1) * 0x1p-53;

@@ -23,7 +23,7 @@ static void put_timer(struct timers *timers, struct timer *timer, unsigned place
     timer->place = place;
 }
 
-/* Lets `timer` find its place from `place` on: up while its parent is later, else down while a child is earlier. */
+/* Moves `timer` from `place` to its place in the heap: up while its parent is later, else down while a child is earlier. */
 static void settle_timer(struct timers *timers, struct timer *timer, unsigned place)
 {
     for (; place > 1 && timers->slots[place / 2]->due_ns > timer->due_ns; place /= 2)

@@ -77,7 +77,7 @@ bool load_name_is_right(const char *name, uint16_t check)
     return name[PROTOCOL_NAME_BYTES - 1] == '\0' && protocol_name_check(name) == check;
 }
 
-/* After 32 bytes: does the server send back what it got? After 48: the answer's own head is whole. */
+/* Checks the reply header: after 32 bytes, whether the server echoes the request; after 48, the complete header of a reply. */
 static enum load_step check_head(struct load_thread *thread, struct load_conn *conn, bool may_echo)
 {
     struct protocol_reply reply;
@@ -103,7 +103,7 @@ static enum load_step check_head(struct load_thread *thread, struct load_conn *c
     return LOAD_GO_ON;
 }
 
-/* Takes bytes of the head until it is whole. */
+/* Reads bytes of the header until it is complete. */
 static enum load_step take_head(struct load_thread *thread, struct load_conn *conn, const uint8_t **data,
                                 size_t *length, bool may_echo)
 {

@@ -28,7 +28,7 @@ static enum load_step finish_side(struct load_conn *conn)
     return shutdown(conn->fd, SHUT_WR) < 0 ? LOAD_FAILED_ERRNO : LOAD_GO_ON;
 }
 
-/* Straight from the pattern: no copy of ours. */
+/* Sends directly from the pattern, without a copy. */
 static enum load_step stream_send(struct load_thread *thread, struct load_conn *conn, bool with_digest)
 {
     uint64_t left = thread->settings->bytes - conn->sent, before = conn->sent;
@@ -66,7 +66,7 @@ static enum load_step up_receive(struct load_thread *thread, struct load_conn *c
         return load_wrong(thread, conn, 0, "report of a corrupt stream");
     if (!load_name_is_right(receipt.name, receipt.name_check))
         return load_wrong(thread, conn, 0, "wrong name");
-    thread->result->verified_bytes += sizeof(receipt) + receipt.bytes; /* by the peer, digest against digest */
+    thread->result->verified_bytes += sizeof(receipt) + receipt.bytes; /* the peer verified them: the digests are equal */
     conn->expected = sizeof(receipt);
     return LOAD_GO_ON;
 }
