@@ -1,4 +1,4 @@
-"""Servers and crowds of clients for many connections at once: one thread and one selector each."""
+"""Servers, and groups of clients, for many simultaneous connections. Each uses one thread and one selector."""
 import selectors
 import socket
 import threading
@@ -10,7 +10,7 @@ from rig import require
 
 
 class Backend:
-    """A server in a thread. Modes: echo; greet (its name and a newline first, then echo); sink (reads, never answers);
+    """A server in a thread. Modes: echo; greet (sends its name and a newline, then echoes); sink (reads, never answers);
     mute (accepts, never reads); source (sends its stream for ever, reads nothing); drop (closes at once)."""
 
     def __init__(self, address, name="", mode="echo"):
@@ -104,7 +104,7 @@ class Backend:
                              (selectors.EVENT_READ if len(waiting) < 1 << 20 else 0))
 
     def close(self, kill=False):
-        """Stops it; `kill` resets its connections as a dying process with unread data would."""
+        """Stops the server. `kill` resets its connections, as the death of a process with unread data does."""
         if not self.stopping.is_set():
             self.killed = kill
             self.stopping.set()
@@ -115,10 +115,10 @@ class Backend:
 
 
 class Crowd:
-    """`count` clients at once against an echo backend: each sends `size` bytes of a stream of its own and gets them back."""
+    """`count` simultaneous clients of an echo backend. Each sends `size` bytes of its own stream and receives them back."""
 
     def __init__(self, target, count, size, hold=False):
-        self.hold = hold          # done clients stay connected until close()
+        self.hold = hold          # clients that are done stay connected until close()
         self.size = size
         self.selector = selectors.DefaultSelector()
         self.done, self.failed, self.waiting = [], [], {}
@@ -165,7 +165,7 @@ class Crowd:
             self._leave(sock, f"{error} after {row['in'].position} bytes")
 
     def run(self, until, seconds):
-        """Serves them until `until(self)` holds or the time is over; says whether it held."""
+        """Runs the clients until `until(self)` is true or the time is over. Returns whether it was true."""
         end = time.monotonic() + seconds
         while not until(self):
             if time.monotonic() > end:
@@ -176,13 +176,13 @@ class Crowd:
         return True
 
     def finish(self, seconds=30.0):
-        """All are served, none failed."""
+        """Whether all clients were served and none failed."""
         finished = self.run(lambda crowd: not crowd.waiting, seconds)
         require(not self.failed, f"{len(self.failed)} of a crowd failed, the first: {self.failed[:1]}")
         require(finished, f"{len(self.waiting)} of a crowd still wait after {seconds:g} s, {len(self.done)} are done")
 
     def release(self, count):
-        """Closes `count` of those that are done and stayed."""
+        """Closes `count` of the clients that are done and still connected."""
         kept = [at for at, sock in enumerate(self.done) if sock is not None][:count]
         require(len(kept) == count, "not that many are connected")
         for at in kept:

@@ -1,4 +1,4 @@
-"""penstock-bench as the servers and the load of a test."""
+"""penstock-bench as the servers and the load generator of a test."""
 import subprocess
 import tempfile
 
@@ -8,7 +8,7 @@ from rig import Failure, require, wait_for
 
 
 class Server:
-    """penstock-bench serve; can be killed and started again on the same port."""
+    """penstock-bench serve. It can be killed and restarted on the same port."""
 
     def __init__(self, rig, mode, port, *options):
         self.port, self.process = port, None
@@ -36,7 +36,7 @@ class Server:
 
 
 class Load:
-    """penstock-bench load in the background; `finish` requires that it lost nothing."""
+    """penstock-bench load in the background. `finish` requires that it lost nothing."""
 
     def __init__(self, rig, port, work, *options):
         self.arguments = [rig.bench, "load", f"127.0.0.1:{port}", "--work", work, *options]

@@ -1,4 +1,4 @@
-"""What a case cannot do without; it is skipped where that is missing."""
+"""Requirements of a case. The case is skipped where one is missing."""
 import os
 import socket
 import subprocess
@@ -21,7 +21,7 @@ def ipv6():
 
 
 def own_network():
-    """From here on the case is in a network namespace of its own."""
+    """Moves the case to a network namespace of its own."""
     root()
     try:
         sandbox.own_network()

@@ -17,12 +17,12 @@ class Stream:
         self.position = 0
 
     def peek(self, count):
-        """The next bytes, at most SLICE_MAX of them, without moving."""
+        """Returns the next bytes, at most SLICE_MAX of them, without advancing."""
         at = (self.start + self.position) % PERIOD
         return _view[at:at + min(count, SLICE_MAX)]
 
     def take(self, count):
-        """The next `count` bytes, however many; moves on."""
+        """Returns the next `count` bytes, without a limit, and advances."""
         parts = []
         while count:
             parts.append(bytes(self.peek(count)))
@@ -31,7 +31,7 @@ class Stream:
         return b"".join(parts)
 
     def matches(self, data):
-        """Whether `data` is what comes next; moves on when it is."""
+        """Whether `data` equals the next bytes. Advances if it does."""
         for at in range(0, len(data), SLICE_MAX):
             part = data[at:at + SLICE_MAX]
             if self.peek(len(part)) != part:

@@ -16,7 +16,7 @@ CHUNK = 1 << 17
 
 
 def connect(address, source=None, seconds=10.0):
-    """A connected stream socket to (host, port) or to the path of a UNIX socket."""
+    """Returns a stream socket connected to (host, port) or to the path of a UNIX socket."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -45,7 +45,7 @@ def listen(address, backlog=1024, seconds=10.0):
 
 
 def reset(sock):
-    """Closes with RST instead of FIN."""
+    """Closes the socket with RST instead of FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 
@@ -91,7 +91,7 @@ class Peer:
         reset(self.sock)
 
     def expect_reset(self):
-        """Whatever arrived before is read and checked; then ECONNRESET and not a FIN."""
+        """Reads and checks the bytes that arrived before the end; the end must be ECONNRESET, not FIN."""
         try:
             while True:
                 got = self.sock.recv_into(self.buffer)
@@ -101,21 +101,21 @@ class Peer:
             pass
 
     def expect_reset_unread(self):
-        """As one who does not read: the reset must show as an error condition on the socket."""
+        """Waits for a reset without reading: it must show as an error condition on the socket."""
         poll = select.poll()
         poll.register(self.sock, 0)
         require(poll.poll(self.seconds * 1000), "no reset arrived at an end that does not read")
         require(self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET, "not ECONNRESET")
 
     def expect_broken(self):
-        """The other side gave up: FIN or RST, at once."""
+        """Expects the other side to close at once, with FIN or RST."""
         try:
             require(self.sock.recv_into(self.buffer) == 0, "a byte came where the connection was to end")
         except ConnectionResetError:
             pass
 
     def fill(self):
-        """Sends until nothing more fits for 0.4 s: the other end does not read."""
+        """Sends until the socket stays full for 0.4 s, because the other end does not read."""
         poll = select.poll()
         poll.register(self.sock, select.POLLOUT)
         while poll.poll(400):
@@ -128,7 +128,7 @@ class Peer:
         require(self.signals.setdefault(name, threading.Event()).wait(self.seconds), f"'{name}' was never told")
 
     def both(self, send, receive, seed=None):
-        """Full duplex. With a seed: writes of random sizes with random pauses."""
+        """Sends and receives at the same time. With a seed, writes have random sizes and random pauses."""
         chance = random.Random(seed) if seed is not None else None
         poll = select.poll()
         end = time.monotonic() + self.seconds
@@ -162,7 +162,7 @@ class Peer:
 
 
 class _End(threading.Thread):
-    """A script that runs beside the other one."""
+    """A script that runs concurrently with another one."""
 
     def __init__(self, script, make_peer):
         super().__init__(daemon=True)
@@ -182,7 +182,7 @@ class _End(threading.Thread):
 
 
 def dialogue(target, listener, client, server, key=0, seconds=20.0):
-    """Connects to `target`; the connection must arrive at `listener`; both ends follow their scripts to the end."""
+    """Connects to `target`, accepts the connection at `listener`, and runs the scripts of both ends to their end."""
     signals = {}
     answer = _End(server, lambda: Peer(listener.accept()[0], f"s{key}", f"c{key}", signals, seconds))
     call = _End(client, lambda: Peer(connect(target), f"c{key}", f"s{key}", signals, seconds))
@@ -195,19 +195,19 @@ def dialogue(target, listener, client, server, key=0, seconds=20.0):
 
 
 def turned_away(target, seconds=10.0):
-    """Connects and waits for the end that must come without a byte; returns after how many seconds it came."""
+    """Connects and waits for the end of the connection, which must come without a byte. Returns the seconds until it came."""
     began = time.monotonic()
     try:
         caller = Caller(target, seconds=seconds)
         caller.ended()
         caller.close()
     except ConnectionResetError:
-        pass  # the reset was there before connect() looked
+        pass  # the reset arrived before connect() returned
     return time.monotonic() - began
 
 
 class Caller:
-    """A client that calls an echo backend now and then and checks the answers."""
+    """A client that calls an echo backend from time to time and checks the answers."""
 
     def __init__(self, target, source=None, key=1, greeted=False, seconds=10.0):
         self.sock = connect(target, source, seconds)
@@ -231,7 +231,7 @@ class Caller:
             count -= len(got)
 
     def ended(self):
-        """Waits for the end (FIN or RST) and says which."""
+        """Waits for FIN or RST and returns which one it was."""
         try:
             require(self.sock.recv(1) == b"", "a byte came where the connection was to end")
             return "fin"
@@ -239,7 +239,7 @@ class Caller:
             return "reset"
 
     def silent(self, seconds):
-        """Nothing arrives, not even an end, for that long."""
+        """Requires that nothing arrives for this time, not even the end of the connection."""
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
         return not poll.poll(seconds * 1000)

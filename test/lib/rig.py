@@ -1,4 +1,4 @@
-"""A real penstock under test: fresh ports, a generated ini, the process, its log, and the proof that it ends clean.
+"""A real penstock under test: free ports, a generated ini, the process, its log, and the check that it ends cleanly.
 
 One Rig belongs to one run of one case, which has a process of its own (runner.py)."""
 import os
@@ -16,15 +16,15 @@ import sandbox
 
 
 class Failure(Exception):
-    """What the case promised did not happen."""
+    """The case has failed."""
 
 
 class Skip(Exception):
-    """The case cannot run on this machine; the text says why."""
+    """The case cannot run on this machine, for the reason in the text."""
 
 
 class PortTaken(Exception):
-    """Someone else took a port between our probe and penstock's bind: the run is repeated."""
+    """Another process took a port between our probe and penstock's bind. The run is repeated."""
 
 
 def require(condition, text):
@@ -33,7 +33,7 @@ def require(condition, text):
 
 
 def wait_for(condition, what, seconds=10.0, pause=0.01):
-    """Polls until `condition()` is true and returns its value; never a blind sleep."""
+    """Polls until `condition()` is true, and returns its value."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -46,14 +46,14 @@ def wait_for(condition, what, seconds=10.0, pause=0.01):
 
 
 def holds_for(condition, what, seconds):
-    """`condition()` must stay true for that long."""
+    """Requires that `condition()` stays true for this time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         require(condition(), f"did not stay so for {seconds:g} s: {what}")
         time.sleep(0.01)
 
 
-# Ports come from below the kernel's range for outgoing connections, or a connection could take one after the probe.
+# Ports are below the kernel's range for outgoing connections. Otherwise a connection could take one after the probe.
 def ephemeral_low():
     try:
         return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
@@ -67,7 +67,7 @@ class Ports:
         self.next = self.low + (os.getpid() * 97) % (self.high - self.low)
 
     def free(self, count=1):
-        """The first of `count` neighbouring ports that nobody holds in either family."""
+        """Returns the first of `count` consecutive ports that are free in both address families."""
         for _ in range(2000):
             first, self.next = self.next, self.next + count
             if self.next >= self.high:
@@ -164,7 +164,7 @@ class Penstock:
         return int(re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.M)[1])
 
     def must_rest(self, most, why, seconds=1.0):
-        """Takes at most so many CPU seconds while nothing happens for that long: the pause is what is measured, and not waiting for something."""
+        """Requires that the process uses at most this many CPU seconds while nothing happens for this time. The pause itself is measured."""
         before = self.cpu_seconds()
         time.sleep(seconds)
         require(self.cpu_seconds() - before < most, why)
@@ -174,7 +174,7 @@ class Penstock:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def threads(self):
-        """Those of the kernel's io_uring workers too."""
+        """Includes the kernel's io_uring worker threads."""
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def signal(self, number):
@@ -187,7 +187,7 @@ class Penstock:
             raise Failure(f"penstock did not end within {seconds:g} s") from None
 
     def sessions_gone(self, seconds=10.0):
-        """Every session closed: no socket more than right after the start, and no more pipes than the pools may keep."""
+        """Requires that every session is closed: no more sockets than right after the start, and no more pipes than the pools may keep."""
         wait_for(lambda: self.alive() and self.sockets() <= self.sockets_at_start or not self.alive(),
                  "all sessions are closed and their descriptors returned", seconds)
         self.require_alive()
@@ -198,7 +198,7 @@ class Penstock:
         require(status == 0, f"penstock ended with status {status} after TERM")
 
     def diagnosis(self):
-        """What to know about a process that hangs or misbehaves."""
+        """Returns a diagnosis of a process that hangs or misbehaves."""
         lines = [f"-- penstock {self.pid}, last lines of its log:", *self.log().splitlines()[-25:]]
         if self.process.poll() is not None:
             return "\n".join([*lines, f"-- it ended with status {self.process.returncode}"])
@@ -220,7 +220,7 @@ class Penstock:
 
 
 class Rig:
-    """Everything one run of a case needs; `close` undoes it all."""
+    """Everything that one run of a case needs. `close` undoes all of it."""
 
     def __init__(self, penstock, bench, engine="auto", splice="auto"):
         self.penstock, self.bench = str(Path(penstock).resolve()), str(Path(bench).resolve())
@@ -228,18 +228,18 @@ class Rig:
         self.folder = tempfile.mkdtemp(prefix="penstock-test-")
         os.chmod(self.folder, 0o755)
         self.ports = Ports()
-        self.main = None          # the penstock of the epilogue
+        self.main = None          # the penstock that the epilogue checks
         self.started = []
         self.closables = []
         self.access_path = os.path.join(self.folder, "access.log")
-        # A sanitizer's shadow memory and quarantine say nothing about penstock's own memory.
+        # With a sanitizer, memory figures include its shadow memory and quarantine, and say nothing about penstock.
         self.sanitized = any(mark in Path(self.penstock).read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
     def program(self, user=None):
-        """The penstock to start; for another user a copy, since where it was built may be closed to them (/root is)."""
+        """Returns the penstock to start: for another user, a copy, because that user may have no access to the build directory (/root)."""
         if user is None:
             return self.penstock
         copy = self.path("penstock")
@@ -249,7 +249,7 @@ class Rig:
         return copy
 
     def keep(self, thing):
-        """Registers something with close(); returns it."""
+        """Registers an object that close() closes, and returns it."""
         self.closables.append(thing)
         return thing
 
@@ -260,7 +260,7 @@ class Rig:
         return path
 
     def ini(self, backends, binds, glob=None, listener=None, pool=None):
-        """The usual file: one listener, one pool. `backends` are (address, options), or just an address."""
+        """Writes a configuration with one listener and one pool. `backends` are (address, options), or just an address."""
         lines = ["[global]"]
         defaults = {"workers": 2, "engine": self.engine, "drain_timeout": "5s", "access_log": self.access_path}
         lines += [f"{key} = {value}" for key, value in {**defaults, **(glob or {})}.items() if value is not None]
@@ -275,7 +275,7 @@ class Rig:
         return self.write("penstock.ini", "\n".join(lines) + "\n")
 
     def launch(self, ini, ready=True, **options):
-        """Starts `penstock run -c INI`. The first one is the one the epilogue looks at."""
+        """Starts `penstock run -c INI`. The epilogue checks the first one that was started."""
         os.chmod(self.folder, 0o777 if options.get("user") else 0o755)
         process = Penstock(self, ["run", "-c", ini], self.path(f"log.{len(self.started)}"), **options)
         self.started.append(process)
@@ -283,7 +283,7 @@ class Rig:
         return process.wait_ready() if ready else process
 
     def access(self, count=None, seconds=5.0):
-        """The sessions of the access log as dicts; waits until there are `count` of them."""
+        """Returns the sessions of the access log as dicts, after waiting until there are `count` of them."""
         def lines():
             try:
                 text = Path(self.access_path).read_text(errors="replace")
@@ -302,7 +302,7 @@ class Rig:
         return "\n".join(texts + [f"-- last ends in the access log: {ends}"])
 
     def epilogue(self, stop_seconds=10.0):
-        """No case passes while something hangs: sessions closed, descriptors back, TERM ends it with status 0."""
+        """Fails the case unless all sessions are closed, all descriptors are released, and TERM ends penstock with status 0."""
         for thing in reversed(self.closables):
             thing.close()
         self.closables = []
@@ -327,5 +327,5 @@ class Rig:
             if process.alive():
                 process.process.kill()
                 process.process.wait()
-        if not os.environ.get("KEEP"):  # KEEP=1 leaves logs and configuration for a look
+        if not os.environ.get("KEEP"):  # KEEP=1 keeps logs and configuration for inspection
             subprocess.run(["rm", "-rf", self.folder], check=False)

@@ -1,4 +1,4 @@
-"""Runs cases side by side, each in a process (and process group) of its own, and counts what came of them.
+"""Runs cases in parallel, each in a process and process group of its own, and counts the results.
 
 A run that passes its deadline is a failure: its process is asked for a diagnosis, then its whole group is killed."""
 import faulthandler
@@ -18,7 +18,7 @@ from rig import Failure, PortTaken, Skip
 
 @dataclass
 class Job:
-    case: str            # lines of one case are reported together
+    case: str            # the runs of one case are reported together
     way: str             # "io_uring copy" and so on; "" for a case that runs once
     seconds: float       # the deadline
     make: Callable       # () -> Rig or anything with diagnosis(), epilogue(), sanitizer_report() and close()
@@ -35,7 +35,7 @@ class Running:
         self.pid = os.fork()
         if self.pid == 0:
             os.close(reader)
-            # A group to be killed as one; not a session, to each of which the kernel may give a share of the CPUs (autogroup).
+            # A process group, so that it can be killed as a whole. Not a session, because the kernel may give each session a share of the CPUs (autogroup).
             os.setpgid(0, 0)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             _child(job, writer)
@@ -57,7 +57,7 @@ class Running:
             pass
 
     def finish(self):
-        """After end of file on the pipe: nothing of the group may outlive the run."""
+        """Called after end of file on the pipe. Kills the processes of the group that are left."""
         self.kill()
         os.waitpid(self.pid, 0)
         os.close(self.reader)
@@ -98,7 +98,7 @@ def _child(job, writer):
         except PortTaken:
             rig.close()
             continue
-        except BaseException:  # the rig itself could not be made or closed
+        except BaseException:  # the rig itself could not be created or closed
             report("failed", traceback.format_exc())
     report("failed", "no port stayed free")
 
@@ -123,7 +123,7 @@ def _run_once(job, rig):
 
 
 class Board:
-    """Prints a line per case when its last run is in, and everything about failures at once."""
+    """Prints one line for each case after its last run, and all details of a failure at once."""
 
     def __init__(self, jobs):
         self.left, self.results = {}, {}
@@ -148,7 +148,7 @@ class Board:
 
 
 def run(jobs, parallel, quick_end=False):
-    """Runs them all and prints the closing line; returns the exit status."""
+    """Runs all cases, prints the closing line, and returns the exit status."""
     board, waiting, running = Board(jobs), list(jobs), []
     try:
         while waiting or running:

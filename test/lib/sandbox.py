@@ -1,6 +1,6 @@
-"""What a child does to itself before it becomes penstock: give up root, forbid io_uring, die with the test.
+"""Preparations of a child process before it executes penstock: give up root, forbid io_uring, die with the test.
 
-Everything here runs between fork and exec, so it is plain system calls through ctypes."""
+All functions run between fork and exec, so they use plain system calls through ctypes."""
 import ctypes
 import errno
 import os
@@ -18,7 +18,7 @@ SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 CLONE_NEWNET = 0x40000000
 # Classic BPF (linux/filter.h, linux/seccomp.h): load; compare; answer.
 LOAD, JUMP_EQUAL, ANSWER = 0x20, 0x15, 0x06
-# Where they are in struct seccomp_data; the low half of an argument, on a little-endian machine.
+# Offsets in struct seccomp_data. That of an argument is its low half on a little-endian machine.
 CALL_NUMBER, FIRST_ARGUMENT = 0, 16
 SYS_SOCKET = {"x86_64": 41, "aarch64": 198}
 ALLOW, ERRNO = 0x7fff0000, 0x00050000
@@ -31,7 +31,7 @@ def die_with_parent():
 
 
 def forbid_io_uring(errno_answer):
-    """From here on io_uring_setup fails with that errno, as in a container with a strict profile."""
+    """Makes io_uring_setup fail with this errno, as in a container with a strict profile."""
     install((
         (LOAD, 0, 0, CALL_NUMBER),
         (JUMP_EQUAL, 0, 1, SYS_IO_URING_SETUP),
@@ -40,7 +40,7 @@ def forbid_io_uring(errno_answer):
 
 
 def forbid_family(family):
-    """From here on socket() of that family fails with EAFNOSUPPORT, as under systemd's RestrictAddressFamilies=."""
+    """Makes socket() of this family fail with EAFNOSUPPORT, as under systemd's RestrictAddressFamilies=."""
     install((
         (LOAD, 0, 0, CALL_NUMBER),
         (JUMP_EQUAL, 0, 3, SYS_SOCKET[platform.machine()]),
@@ -63,7 +63,7 @@ def apply(user, block_io_uring, block_family=None):
         os.setgroups([])
         os.setgid(user)
         os.setuid(user)
-        die_with_parent()  # changing the user cleared it
+        die_with_parent()  # the change of the user has cleared this setting
     if block_io_uring:
         forbid_io_uring(block_io_uring)
     if block_family:
@@ -71,15 +71,15 @@ def apply(user, block_io_uring, block_family=None):
 
 
 def own_network():
-    """Takes this process, and what it starts from here on, to a network namespace of its own, where nobody waits for its locks. OSError
-    where not allowed."""
+    """Moves this process and its future children to a network namespace of their own, where no other process waits for their locks.
+    Raises OSError if this is not allowed."""
     if libc.unshare(CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "unshare")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 def borrow_descriptor(pid, number):
-    """A duplicate of another process's descriptor, to ask it for its socket options; OSError where not allowed."""
+    """Returns a duplicate of another process's descriptor, to read its socket options. Raises OSError if this is not allowed."""
     if platform.machine() not in ("x86_64", "aarch64"):
         raise OSError("not known on this machine")
     process = libc.syscall(SYS_PIDFD_OPEN, pid, 0)

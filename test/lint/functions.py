@@ -1,4 +1,4 @@
-"""How long functions are, in C and in Python."""
+"""Checks the length of functions in C and in Python."""
 import ast
 import re
 
@@ -7,7 +7,7 @@ PYTHON_LINES_MAX = 70
 
 
 def blank_out(text):
-    """C without comments, strings and directives, every line where it was."""
+    """Returns C code with comments, strings and directives replaced by blanks, so that line numbers stay the same."""
     def spaces(found):
         return re.sub(r"[^\n]", " ", found[0])
     text = re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', spaces, text, flags=re.S)
@@ -15,14 +15,14 @@ def blank_out(text):
 
 
 def c_functions(text):
-    """(name, first line, last line) of every function."""
+    """Yields (name, first line, last line) of every function."""
     bare, depth, start, name = blank_out(text), 0, 0, None
     for found in re.finditer(r"[{}]", bare):
         if found[0] == "{":
             if depth == 0:
-                start = max(start, bare.rfind(";", start, found.start()) + 1)  # what is declared before the function is no part of it
+                start = max(start, bare.rfind(";", start, found.start()) + 1)  # declarations before the function are not part of it
                 head = re.sub(r"__attribute__\s*\(\(.*?\)\)\s", "", bare[start:found.start()])
-                # A definition's head ends with its arguments; a type, an array or a list of values does not.
+                # The head of a function ends with its arguments; that of a type, an array or a list of values does not.
                 opened = re.search(r"(\w+)\s*\(", head) if head.rstrip().endswith(")") else None
                 name = opened and opened[1]
                 first = bare.count("\n", 0, start + len(head) - len(head.lstrip())) + 1

@@ -1,7 +1,7 @@
-"""Which module may include which, and where memory that threads share may be touched."""
+"""Checks which module includes which, and where memory that threads share is accessed."""
 import re
 
-# A module's own folder and the C library are always allowed; `log` and `base` may be used by everyone but base itself.
+# The modules that each module may include. Its own folder and the C library are always allowed. Every module except base may include `log` and `base`.
 MAY_INCLUDE = {
     "base": set(),
     "log": {"base"},
@@ -15,11 +15,11 @@ MAY_INCLUDE = {
     "control": {"io", "select", "table", "config", "base", "log"},
     "cli": {"control", "admin", "config", "io", "base", "log"},
 }
-# The doors through which control starts, mails and stops the threads.
+# The headers with which control starts, stops and mails the threads.
 DOORS = {"control": {"worker/worker.h", "health/health.h"}}
-# Beside the table: rings, and the log, which any thread may call.
+# The files that may use atomics: the table, the rings, and the log, which any thread may call.
 ATOMICS = ("src/table/", "include/table/", "src/base/ring.c", "include/base/ring.h", "src/log/log.c", "src/log/thread.c")
-# Headers about two small things that belong together.
+# Headers about two small subjects that belong together.
 SECOND_NOUNS = {"base/duration.h": ("size",), "base/hash.h": ("random",)}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
@@ -31,7 +31,7 @@ def line_of(text, position):
 
 
 def modules(names):
-    """(path, its module, its text) of all C files and headers of the product."""
+    """Yields (path, module, text) of all C files and headers of the product."""
     for name in names:
         if name.suffix in (".c", ".h") and name.parts[-3] in ("src", "include"):
             yield name, name.parts[-2], name.read_text()
@@ -52,12 +52,12 @@ def directions(names):
 
 
 def places(all_names):
-    """A header that only its own module includes lies beside its source, any other in include/."""
+    """A header that only its own module includes lies beside its source; any other lies in include/."""
     texts = {name: (module, text) for name, module, text in modules(all_names)}
     headers = {f"{name.parts[-2]}/{name.name}": name for name in texts if name.suffix == ".h"}
     exported = {found for module, text in texts.values() for found in INCLUDE.findall(text) if found.split("/")[0] != module}
     waiting = [target for target in exported if target in headers]
-    while waiting:  # what an exported header includes is exported too
+    while waiting:  # a header that an exported header includes is exported too
         for found in INCLUDE.findall(texts[headers[waiting.pop()]][1]):
             if found in headers and found not in exported:
                 exported.add(found)

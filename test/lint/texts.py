@@ -1,10 +1,10 @@
-"""Lengths, blanks, first comments and leftovers of all text files."""
+"""Checks lengths, blanks, first comments and leftovers of all text files."""
 import re
 
 FILE_LINES_MAX = 500
 UNBOUNDED = ("COPYING", "penstock.ini", "penstock.ini.5")
 CODE = (".c", ".h", ".py", ".sh", "")
-# Spelt apart so that this file does not complain about itself.
+# The words are split so that this file does not match itself.
 LEFTOVERS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
 
 
