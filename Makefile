@@ -66,20 +66,20 @@ PROGRAMS := $(B)/penstock $(B)/penstock-bench
 .SECONDARY:
 
 help:
-	@echo 'make demo               see it balance real traffic (installs what is missing, builds, about half a minute)'
-	@echo 'make check              every test: unit, simulated, integration, real servers and clients (about five minutes)'
+	@echo 'make demo               real traffic through Penstock; installs missing packages and builds (about half a minute)'
+	@echo 'make check              all tests: unit, simulated, integration, real servers and clients (about five minutes)'
 	@echo 'make all                penstock and penstock-bench, in $(B)'
-	@echo 'make check-unit         one program per module'
-	@echo 'make check-sim          the session code on a simulated kernel; SEEDS=N for more than $(SEEDS)'
-	@echo 'make check-integration  real sockets, both engines, copy and splice; CASE=name for one'
+	@echo 'make check-unit         unit tests, one program for each module'
+	@echo 'make check-sim          the session code on a simulated kernel; SEEDS=N (default $(SEEDS))'
+	@echo 'make check-integration  real sockets, both engines, copy and splice; CASE=name for one case'
 	@echo 'make check-real         redis, nginx, curl, wrk and gRPC through Penstock'
 	@echo 'make check-stress       longer runs with kills and restarts'
-	@echo 'make asan | tsan | fuzz the tests under sanitizers; the parsers under libFuzzer'
-	@echo 'make bench              against HAProxy and nginx: table, curves, pictures (ten minutes); ROW=name for one: bench/README'
+	@echo 'make asan | tsan | fuzz the tests with sanitizers; the parsers with libFuzzer'
+	@echo 'make bench              comparison with HAProxy and nginx (ten minutes); ROW=name for one row; see bench/README'
 	@echo 'make bench-micro        nanoseconds per operation of selectors, table, timers, mailbox'
-	@echo 'make soak               $(SOAK_SECONDS) seconds of mixed traffic with kills: does anything grow?'
-	@echo 'make lint               layers, sizes and generated documents'
-	@echo 'make deps | deps-bench  installs the packages it needs (apt); the peers and tools of make bench'
+	@echo 'make soak               $(SOAK_SECONDS) seconds of mixed traffic with kills, to detect leaks'
+	@echo 'make lint               rules of src/STYLE: layers, sizes, form, names'
+	@echo 'make deps | deps-bench  install required packages (apt); also the peers and tools of make bench'
 	@echo 'make install | uninstall | dist | clean      PREFIX=$(PREFIX) DESTDIR= V=1 CC= CFLAGS='
 
 all: $(PROGRAMS)
