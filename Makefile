@@ -37,6 +37,7 @@ endif
 # Looked up once, and only by targets that compile, so that `make help` and `make deps` work on a bare machine.
 LIBS     = liburing libcurl
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
+RING_LIBS  = $(eval RING_LIBS := $$(shell $(PKG_CONFIG) --libs liburing))$(RING_LIBS)
 LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(PKG_CONFIG) --libs $(LIBS)) -linih)$(LIB_LIBS)
 
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -DPENSTOCK_VERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS) $(FLAVOUR_FLAGS) -pthread $(CPPFLAGS)
@@ -55,20 +56,22 @@ CLI      := $(patsubst %.c,$(B)/%.o,$(wildcard src/cli/*.c))
 LOADGEN  := $(patsubst %.c,$(B)/%.o,$(wildcard bench/loadgen/*.c))
 UNIT     := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(wildcard test/unit/test_*.c))
 SIM      := $(patsubst %.c,$(B)/%.o,$(wildcard test/sim/*.c))
+KERNEL   := $(patsubst test/kernel/%.c,$(B)/test/kernel/%,$(wildcard test/kernel/*.c))
 FUZZERS  := $(patsubst test/fuzz/%.c,$(B)/test/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 HELPERS  := $(patsubst test/lib/%.c,$(B)/test/lib/%,$(wildcard test/lib/*.c))
 MICRO    := $(patsubst %.c,$(B)/%.o,$(wildcard bench/micro/*.c))
 PROGRAMS := $(B)/penstock $(B)/penstock-bench
 
-.PHONY: help all demo check check-unit check-sim check-integration check-real check-stress asan tsan fuzz fuzz-programs bench bench-micro deps-bench soak \
-        deps lint install uninstall dist clean unit-programs
+.PHONY: help all demo check check-kernel check-unit check-sim check-integration check-real check-stress asan tsan fuzz fuzz-programs bench bench-micro deps-bench soak \
+        deps lint install uninstall dist clean unit-programs kernel-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 help:
 	@echo 'make demo               real traffic through Penstock; installs missing packages and builds (about half a minute)'
-	@echo 'make check              all tests: unit, simulated, integration, real servers and clients (about five minutes)'
+	@echo 'make check              all tests: kernel, unit, simulated, integration, real servers and clients (about five minutes)'
 	@echo 'make all                penstock and penstock-bench, in $(B)'
+	@echo 'make check-kernel       what the code relies on in this kernel; run it first on a new kernel'
 	@echo 'make check-unit         unit tests, one program for each module'
 	@echo 'make check-sim          the session code on a simulated kernel; SEEDS=N (default $(SEEDS))'
 	@echo 'make check-integration  real sockets, both engines, copy and splice; CASE=name for one case'
@@ -112,6 +115,10 @@ $(B)/test/sim/sim: $(SIM) $(B)/libpenstock.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
+$(B)/test/kernel/%: $(B)/test/kernel/%.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RING_LIBS)
+
 $(B)/bench/micro/micro: $(MICRO) $(B)/libpenstock.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
@@ -143,11 +150,15 @@ demo:
 # What an installed compiler and libraries are needed for comes after the packages are there: in a make of its own.
 check:
 	@test/lib/deps check
-	@$(MAKE) --no-print-directory all unit-programs $(B)/test/sim/sim
-	@test/lib/suites 'unit: make --no-print-directory check-unit' 'sim: make --no-print-directory check-sim SEEDS=$(SEEDS)' \
+	@$(MAKE) --no-print-directory all kernel-programs unit-programs $(B)/test/sim/sim
+	@test/lib/suites 'kernel: make --no-print-directory check-kernel' 'unit: make --no-print-directory check-unit' 'sim: make --no-print-directory check-sim SEEDS=$(SEEDS)' \
 	    'integration: make --no-print-directory check-integration' 'real: make --no-print-directory check-real'
 
 unit-programs: $(UNIT)
+kernel-programs: $(KERNEL)
+
+check-kernel: $(KERNEL)
+	@test/kernel/run $(KERNEL)
 
 check-unit: $(UNIT)
 	@test/lib/units $(UNIT)

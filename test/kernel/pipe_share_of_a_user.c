@@ -1,0 +1,34 @@
+/* pipe_share_of_a_user: an ordinary user who has pipes of 64 MiB (fs.pipe-user-pages-soft) gets only small ones from then on, and cannot enlarge
+ * them.
+ *
+ * Seen: 6.18; since 4.5.
+ * Relied on by: src/io/kernel.c, kernel_pipe_open(), which reads the size back; src/worker/pipe_pool.c and src/control/capacity.c, whose numbers of
+ * pipes are that share, and which copy where a pipe is too small. */
+#include <grp.h>
+
+#include "fact.h"
+
+enum { SOMEBODY = 64321, LARGE = 1024 * 1024, PIPES_MAX = 1024, USABLE = 64 * 1024 }; /* a user whose pipes nobody else has */
+
+int main(void)
+{
+    int pipes[2], capacity = LARGE, refused = 0;
+
+    if (getuid() == 0 && (setgroups(0, NULL) < 0 || setgid(SOMEBODY) < 0 || setuid(SOMEBODY) < 0))
+        fact_skip("cannot become an ordinary user: %s", strerror(errno));
+    for (int i = 0; i < PIPES_MAX && !refused; i++) {
+        if (pipe2(pipes, O_CLOEXEC) < 0)
+            fact_skip("pipe %d: %s", i, strerror(errno));
+        if (fcntl(pipes[1], F_SETPIPE_SZ, LARGE) < 0)
+            refused = errno;
+    }
+    if (!refused)
+        fact_skip("this user may have %d pipes of 1 MiB", PIPES_MAX);
+    fact_holds(refused == EPERM, "F_SETPIPE_SZ fails with: %s", strerror(refused));
+    for (int i = 0; i < 16 && capacity >= USABLE; i++) { /* what was left of the share may be enough for some */
+        (void)MUST(pipe2(pipes, O_CLOEXEC));
+        capacity = MUST(fcntl(pipes[1], F_GETPIPE_SZ));
+    }
+    fact_holds(capacity < USABLE, "past the share a new pipe still holds %d bytes", capacity);
+    return 0;
+}
