@@ -1,0 +1,34 @@
+/* reuseport_hides_a_server: with SO_REUSEPORT on both sockets a second server of the same user binds, and listens on, an address that is served
+ * already, without an error; without it bind(2) fails with EADDRINUSE.
+ *
+ * Seen: 6.18; SO_REUSEPORT is there since 3.9.
+ * Relied on by: src/control/sockets.c, which binds every address without it first; and each worker's own socket. */
+#include "fact.h"
+
+static int try_to_serve(const struct sockaddr_in *address, bool shared)
+{
+    int fd = fact_socket(), error;
+
+    fact_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    fact_set(fd, SOL_SOCKET, SO_REUSEPORT, shared);
+    error = fact_bind(fd, address);
+    if (!error && listen(fd, 16) < 0)
+        error = errno;
+    (void)close(fd);
+    return error;
+}
+
+int main(void)
+{
+    int server = fact_socket(), error;
+    struct sockaddr_in address;
+
+    fact_set(server, SOL_SOCKET, SO_REUSEADDR, 1);
+    fact_set(server, SOL_SOCKET, SO_REUSEPORT, 1);
+    address = fact_listen(server);
+    error = try_to_serve(&address, true);
+    fact_holds(error == 0, "a second server with SO_REUSEPORT: %s", strerror(error));
+    error = try_to_serve(&address, false);
+    fact_holds(error == EADDRINUSE, "a second server without SO_REUSEPORT: %s", strerror(error));
+    return 0;
+}
