@@ -1,0 +1,26 @@
+/* own_completion_ends_wait: a send that finds room completes within the call that hands it over, so that a wait for one event in the same call does
+ * not sleep.
+ *
+ * Seen: 6.18.
+ * Relied on by: src/io/uring_sending.c: that is why sends post no completion when they succeed; otherwise they could be ordinary sends. */
+#include "ring.h"
+
+int main(void)
+{
+    struct fact_pair pair = fact_tcp_pair();
+    struct io_uring ring;
+    struct io_uring_sqe *sqe;
+    struct io_uring_cqe *cqe;
+    uint32_t ready;
+
+    ring_open(&ring, 8);
+    sqe = ring_request(&ring);
+    io_uring_prep_send(sqe, pair.ours, "x", 1, MSG_NOSIGNAL);
+    sqe->user_data = 1;
+    (void)RING_MUST(io_uring_submit(&ring));
+    ready = io_uring_cq_ready(&ring);
+    fact_holds(ready == 1, "%u completions instead of the send's after a call that waits for nothing", ready);
+    (void)RING_MUST(io_uring_peek_cqe(&ring, &cqe));
+    fact_holds(cqe->res == 1, "the send's result is %d", cqe->res);
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* rdhup_ends_every_poll: an io_uring poll for POLLOUT also ends when the peer half-closes, with POLLRDHUP alone, although that was not asked for.
+ *
+ * Seen: 6.18. The kernel's IO_POLL_UNMASK adds it to every poll.
+ * Relied on by: src/io/uring_writable.c, which takes such an end for no sign of room, makes sends itself instead of leaving them to the ring, and
+ * waits by a multishot poll from then on. */
+#include "ring.h"
+
+int main(void)
+{
+    struct fact_pair pair = fact_tcp_pair();
+    struct io_uring ring;
+    struct io_uring_sqe *sqe;
+    struct io_uring_cqe cqe;
+
+    ring_open(&ring, 8);
+    fact_fill(pair.ours);
+    sqe = ring_request(&ring);
+    io_uring_prep_poll_add(sqe, pair.ours, POLLOUT);
+    sqe->user_data = 1;
+    fact_holds(ring_is_quiet(&ring, &cqe), "a poll for POLLOUT on a full socket ended at once: %d", cqe.res);
+    (void)MUST(shutdown(pair.theirs, SHUT_WR));
+    fact_holds(ring_next(&ring, &cqe), "the poll did not end when the peer half-closed");
+    fact_holds(cqe.res >= 0 && cqe.res & POLLRDHUP && !(cqe.res & POLLOUT), "the poll ended with 0x%x instead of POLLRDHUP", (unsigned)cqe.res);
+    return 0;
+}
