@@ -5,6 +5,7 @@
 #ifndef IO_BUFFER_H
 #define IO_BUFFER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/slab.h"
@@ -16,6 +17,11 @@ struct buffer {
     struct buffer *next;   /* for the owner's use */
     uint32_t start, end;   /* the bytes are data[start] to data[end - 1] */
     uint8_t data[BUFFER_BYTES];
+};
+
+/* Buffers that someone holds, in the order of their bytes. All zero is empty. */
+struct buffer_queue {
+    struct buffer *first, *last;
 };
 
 struct buffer_pool {
@@ -37,5 +43,15 @@ static inline uint32_t buffer_length(const struct buffer *buffer)
 {
     return buffer->end - buffer->start;
 }
+
+/* Puts a buffer behind the others. True: it is the queue's now; false: its bytes went into the last one's free space, so that many small pieces cost no more
+ * than few large ones, and the buffer is still the caller's. */
+bool buffer_queue_put(struct buffer_queue *queue, struct buffer *buffer);
+/* The first one, out of the queue; NULL: it is empty. */
+struct buffer *buffer_queue_take(struct buffer_queue *queue);
+/* Puts all of `from`, which is empty then, behind those in `to`. */
+void buffer_queue_append(struct buffer_queue *to, struct buffer_queue *from);
+/* Gives all back. */
+void buffer_queue_clear(struct buffer_queue *queue, struct buffer_pool *pool);
 
 #endif

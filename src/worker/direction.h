@@ -48,7 +48,7 @@ struct direction {
     uint8_t small_turns;       /* splice: turns in a row that moved little */
     uint32_t streamed;         /* bytes taken from the source since some last came the other way; at most UINT32_MAX */
     struct buffer *sending;    /* being sent; the engine has it until `sent` */
-    struct buffer *held_first, *held_last; /* received and not yet sent, in order */
+    struct buffer_queue held;  /* to be sent after that */
     uint64_t bytes;            /* taken from the source */
     struct io_pipe pipe;       /* splice: only while bytes are in transit */
 };

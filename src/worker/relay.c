@@ -18,7 +18,7 @@ static struct direction *direction_reverse(struct direction *direction)
 
 bool relay_flushed(const struct direction *direction)
 {
-    return !direction->sending && !direction->held_first && direction->pipe.bytes == 0;
+    return !direction->sending && !direction->held.first && direction->pipe.bytes == 0;
 }
 
 void relay_start(struct session *session)
@@ -147,13 +147,7 @@ static void release(struct direction *direction)
 {
     struct worker *worker = session_of_direction(direction)->worker;
 
-    while (direction->held_first) {
-        struct buffer *buffer = direction->held_first;
-
-        direction->held_first = buffer->next;
-        buffer_free(&worker->io->buffers, buffer);
-    }
-    direction->held_last = NULL;
+    buffer_queue_clear(&direction->held, &worker->io->buffers);
     pipe_pool_give(&worker->pipes, &direction->pipe);
 }
 

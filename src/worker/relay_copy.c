@@ -2,8 +2,6 @@
  *
  * Memory is bounded by the credit of a receive: while anything is held, no new receive is started, so that a direction keeps at most the credit and one
  * buffer, however slowly its destination reads. */
-#include <string.h>
-
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
@@ -56,28 +54,8 @@ static bool send_buffer(struct direction *direction, struct buffer *buffer)
 /* The end of a pending send is told with the next event, whenever that is, unless something waits for it: held bytes, FIN, or the next receive. */
 static void want_sent(struct direction *direction)
 {
-    if (direction->sending && (direction->held_first || direction->phase == DIRECTION_ENDING || !direction->receiving))
+    if (direction->sending && (direction->held.first || direction->phase == DIRECTION_ENDING || !direction->receiving))
         io_hurry(io_of(direction));
-}
-
-/* Keeps a buffer behind those held. True: kept; false: its bytes went into the last one's free space, so that many small pieces cost no more than few
- * large ones. */
-static bool hold(struct direction *direction, struct buffer *buffer)
-{
-    struct buffer *last = direction->held_last;
-
-    if (last && BUFFER_BYTES - last->end >= buffer_length(buffer)) {
-        memcpy(last->data + last->end, buffer->data + buffer->start, buffer_length(buffer));
-        last->end += buffer_length(buffer);
-        return false;
-    }
-    buffer->next = NULL;
-    if (last)
-        last->next = buffer;
-    else
-        direction->held_first = buffer;
-    direction->held_last = buffer;
-    return true;
 }
 
 /* What follows a full buffer belongs to the same message, unless the other side spoke between: then that one filled a buffer exactly, and was no bulk. */
@@ -102,9 +80,9 @@ bool relay_copy_received(struct io_sock *sock, struct buffer *buffer)
         return false;
     relay_took(direction, buffer_length(buffer));
     learn_size(direction, buffer_length(buffer));
-    if (!direction->sending && !direction->held_first)
+    if (!direction->sending && !direction->held.first)
         return send_buffer(direction, buffer);
-    kept = hold(direction, buffer);
+    kept = buffer_queue_put(&direction->held, buffer);
     want_sent(direction);
     return kept;
 }
@@ -148,12 +126,9 @@ void relay_copy_sent(struct io_sock *sock, int error)
         return;
     }
     session_touch_at(session_of_direction(direction), io->sent_ns);
-    while (direction->held_first && direction->phase != DIRECTION_BROKEN) {
-        struct buffer *buffer = direction->held_first;
+    while (direction->held.first && direction->phase != DIRECTION_BROKEN) {
+        struct buffer *buffer = buffer_queue_take(&direction->held);
 
-        direction->held_first = buffer->next;
-        if (!direction->held_first)
-            direction->held_last = NULL;
         if (send_buffer(direction, buffer)) {
             want_sent(direction);
             return;

@@ -14,7 +14,7 @@ static void check_direction(struct world *world, const struct session *session, 
     unsigned pair = pair_of(world, session)->index;
     bool waiting = direction->receiving || direction->polling_in || direction->polling_out || direction->sending;
 
-    for (const struct buffer *buffer = direction->held_first; buffer; buffer = buffer->next)
+    for (const struct buffer *buffer = direction->held.first; buffer; buffer = buffer->next)
         held += buffer_length(buffer);
     if (held > RECEIVE_CREDIT_BYTES + BUFFER_BYTES)
         world_fail(world, "pair %u: a direction holds %llu bytes", pair, (unsigned long long)held);
@@ -22,11 +22,11 @@ static void check_direction(struct world *world, const struct session *session, 
         world_fail(world, "pair %u: no pipe, but bytes in it", pair);
     if (session->state == SESSION_RELAYING && direction->phase < DIRECTION_ENDED && !waiting)
         world_fail(world, "pair %u: a direction waits for nothing in phase %d", pair, (int)direction->phase);
-    if (session->state == SESSION_RELAYING && direction->held_first && !direction->sending)
+    if (session->state == SESSION_RELAYING && direction->held.first && !direction->sending)
         world_fail(world, "pair %u: bytes are held and none is being sent", pair);
     if (session->state == SESSION_RELAYING && direction->sending && !world->sim->hurried && !session->ends[!direction->source].sock.closing &&
         sim_conn_find(world->sim, session->ends[!direction->source].sock.fd)->gathered &&
-        (direction->held_first || direction->phase == DIRECTION_ENDING || !direction->receiving))
+        (direction->held.first || direction->phase == DIRECTION_ENDING || !direction->receiving))
         world_fail(world, "pair %u: a direction waits for a send of which nothing will be heard", pair);
     if (direction->pipe.fds[0] >= 0 && direction->pipe.bytes == 0)
         world_fail(world, "pair %u: an empty pipe is held", pair);
