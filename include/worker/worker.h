@@ -14,6 +14,7 @@ struct intake;
 struct limit;
 struct listener;
 struct mailbox;
+struct session;
 struct shortage;
 struct table;
 struct worker;
@@ -43,6 +44,7 @@ struct worker_shared {
     const char *loopback_congestion; /* as congestion_on_loopback() has said */
     uint16_t outgoing_port_min;     /* where the kernel's range for outgoing connections begins */
     struct mailbox *control;        /* takes notices (table/notice.h), with room for one of each worker beside any others */
+    void (*relaying)(struct session *session); /* called when a session begins to relay, before any byte: where tests install taps; NULL: not */
 };
 
 struct worker_options {

@@ -229,6 +229,8 @@ static void on_connected(struct io_sock *sock, int error)
     session_move(session, SESSION_RELAYING);
     session_touch(session);
     session_arm(session);
+    if (worker->shared->relaying)
+        worker->shared->relaying(session);
     relay_start(session);
 }
 

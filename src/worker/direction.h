@@ -1,27 +1,29 @@
 /* worker/direction.h: one half of a session: bytes from one end, its source, to the other, its destination. The session's worker.
  *
- *            bulk, at rest
- *         +----------------> SPLICE ----+
- *         |                    |        |
- *       COPY <-----------------+        |   the destination only reads no more
- *        | |    small, no pipe, an end  |
- *        | +----------------------------+----> DROP
- *        |                                      |
- *        |  the source has ended                |
- *        +------------------+-------------------+
- *                           v          all is sent: FIN
- *                        ENDING -----------------------------> ENDED
+ *        bulk, at rest
+ *      +----------------> SPLICE ----+
+ *      |                    |        |
+ *    COPY <-----------------+        |   the destination only reads no more
+ *    ^ | |    small, no pipe, an end |
+ *    | | +---------------------------+---> DROP
+ *    v |                             |      |
+ *  TAPPED ---------------------------+      |
+ *    | |    the source has ended            |
+ *    +-+----------------+-------------------+
+ *                       v          all is sent: FIN
+ *                    ENDING -----------------------------> ENDED
  *
  *   any of them ----------> BROKEN      the destination is gone
  *
  *   COPY    received buffers are sent on
+ *   TAPPED  received buffers go to a tap, which passes them on: worker/tap.h
  *   SPLICE  bytes go through a pipe
  *   DROP    the destination does not read any more but may still send: what comes is dropped until the source ends too
  *   ENDING  the source ended; what it left is being sent
  *   ENDED   FIN was passed on
  *   BROKEN  the destination takes no more; what comes is dropped
  *
- * A session begins with both directions in COPY. */
+ * A session begins with both directions in COPY. A tap is there from the beginning, or not at all; when it is removed the direction is in COPY. */
 #ifndef WORKER_DIRECTION_H
 #define WORKER_DIRECTION_H
 
@@ -33,7 +35,18 @@
 /* Which end; as a direction's name: the end it reads from. */
 enum side { CLIENT = 0, BACKEND = 1 };
 
-enum direction_phase { DIRECTION_COPY, DIRECTION_SPLICE, DIRECTION_DROP, DIRECTION_ENDING, DIRECTION_ENDED, DIRECTION_BROKEN, DIRECTION_PHASES };
+enum direction_phase {
+    DIRECTION_COPY,
+    DIRECTION_TAPPED,
+    DIRECTION_SPLICE,
+    DIRECTION_DROP,
+    DIRECTION_ENDING,
+    DIRECTION_ENDED,
+    DIRECTION_BROKEN,
+    DIRECTION_PHASES
+};
+
+struct tap;
 
 struct direction {
     enum direction_phase phase : 8;
@@ -49,6 +62,7 @@ struct direction {
     uint32_t streamed;         /* bytes taken from the source since some last came the other way; at most UINT32_MAX */
     struct buffer *sending;    /* being sent; the engine has it until `sent` */
     struct buffer_queue held;  /* to be sent after that */
+    struct tap *tap;           /* TAPPED, ENDING: sees the bytes before they are in `held`; NULL: none */
     uint64_t bytes;            /* taken from the source */
     struct io_pipe pipe;       /* splice: only while bytes are in transit */
 };

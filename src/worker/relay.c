@@ -10,6 +10,7 @@
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
+#include "worker/tap.h"
 
 static struct direction *direction_reverse(struct direction *direction)
 {
@@ -18,14 +19,19 @@ static struct direction *direction_reverse(struct direction *direction)
 
 bool relay_flushed(const struct direction *direction)
 {
-    return !direction->sending && !direction->held.first && direction->pipe.bytes == 0;
+    return !direction->sending && !direction->held.first && direction->pipe.bytes == 0 && !(direction->tap && direction->tap->held.first);
 }
 
 void relay_start(struct session *session)
 {
     for (int source = CLIENT; source <= BACKEND && session->state != SESSION_CLOSING; source++) {
-        if (session->directions[source].phase != DIRECTION_BROKEN) /* the first one may find that the other's source is gone already */
-            relay_resume(&session->directions[source]);
+        struct direction *direction = &session->directions[source];
+
+        if (direction->phase == DIRECTION_BROKEN) /* the first one may find that the other's source is gone already */
+            continue;
+        relay_copy_push(direction);
+        if (direction->sending) /* what a tap has injected */
+            session_look_after(session);
     }
 }
 
@@ -42,8 +48,11 @@ void relay_resume(struct direction *direction)
 {
     bool bulk = direction->bulk || session_settings(session_of_direction(direction))->splice == CONFIG_SPLICE_ALWAYS;
 
-    assert(relay_flushed(direction) && !direction->receiving && !direction->polling_in && !direction->polling_out);
-    if (bulk && relay_may_splice(direction))
+    assert(!direction->sending && !direction->held.first && direction->pipe.bytes == 0);
+    assert(!direction->receiving && !direction->polling_in && !direction->polling_out);
+    if (direction->phase == DIRECTION_TAPPED)
+        relay_copy_tapped(direction);
+    else if (bulk && relay_may_splice(direction))
         relay_splice_start(direction);
     else
         relay_copy_start(direction);
@@ -88,11 +97,15 @@ void relay_drained(struct direction *direction)
 
     switch (direction->phase) {
     case DIRECTION_COPY:
+    case DIRECTION_TAPPED:
     case DIRECTION_SPLICE:
         if (!direction->receiving)
             relay_resume(direction);
         break;
     case DIRECTION_ENDING:
+        if (direction->tap && direction->tap->held.first)
+            break;
+        tap_free(direction);
         if (session->state == SESSION_ABORTING)
             session_abort_progress(session);
         else
@@ -108,9 +121,10 @@ void relay_source_ended(struct direction *direction)
     if (direction->phase == DIRECTION_BROKEN)
         return;
     direction_move(direction, DIRECTION_ENDING);
-    if (relay_flushed(direction))
-        relay_drained(direction);
-    else
+    if (direction->tap && !tap_ended(direction))
+        return;
+    relay_copy_push(direction);
+    if (!relay_flushed(direction))
         session_look_after(session_of_direction(direction));
 }
 
@@ -137,16 +151,19 @@ void relay_source_failed(struct direction *direction, int error)
         return;
     }
     direction_move(direction, DIRECTION_ENDING);
+    if (direction->tap && !tap_ended(direction))
+        return;
     if (session->state == SESSION_RELAYING)
         session_abort(session, direction->source);
-    else if (session->state == SESSION_ABORTING)
-        session_abort_progress(session);
+    if (session->state == SESSION_ABORTING)
+        relay_copy_push(direction);
 }
 
 static void release(struct direction *direction)
 {
     struct worker *worker = session_of_direction(direction)->worker;
 
+    tap_free(direction);
     buffer_queue_clear(&direction->held, &worker->io->buffers);
     pipe_pool_give(&worker->pipes, &direction->pipe);
 }

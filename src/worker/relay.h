@@ -12,6 +12,9 @@
 struct direction;
 struct session;
 
+/* Bytes a source may deliver before the direction has to be at rest once. */
+enum { RELAY_CREDIT_BYTES = 2 * BUFFER_BYTES };
+
 /* Starts both directions. */
 void relay_start(struct session *session);
 
@@ -23,7 +26,7 @@ void relay_release_sent(struct direction *direction);
 /* The destination is given up: drops what the direction holds, and whatever still comes. */
 void relay_break(struct direction *direction);
 
-/* All that the direction took from its source is with the destination's kernel. */
+/* All that the direction took from its source is with the destination's kernel: nothing is held, by a tap neither. */
 bool relay_flushed(const struct direction *direction);
 
 /* ---- between relay.c, relay_copy.c and relay_splice.c ---- */
@@ -37,7 +40,7 @@ bool relay_may_splice(struct direction *direction);
 /* Bytes were taken from the source. */
 void relay_took(struct direction *direction, uint32_t bytes);
 
-/* Nothing is left to send: what comes next depends on why. */
+/* The queue is empty and no send is pending: what comes next depends on the phase. */
 void relay_drained(struct direction *direction);
 
 /* The source sent FIN. */
@@ -51,6 +54,10 @@ void relay_destination_failed(struct direction *direction, int error);
 
 /* relay_copy.c: the start of a turn of copying. */
 void relay_copy_start(struct direction *direction);
+/* The same for a TAPPED direction. */
+void relay_copy_tapped(struct direction *direction);
+/* Sends what is held, unless a send is pending; what comes next when all is sent is relay_drained()'s. */
+void relay_copy_push(struct direction *direction);
 /* On with receiving, but what comes is dropped. */
 void relay_copy_drop(struct direction *direction);
 

@@ -5,9 +5,7 @@
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
-
-/* Bytes a source may deliver before the direction has to be at rest once. */
-enum { RECEIVE_CREDIT = 2 * BUFFER_BYTES };
+#include "worker/tap.h"
 
 enum { SMALL_MESSAGE_BYTES = 4096 };
 
@@ -16,24 +14,33 @@ static struct io *io_of(struct direction *direction)
     return session_of_direction(direction)->worker->io;
 }
 
-static void receive(struct direction *direction)
+static void receive(struct direction *direction, uint32_t credit_bytes)
 {
     direction->receiving = true;
-    io_receive(io_of(direction), &direction_source(direction)->sock, RECEIVE_CREDIT);
+    io_receive(io_of(direction), &direction_source(direction)->sock, credit_bytes);
 }
 
 void relay_copy_start(struct direction *direction)
 {
     if (direction->phase != DIRECTION_COPY)
         direction_move(direction, DIRECTION_COPY);
-    receive(direction);
+    receive(direction, RELAY_CREDIT_BYTES);
+}
+
+/* What the tap holds is of the credit. */
+void relay_copy_tapped(struct direction *direction)
+{
+    if (tap_full(direction->tap))
+        session_look_after(session_of_direction(direction));
+    else
+        receive(direction, RELAY_CREDIT_BYTES - direction->tap->held_bytes);
 }
 
 void relay_copy_drop(struct direction *direction)
 {
     direction_move(direction, DIRECTION_DROP);
     if (!direction->receiving)
-        receive(direction);
+        receive(direction, RELAY_CREDIT_BYTES);
 }
 
 /* Sends a buffer when no send is pending. True: the engine has it now. */
@@ -76,10 +83,12 @@ bool relay_copy_received(struct io_sock *sock, struct buffer *buffer)
     struct direction *direction = direction_from(sock);
     bool kept;
 
-    if (direction->phase == DIRECTION_BROKEN || direction->phase == DIRECTION_DROP) /* such bytes keep no session alive either */
+    if (direction->phase != DIRECTION_COPY && direction->phase != DIRECTION_TAPPED) /* what is dropped keeps no session alive either */
         return false;
     relay_took(direction, buffer_length(buffer));
     learn_size(direction, buffer_length(buffer));
+    if (direction->phase == DIRECTION_TAPPED)
+        return tap_received(direction, buffer);
     if (!direction->sending && !direction->held.first)
         return send_buffer(direction, buffer);
     kept = buffer_queue_put(&direction->held, buffer);
@@ -103,15 +112,29 @@ void relay_copy_rest(struct io_sock *sock, enum io_rest why, int error)
             relay_source_ended(direction);
         break;
     case IO_REST_CREDIT:
-        if (direction->phase == DIRECTION_COPY && relay_flushed(direction))
+        if (direction->phase == DIRECTION_DROP)
+            receive(direction, RELAY_CREDIT_BYTES);
+        else if (direction->phase != DIRECTION_BROKEN && !direction->sending && !direction->held.first)
             relay_resume(direction);
-        else if (direction->phase == DIRECTION_DROP)
-            receive(direction);
         else
             session_look_after(session_of_direction(direction));
         break;
     }
     want_sent(direction);
+}
+
+void relay_copy_push(struct direction *direction)
+{
+    while (!direction->sending && direction->held.first) {
+        struct buffer *buffer = buffer_queue_take(&direction->held);
+
+        if (!send_buffer(direction, buffer))
+            buffer_free(&io_of(direction)->buffers, buffer);
+    }
+    if (direction->sending)
+        want_sent(direction);
+    else
+        relay_drained(direction);
 }
 
 void relay_copy_sent(struct io_sock *sock, int error)
@@ -126,15 +149,5 @@ void relay_copy_sent(struct io_sock *sock, int error)
         return;
     }
     session_touch_at(session_of_direction(direction), io->sent_ns);
-    while (direction->held.first && direction->phase != DIRECTION_BROKEN) {
-        struct buffer *buffer = buffer_queue_take(&direction->held);
-
-        if (send_buffer(direction, buffer)) {
-            want_sent(direction);
-            return;
-        }
-        buffer_free(&io->buffers, buffer);
-    }
-    if (relay_flushed(direction))
-        relay_drained(direction);
+    relay_copy_push(direction);
 }

@@ -1,7 +1,7 @@
 /* worker/session.h: one proxied TCP connection. Everything here runs on the worker that owns the session.
  *
- * A session is two ends and two directions. A direction moves bytes from one end, its source, to the other; both directions are the same code. What a session does,
- * and what may happen to it, is its state's: worker/session_state.h. */
+ * A session is two ends and two directions. A direction moves bytes from one end, its source, to the other; both directions are the same code. What a session
+ * does, and what may happen to it, depends on its state: worker/session_state.h. */
 #ifndef WORKER_SESSION_H
 #define WORKER_SESSION_H
 

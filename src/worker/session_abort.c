@@ -1,4 +1,5 @@
-/* worker/session_abort.c: a session's state ABORTING: one side is gone, and the other still gets what it had sent. Worker thread; owns nothing beyond the session. */
+/* worker/session_abort.c: a session's state ABORTING: one side is gone, and the other still gets what it had sent. Worker thread; owns nothing beyond the
+ * session. */
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
@@ -25,7 +26,8 @@ void session_abort_progress(struct session *session)
     enum side gone = session->end == END_CLIENT_GONE ? CLIENT : BACKEND;
     struct direction *from_gone = &session->directions[gone];
     uint32_t undelivered = io_undelivered(worker->io, &session->ends[!gone].sock);
-    bool delivered = from_gone->phase != DIRECTION_COPY && from_gone->phase != DIRECTION_SPLICE && relay_flushed(from_gone) && undelivered == 0;
+    bool may_read = from_gone->phase == DIRECTION_COPY || from_gone->phase == DIRECTION_TAPPED || from_gone->phase == DIRECTION_SPLICE;
+    bool delivered = !may_read && relay_flushed(from_gone) && undelivered == 0;
 
     if (undelivered != session->undelivered) /* the peer acknowledges what the socket holds, of which no event tells */
         session_touch(session);

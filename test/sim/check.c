@@ -2,9 +2,10 @@
 #include "table/counters.h"
 #include "table/table.h"
 #include "worker/relay.h"
+#include "worker/tap.h"
 #include "world.h"
 
-enum { RECEIVE_CREDIT_BYTES = 2 * BUFFER_BYTES, SLACK_MS = 1200, IDLE_SLACK_MS = 100, NOTICE_MS = 1000, RESOURCES_RETRY_MS = 22 };
+enum { SLACK_MS = 1200, IDLE_SLACK_MS = 100, NOTICE_MS = 1000, RESOURCES_RETRY_MS = 22 };
 
 /* ---- after every turn ---- */
 
@@ -16,7 +17,11 @@ static void check_direction(struct world *world, const struct session *session, 
 
     for (const struct buffer *buffer = direction->held.first; buffer; buffer = buffer->next)
         held += buffer_length(buffer);
-    if (held > RECEIVE_CREDIT_BYTES + BUFFER_BYTES)
+    if (direction->tap) {
+        held += direction->tap->held_bytes;
+        waiting |= direction->tap->held.first != NULL;
+    }
+    if (held > RELAY_CREDIT_BYTES + BUFFER_BYTES + world->tap_records[pair][direction->source].injected)
         world_fail(world, "pair %u: a direction holds %llu bytes", pair, (unsigned long long)held);
     if (direction->pipe.fds[0] < 0 && direction->pipe.bytes > 0)
         world_fail(world, "pair %u: no pipe, but bytes in it", pair);
@@ -40,7 +45,8 @@ static void check_spliced(struct world *world, struct session *session, const st
     const struct peer *source = direction->source == CLIENT ? &pair->client : &pair->backend;
 
     if (session_settings(session)->splice == CONFIG_SPLICE_ALWAYS && direction->phase == DIRECTION_COPY && !direction->never_splice && chances->no_pipe == 0 &&
-        chances->small_pipe == 0 && chances->again == 0 && chances->spurious == 0 && world->shared.pipes_max == 100 && source->script.urgent == 0)
+        chances->small_pipe == 0 && chances->again == 0 && chances->spurious == 0 && world->shared.pipes_max == 100 && source->script.urgent == 0 &&
+        !world->shared.relaying)
         world_fail(world, "pair %u: a direction copies although it may splice", pair->index);
 }
 
@@ -293,7 +299,7 @@ void check_fin_heard(struct peer *peer)
 {
     struct pair *pair = peer->pair;
     const struct peer *mate = peer_mate(peer);
-    bool forwarded = pair->has_backend && mate->fin_sent && peer->received == mate->sent;
+    bool forwarded = pair->has_backend && mate->fin_sent && peer->received == mate->sent && tap_heard(peer);
     bool unused = peer->side == BACKEND && pair->ended && !pair->relayed; /* connected just when patience had ended */
     bool silent = pair->ended && !pair->half_closed && (pair->reason == END_CLIENT_IDLE || pair->reason == END_BACKEND_IDLE);
 
@@ -360,6 +366,8 @@ void check_end(struct world *world)
 
     if (sim->conns_open > 0)
         world_fail(world, "%u descriptors are left open", sim->conns_open);
+    if (world->taps > 0)
+        world_fail(world, "%u taps were not freed", world->taps);
     if (sim->pipes_open > 0)
         world_fail(world, "%u pipes are left open", sim->pipes_open);
     if (sim->io.buffers.slab.used > 0)

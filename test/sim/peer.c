@@ -201,6 +201,7 @@ static void on_reading(struct sim_event *event)
         return;
     got = sim_peer_read(peer->conn, bytes, 1 + sim_below(sim, peer->script.read_bytes_max));
     if (got > 0) {
+        got = tap_strip(peer, bytes, (uint32_t)got);
         if (memcmp(bytes, code_at(peer->pair->index, !peer->side, peer->received), (size_t)got) != 0)
             world_fail(peer->world, "pair %u: wrong bytes at %llu of what the %s reads", peer->pair->index, (unsigned long long)peer->received,
                        peer->side == CLIENT ? "client" : "backend");

@@ -9,6 +9,7 @@
 #include "sim.h"
 #include "table/limit.h"
 #include "table/shortage.h"
+#include "tap.h"
 #include "worker/context.h"
 #include "worker/session.h"
 
@@ -97,6 +98,8 @@ struct world {
     struct shortage shortage;   /* shared with workers that are not here */
     bool flip, drain, stop;     /* asked for by these; done between two turns */
     bool stopped;               /* no session may live on */
+    struct tap_record tap_records[CLIENTS_MAX][2]; /* by pair and source */
+    uint32_t taps;              /* that live */
     uint64_t turns;
     uint64_t sessions_seen;     /* that began to close */
 };

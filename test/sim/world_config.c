@@ -157,4 +157,5 @@ void world_draw(struct world *world)
     limit_init(&world->connections, world->quick ? 100 : PICK(sim, 2, 5, 100));
     world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : world->connections.max;
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);
+    world->shared.relaying = sim_chance(sim, 300) ? tap_world_relaying : NULL;
 }

@@ -1,0 +1,97 @@
+/* worker/tap.c: the seam between a direction and its tap. Worker thread; owns what a tap holds. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "worker/context.h"
+#include "worker/session.h"
+#include "worker/tap.h"
+
+static struct buffer_pool *pool_of(struct direction *direction)
+{
+    return &session_of_direction(direction)->worker->io->buffers;
+}
+
+/* What one of the tap's own functions has said. True: the session goes on. */
+static bool went_well(struct direction *direction, int result)
+{
+    if (result >= 0)
+        return true;
+    session_end(session_of_direction(direction), END_NO_RESOURCES, 1u << CLIENT | 1u << BACKEND);
+    return false;
+}
+
+void tap_install(struct direction *direction, struct tap *tap)
+{
+    assert(!direction->receiving && !tap->held.first && tap->held_bytes == 0);
+    direction_move(direction, DIRECTION_TAPPED);
+    direction->tap = tap;
+}
+
+void tap_pass(struct direction *direction)
+{
+    buffer_queue_append(&direction->held, &direction->tap->held);
+    direction->tap->held_bytes = 0;
+}
+
+int tap_inject(struct direction *direction, const uint8_t *data, uint32_t bytes)
+{
+    assert(direction->tap);
+    while (bytes > 0) {
+        uint32_t piece = bytes < BUFFER_BYTES ? bytes : BUFFER_BYTES;
+        struct buffer *buffer = buffer_new(pool_of(direction));
+
+        if (!buffer)
+            return -ENOMEM;
+        memcpy(buffer->data, data, piece);
+        buffer->end = piece;
+        if (!buffer_queue_put(&direction->held, buffer))
+            buffer_free(pool_of(direction), buffer);
+        data += piece;
+        bytes -= piece;
+    }
+    return 0;
+}
+
+void tap_free(struct direction *direction)
+{
+    struct tap *tap = direction->tap;
+
+    if (!tap)
+        return;
+    direction->tap = NULL;
+    buffer_queue_clear(&tap->held, pool_of(direction));
+    tap->ops->free(tap);
+}
+
+void tap_remove(struct direction *direction)
+{
+    tap_pass(direction);
+    tap_free(direction);
+    if (direction->phase == DIRECTION_TAPPED)
+        direction_move(direction, DIRECTION_COPY);
+}
+
+void tap_push(struct direction *direction)
+{
+    if (direction->held.first && !direction->sending)
+        session_touch(session_of_direction(direction)); /* bytes move, although none has come just now */
+    relay_copy_push(direction);
+}
+
+bool tap_received(struct direction *direction, struct buffer *buffer)
+{
+    struct tap *tap = direction->tap;
+    uint32_t bytes = buffer_length(buffer);
+    bool kept = buffer_queue_put(&tap->held, buffer);
+
+    tap->held_bytes += bytes;
+    if (went_well(direction, tap->ops->received(tap, direction)))
+        relay_copy_push(direction);
+    return kept;
+}
+
+bool tap_ended(struct direction *direction)
+{
+    return went_well(direction, direction->tap->ops->ended(direction->tap, direction));
+}
