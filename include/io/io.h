@@ -85,7 +85,7 @@ struct io_sock {
 struct io_pipe {
     int fds[2];          /* read end, write end */
     uint32_t bytes;      /* number of bytes in the pipe now */
-    uint32_t capacity;   /* number of bytes it can hold, as reported by the kernel */
+    uint32_t capacity : 24; /* number of bytes it can hold, as reported by the kernel; at most 1 MiB is requested */
     uint8_t size;        /* for the owner's use: its size class */
 };
 

@@ -61,6 +61,7 @@ struct session {
     bool kept_alive;           /* TCP probes quiet peers */
     uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
     uint16_t attempts;         /* connects that failed, for the log */
+    uint32_t undelivered;      /* ABORTING: bytes that the side that is left had not acknowledged at the last look */
     struct end ends[2];        /* by enum side */
     struct direction directions[2]; /* by enum side of the source */
     struct timer timer;        /* CONNECTING: connect_timeout, and looking after the client; RELAYING: idle, keepalive, and looking after ends; ABORTING: delivering the rest */
@@ -68,11 +69,10 @@ struct session {
     struct lease lease;        /* its listener, pool and backend, and a place of each */
     struct select_request request; /* tried backends */
     struct backend *failed;    /* for the log: whose connect failed last; held; NULL: none did */
-    int last_error;            /* errno of that */
-    int lacking;               /* CONNECTING: errno of an attempt that failed through ours, such as EADDRNOTAVAIL; 0: none */
-    uint64_t accepted_ns, connected_ns; /* connected_ns 0: never */
-    uint32_t undelivered;      /* ABORTING: bytes that the side that is left had not acknowledged at the last look */
+    uint16_t last_error;       /* errno of that */
+    uint16_t lacking;          /* CONNECTING: errno of an attempt that failed through ours, such as EADDRNOTAVAIL; 0: none */
     struct addr client;
+    uint64_t accepted_ns, connected_ns; /* connected_ns 0: never */
 };
 
 /* A session's number in a log line, unique in the process: its worker's and its own, as in "2.1734". */
