@@ -14,8 +14,8 @@
  *     client    open, nothing in flight: that it is gone is found by looking, each time before a backend is picked and every 100 ms
  *     backend   closed; or open with a connect in flight, -> `connected`; or closing, since the attempt has failed, -> `closed`
  *     timer     armed, but while the failed attempt's socket closes: the end of the attempt, the next look, or another try after a lack of resources
- *     fields    active_ns: when the attempt began; request, failures, attempts, last_tried, last_error, lacking; end: why the last attempt failed.
- *               backend is set from the pick until the attempt's socket is closed. The directions are as they began, in COPY and at rest
+ *     fields    active_ns: when the attempt began; request, failures, attempts, failed, last_error, lacking; end: why the last attempt failed.
+ *               lease.backend is set from the pick until the attempt's socket is closed. The directions are as they began, in COPY and at rest
  *
  *   RELAYING    Both directions run, each until its source's FIN was passed on: worker/direction.h.
  *     both      open. In flight are a receive, a send and polls, as the direction's fields say, -> `received`, `rest`, `sent`, `readable`, `writable`
@@ -31,8 +31,8 @@
  *   CLOSING     The sockets are being closed: the last state.
  *     both      closing or closed, -> `closed`
  *     timer     not armed
- *     fields    end: the reason for the log. Nothing is held, but for a buffer that the engine was sending, until `closed`. backend, and with it the slot, stays
- *               until both are closed
+ *     fields    end: the reason for the log. Nothing is held, but for a buffer that the engine was sending, until `closed`. lease.backend, and with it
+ *               the slot, stays until both are closed
  *
  * Waiting for first bytes (preread) and for a free backend (queued) will come between accepted and CONNECTING. How a state is added: src/README. */
 #ifndef WORKER_SESSION_STATE_H
