@@ -71,6 +71,8 @@ struct io_options worker_io_options(const struct worker *worker);
 /* Makes a worker, of which `shared`, `index`, `counters`, `random`, `sockets` and `acceptor_count` are set, ready to turn. The engine is the worker's now.
  * 0 or a negative errno: the process cannot go on. */
 int worker_prepare(struct worker *worker, struct io *io);
+/* Begins to watch the worker's mailbox. After worker_prepare(); 0 or a negative errno. */
+int worker_open_mail(struct worker *worker);
 /* Frees; everything was closed before. */
 void worker_dismantle(struct worker *worker);
 

@@ -112,7 +112,7 @@ static void on_mail_closed(struct io_sock *sock)
 
 static const struct io_events mail_events = {.readable = on_mail, .closed = on_mail_closed};
 
-static int mail_open(struct worker *worker)
+int worker_open_mail(struct worker *worker)
 {
     int fd = dup(worker->shared->mailboxes[worker->index].event_fd), result;
 
@@ -257,7 +257,7 @@ static int begin(struct worker *worker)
         return result;
     worker->random = io->now_ns ^ (uint64_t)worker->index << 56;
     result = worker_prepare(worker, io);
-    return result < 0 ? result : mail_open(worker);
+    return result < 0 ? result : worker_open_mail(worker);
 }
 
 static void tell_end(const struct worker *worker)
