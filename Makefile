@@ -73,7 +73,7 @@ help:
 	@echo 'make all                penstock and penstock-bench, in $(B)'
 	@echo 'make check-kernel       what the code relies on in this kernel; run it first on a new kernel'
 	@echo 'make check-unit         unit tests, one program for each module'
-	@echo 'make check-sim          the session code on a simulated kernel; SEEDS=N (default $(SEEDS))'
+	@echo 'make check-sim          the workers on a simulated kernel; SEEDS=N (default $(SEEDS))'
 	@echo 'make check-integration  real sockets, both engines, copy and splice; CASE=name for one case'
 	@echo 'make check-real         redis, nginx, curl, wrk and gRPC through Penstock'
 	@echo 'make check-stress       longer runs with kills and restarts'

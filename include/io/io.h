@@ -68,7 +68,7 @@ struct io_sock {
     uint32_t credit;     /* number of bytes that the receive may still deliver */
     uint8_t in_flight;   /* one bit for each operation that has not ended */
     union {
-        uint8_t ready;     /* epoll and sim: edges that were seen and are not used up */
+        uint8_t ready;     /* epoll: edges that were seen and are not used up */
         uint8_t cancelled; /* io_uring, while closing: operations that were cancelled */
     };
     bool closing;

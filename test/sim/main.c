@@ -1,4 +1,4 @@
-/* test/sim/main.c: the session code on a simulated kernel, by seed.
+/* test/sim/main.c: the workers on a simulated kernel, by seed.
  *
  * Usage: sim [--seeds N] [--first S] [--seed S [--trace]] */
 #include <inttypes.h>

@@ -38,12 +38,17 @@ static uint32_t one_of(struct sim *sim, const uint32_t *values, uint32_t count)
 
 #define ONE_OF(sim, ...) one_of(sim, (const uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
+static bool peer_is_local(const struct peer *peer)
+{
+    return peer->side == CLIENT ? peer->world->listener_local[peer->pair->listener] : peer->conn->local;
+}
+
 void peer_draw(struct peer *peer)
 {
     struct world *world = peer->world;
     struct sim *sim = world->sim;
     struct script *script = &peer->script;
-    uint64_t most = sim->options.tiny ? 2000 : ONE_OF(sim, 0, 1, 100, 3000, 20000, 60000, 200000, 600000);
+    uint64_t most = sim->options.tiny || world->crowd ? 2000 : ONE_OF(sim, 0, 1, 100, 3000, 20000, 60000, 200000, 600000);
 
     *script = (struct script){
         .bytes = sim_below(sim, (uint32_t)most + 1),
@@ -55,7 +60,7 @@ void peer_draw(struct peer *peer)
         .urgent = sim_chance(sim, 150) ? 300 : 0,
         .deaf = sim_chance(sim, 30),
         .deaf_ms = sim_chance(sim, 100) ? sim_below(sim, 3000) : 0,
-        .last_read_bytes = peer->conn && peer->conn->local && sim_chance(sim, 300) ? sim_below(sim, 20000) : NEVER,
+        .last_read_bytes = peer_is_local(peer) && sim_chance(sim, 300) ? sim_below(sim, 20000) : NEVER,
         .read_bytes_max = ONE_OF(sim, 300, 5000, 16384, 16384),
         .read_pause_us_max = ONE_OF(sim, 0, 100, 1000, 30000),
         .fin = sim_chance(sim, 600) ? FIN_AFTER_BYTES : sim_chance(sim, 600) ? FIN_AFTER_FIN : sim_chance(sim, 600) ? FIN_CLOSE : FIN_NEVER,

@@ -1,10 +1,10 @@
-/* test/sim/sim.h: the simulated engine: a third implementation of struct io_ops, for tests. One thread.
+/* test/sim/sim.h: a small model of a kernel and a network, for tests. One thread.
  *
- * Behind it is a small model of a kernel and a network: a virtual clock, TCP connections of which one end is a descriptor of the worker's and the other, the
- * peer, is driven by the test, listeners with queues, and pipes. One seed decides how long everything takes, how much of it happens at once, in which order
- * and what goes wrong, so that the same seed gives the same run. What a connection does after a reset follows Linux (net/ipv4/tcp.c): bytes that had arrived
- * stay readable, the error is told once, to whichever call comes first, and after that a receive says end of file and a send EPIPE. Urgent bytes are in line:
- * a receive ends in front of one, and the next begins with it; splice(2) does not pass it. */
+ * It has a virtual clock, TCP and UNIX connections of which one end is a descriptor of the workers' and the other, the peer, is driven by the test, listeners with
+ * queues, and pipes. The workers reach it through their simulated engines (engine.h). One seed decides how long everything takes, how much of it happens at once,
+ * in which order and what goes wrong, so that the same seed gives the same run. What a connection does after a reset follows Linux (net/ipv4/tcp.c): bytes that had
+ * arrived stay readable, the error is told once, to whichever call comes first, and after that a receive says end of file and a send EPIPE. Urgent bytes are in
+ * line: a receive ends in front of one, and the next begins with it; splice(2) does not pass it. */
 #ifndef TEST_SIM_SIM_H
 #define TEST_SIM_SIM_H
 
@@ -13,10 +13,12 @@
 
 #include "base/addr.h"
 #include "base/list.h"
-#include "io/io.h"
 
+struct buffer;
+struct io_sock;
 struct sim;
 struct sim_conn;
+struct sim_engine;
 
 /* Something that happens at a time. Embedded; all zero is "not armed". */
 struct sim_event {
@@ -41,6 +43,12 @@ struct sim_chances {
     uint32_t again;         /* EAGAIN although there are bytes, or room */
     uint32_t spurious;      /* a poll ends although there is nothing; per wait */
     uint32_t late;          /* a turn comes late; a `closed` waits for another turn */
+    uint32_t no_buffer;     /* memory for a receive buffer is refused */
+    uint32_t no_ring;       /* queued: the kernel loses all its buffers with a dispatch, until there is memory to register them again */
+    uint32_t no_request;    /* queued: the kernel takes no request, or only some, for want of memory */
+    uint32_t full_queue;    /* queued: a request finds the queue full, which is handed over before the turn has ended */
+    uint32_t missed;        /* queued: a cancellation does not find a receive although it is in flight */
+    uint32_t ended_early;   /* queued: a multishot receive ends before its credit is used up */
 };
 
 struct sim_hooks {
@@ -48,8 +56,8 @@ struct sim_hooks {
     void (*connecting)(struct sim_conn *conn, const struct addr *addr);
     /* io_close() was called. */
     void (*closing)(struct sim_conn *conn);
-    /* A listener that lets nobody into its queue any more is closed. */
-    void (*unlistening)(struct sim_conn *conn);
+    /* The last descriptor of a queue that lets nobody in any more is closed; `engine` had it. */
+    void (*unlistening)(struct sim_conn *conn, const struct sim_engine *engine);
     /* The peer may find that it can read or send more, or that the connection has ended. */
     void (*changed)(struct sim_conn *conn);
     /* The engine was misused. Must not return. */
@@ -59,7 +67,11 @@ struct sim_hooks {
 struct sim_options {
     uint64_t seed;
     bool queued;  /* as io_uring: the kernel acts during the wait and tells in the next dispatch; else as epoll: calls are made during the dispatch */
-    bool gathers; /* queued: a send is made during the wait, and that it went out whole does not end the wait, unless someone hurries */
+    bool gathers; /* queued: sends are made together when the wait begins; that one went out whole does not end the wait, unless someone hurries */
+    bool multishot; /* queued: a receive goes on until its credit is used up; else until it has brought something */
+    uint32_t buffers; /* queued: receive buffers that the kernel has at most */
+    uint32_t gathered_max; /* most sends that are gathered */
+    uint32_t gather_batch; /* so many are not kept waiting until the wait */
     bool tiny;    /* windows may be as small as a byte: many events */
     bool trace;   /* every note goes to standard output */
     uint64_t forbidden_until_ns; /* accept is denied before, as by a security module */
@@ -85,10 +97,13 @@ struct sim_done {
     bool last;             /* the operation is no longer in flight once this was told */
     int result;
     struct buffer *buffer; /* bytes received */
-    uint64_t at_ns;        /* a gathered send: when it was made */
+    uint64_t sequence;     /* among all that the engine was told */
 };
 
-enum { SIM_DONE_MAX = 16 };
+enum { SIM_DONE_MAX = 24, SIM_EVENTFDS_MAX = 8 };
+
+/* Descriptors begin far above any real one, so that a stray close(2) does no harm. */
+enum { SIM_FD_BASE = 1 << 20 };
 
 /* One connection, or a listener. Lives until sim_free(). */
 struct sim_conn {
@@ -98,6 +113,9 @@ struct sim_conn {
     bool accepted;                /* came from a listener */
     struct list link;             /* in a listener's queue */
     struct list queue;            /* a listener's: connections not yet accepted */
+    struct sim_conn *listener;    /* of a listening descriptor: the one that has the queue and `sealed`; of a client: the one in whose queue it was */
+    uint32_t descriptors;         /* of a listener that has its queue: how many are open */
+    uint64_t arrived_ns, accepted_ns, served_ns; /* a client: when it came, was accepted (0: not yet) and came under an engine's care (0: not yet) */
     struct addr client;
     void *peer;                   /* the test's */
     uint32_t latency_us;          /* most that anything takes on the way */
@@ -106,12 +124,22 @@ struct sim_conn {
 
     /* Our end. */
     struct io_sock *sock;         /* while an engine's caller has it */
-    uint8_t armed;                /* operations that the kernel works on: a bit each */
+    struct sim_engine *engine;    /* which has it under its care; NULL: none, or it was closed */
+    struct list care;             /* in that engine's list */
+    int event_fd;                 /* a real eventfd; -1: this is a socket */
+    bool signalled;               /* the eventfd is readable, when last looked at */
+    uint8_t requested;            /* operations that the kernel was not given yet: a bit each */
+    uint8_t armed;                /* operations that the kernel works on */
+    uint8_t cancelled;            /* closing: operations that the kernel was asked to end */
+    uint8_t cancelling;           /* what the cancellation in flight is for */
+    bool untried;                 /* the receive was armed and not yet tried */
+    uint32_t receive_left;        /* bytes after which the kernel ends a multishot receive */
+    bool overlooked;              /* the receive does not see what is there until more comes: see sim_stop_process() */
+    bool starving;                /* its receive found no buffer: it starts anew when there are some */
+    bool closable;                /* closing, and nothing is in flight any more */
     uint8_t spurious;             /* polls that are about to end without cause */
     struct sim_done done[SIM_DONE_MAX];
     uint32_t done_first, done_count;
-    bool gathered;                /* a send was started and not yet tried */
-    bool quiet;                   /* one of `done` is the end of such a send, which ends no wait */
     bool answered;                /* the attempt to connect has ended, with `answer` */
     int answer;
     bool established;
@@ -138,7 +166,6 @@ struct sim_pipe {
 };
 
 struct sim {
-    struct io io; /* first */
     struct sim_options options;
     uint64_t random;
     uint64_t now_ns;
@@ -147,27 +174,27 @@ struct sim {
     struct sim_conn **conns;
     uint32_t conn_count;
     uint32_t conns_open;  /* descriptors of ours */
-    struct sim_conn **order; /* scratch: those under the engine's care, in the order of this turn */
     struct sim_pipe *pipes;
     uint32_t pipe_count, pipes_open;
-    uint64_t calls;       /* into the engine; bounded in a turn */
+    struct sim_conn *eventfds[SIM_EVENTFDS_MAX];
+    uint32_t eventfd_count;
     uint32_t denials;     /* of accept */
-    bool hurried;         /* io_hurry() was called since the last wait */
-    bool interrupted;     /* makes the wait return; whoever set it clears it */
-    bool stuck;           /* a wait without end met with no event to come */
+    int turning;          /* index of the engine whose worker has its turn; -1: none */
 };
 
 /* NULL: out of memory. */
 struct sim *sim_new(const struct sim_options *options);
-/* After io_free(). */
+/* After io_free() of every engine. */
 void sim_free(struct sim *sim);
 
 /* ---- the test's side ---- */
 
 /* A listening descriptor, for io_open(). */
-int sim_listen(struct sim *sim);
-/* A client comes: its end of a new connection. */
-struct sim_conn *sim_arrive(struct sim *sim, int listener, const struct addr *client);
+int sim_listen(struct sim *sim, bool local);
+/* Another one for the same queue. */
+int sim_listen_share(struct sim *sim, int listener);
+/* A client comes, to any of `count` listeners that lets it in: its end of a new connection. */
+struct sim_conn *sim_arrive(struct sim *sim, const int *listeners, uint32_t count, const struct addr *client);
 /* What becomes of an attempt to connect, after a time: 0 or an errno. */
 void sim_answer(struct sim_conn *conn, int error, uint64_t after_ns);
 /* Both windows of both directions anew, before the connection is used. */
@@ -187,20 +214,29 @@ void sim_peer_stop_reading(struct sim_conn *conn);
 void sim_peer_close(struct sim_conn *conn);
 void sim_peer_reset(struct sim_conn *conn);
 
+/* The process is stopped, and goes on: queued receives that wait at an urgent mark do not read it while the signal is pending (tcp_recvmsg). */
+void sim_stop_process(struct sim *sim);
+
 /* Time and chance. */
 void sim_arm(struct sim *sim, struct sim_event *event, uint64_t after_ns);
 /* Runs the events that are due; all that are to come when `all`. */
 void sim_run_events(struct sim *sim, bool all);
+/* When the next event is due; UINT64_MAX: none is. */
+uint64_t sim_next_event_ns(const struct sim *sim);
 uint32_t sim_below(struct sim *sim, uint32_t bound);
 bool sim_chance(struct sim *sim, uint32_t per_mille);
 
-/* Adds to the digest, and prints when tracing. */
+/* An error that says that descriptors or memory are lacking. Negative. */
+int sim_lack(struct sim *sim);
+/* Adds to the digest, and prints when tracing: time, worker, connection, what. */
 void sim_note(struct sim *sim, const struct sim_conn *conn, const char *what, int64_t value);
 void sim_fail(struct sim *sim, const char *what) __attribute__((noreturn));
 
-/* ---- for the files of the engine: the kernel's side of our end ---- */
+/* ---- for the engines: the kernel's side of our end ---- */
 
 struct sim_conn *sim_conn_new(struct sim *sim);
+/* `fd` is a real eventfd, which is the kernel's now. */
+struct sim_conn *sim_eventfd(struct sim *sim, int fd);
 struct sim_conn *sim_conn_find(struct sim *sim, int fd);
 int sim_conn_fd(const struct sim_conn *conn);
 bool sim_readable(const struct sim_conn *conn);
@@ -211,8 +247,16 @@ int64_t sim_splice(struct sim_conn *conn, uint8_t *data, uint32_t bytes);
 int64_t sim_send(struct sim_conn *conn, const uint8_t *data, uint32_t bytes);
 int sim_shutdown(struct sim_conn *conn);
 void sim_release(struct sim_conn *conn, bool reset);
-/* A listener's clients that are not accepted are lost. */
-void sim_reset_queue(struct sim_conn *listening);
+/* A queue's clients that are not accepted are lost. */
+void sim_reset_queue(struct sim_conn *listener);
+/* Of eventfds, which are real and become readable without our doing: asks those of every engine. */
+void sim_look_at_eventfds(struct sim *sim);
+
+/* sim_net.c: makes a connection part of the network; lets what waits in a stream arrive, after a time; sends RST to our end, or to the peer's. */
+void sim_net_init(struct sim_conn *conn);
+void sim_net_move(struct sim_conn *conn, struct sim_stream *stream);
+void sim_net_reset_us(struct sim_conn *conn);
+void sim_net_reset_peer(struct sim_conn *conn);
 
 void sim_stream_push(struct sim_stream *stream, const uint8_t *data, uint32_t bytes);
 /* At most what has arrived; returns how many. */

@@ -1,15 +1,17 @@
 /* test/sim/sim_conn.c: the two ends of a simulated connection: what the kernel does on our side of it, and what the peer does on the other. Test thread; owns nothing. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "sim.h"
-#include "sim_ops.h"
 
 /* ---- our end ---- */
 
 bool sim_readable(const struct sim_conn *conn)
 {
+    if (conn->event_fd >= 0)
+        return conn->signalled;
     if (conn->listening)
-        return !list_empty(&conn->queue);
+        return !list_empty(&conn->listener->queue) || (conn->local && conn->listener->sealed);
     return conn->in.arrived > 0 || conn->in.fin_arrived || conn->over;
 }
 
@@ -30,6 +32,12 @@ static int take_error(struct sim_conn *conn)
 static bool at_mark(const struct sim_stream *stream)
 {
     return stream->mark && stream->total - stream->arrived + 1 == stream->mark;
+}
+
+void sim_stop_process(struct sim *sim)
+{
+    for (uint32_t i = 0; sim->options.queued && i < sim->conn_count; i++)
+        sim->conns[i]->overlooked = sim->conns[i]->sock && sim->conns[i]->in.arrived > 0 && at_mark(&sim->conns[i]->in);
 }
 
 static uint32_t take_to_mark(struct sim_stream *stream, uint8_t *data, uint32_t bytes)
@@ -102,10 +110,10 @@ int sim_shutdown(struct sim_conn *conn)
     return 0;
 }
 
-void sim_reset_queue(struct sim_conn *listening)
+void sim_reset_queue(struct sim_conn *listener)
 {
-    while (!list_empty(&listening->queue)) {
-        struct sim_conn *waiting = container_of(listening->queue.next, struct sim_conn, link);
+    while (!list_empty(&listener->queue)) {
+        struct sim_conn *waiting = container_of(listener->queue.next, struct sim_conn, link);
 
         list_remove(&waiting->link);
         sim_net_reset_peer(waiting);
@@ -119,7 +127,10 @@ void sim_release(struct sim_conn *conn, bool reset)
     conn->released = true;
     conn->sock = NULL;
     sim->conns_open--;
-    sim_reset_queue(conn);
+    if (conn->event_fd >= 0)
+        (void)close(conn->event_fd);
+    if (conn->listening && --conn->listener->descriptors == 0)
+        sim_reset_queue(conn->listener);
     if (conn->listening || conn->over || !conn->established)
         return;
     if (reset || conn->in.arrived > 0) {

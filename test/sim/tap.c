@@ -156,7 +156,7 @@ static void install(struct world *world, struct session *session, enum side sour
 
 void tap_world_relaying(struct session *session)
 {
-    struct world *world = container_of(session->worker->io, struct sim, io)->options.owner;
+    struct world *world = engine_of(session->worker->io)->sim->options.owner;
 
     for (enum side source = CLIENT; source <= BACKEND; source++) {
         if (sim_chance(world->sim, 600))

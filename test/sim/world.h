@@ -1,4 +1,4 @@
-/* test/sim/world.h: one run of the simulation: a worker built by hand, the clients and backends around it, and what is known about each session. */
+/* test/sim/world.h: one run of the simulation: workers built by hand, the clients and backends around them, and what is known about each session. */
 #ifndef TEST_SIM_WORLD_H
 #define TEST_SIM_WORLD_H
 
@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "engine.h"
 #include "sim.h"
 #include "table/limit.h"
 #include "table/shortage.h"
@@ -13,7 +14,7 @@
 #include "worker/context.h"
 #include "worker/session.h"
 
-enum { CLIENTS_MAX = 12, BACKENDS_MAX = 20, POOLS_MAX = 2, LISTENERS_MAX = 2 };
+enum { WORKERS_MAX = 3, CLIENTS_USUAL = 12, CLIENTS_MAX = 60, BACKENDS_MAX = 20, POOLS_MAX = 2, LISTENERS_MAX = 2 };
 #define NEVER UINT64_MAX
 #define MS ((uint64_t)1000000) /* in nanoseconds */
 
@@ -70,6 +71,20 @@ struct pair {
     bool end_failed;           /* one of the session's ends had an error by then */
 };
 
+enum life { LIFE_RUNNING, LIFE_CLOSING, LIFE_ENDED };
+
+/* A worker as its thread would see it. */
+struct member {
+    struct world *world;
+    struct worker *worker;
+    struct sim_engine *engine;  /* NULL: ended */
+    enum life life;
+    uint64_t wake_ns;           /* asleep: when the wait is over; NEVER: it has no end */
+    uint64_t stalled_ns;        /* its thread does not run before */
+    struct worker_socket sockets[LISTENERS_MAX];
+    struct sim_event accepting, continuing, draining, stopping; /* post mail */
+};
+
 struct world {
     struct sim *sim;
     struct config config;
@@ -78,30 +93,36 @@ struct world {
     struct config_backend backends[POOLS_MAX][BACKENDS_MAX];
     uint32_t mood[POOLS_MAX][BACKENDS_MAX]; /* chance in a thousand that an attempt to connect goes well */
     uint32_t lack;                          /* chance in a thousand that one that fails does so for want of a port */
-    int listener_fds[LISTENERS_MAX];
-    struct worker_socket sockets[LISTENERS_MAX];
+    int listener_fds[LISTENERS_MAX][WORKERS_MAX];
+    bool listener_local[LISTENERS_MAX];     /* a UNIX socket, which all workers share */
     struct limit connections;
     struct epoch *epoch;
     struct counters *counters;
     struct intake *intakes;
+    struct mailbox *mailboxes;
+    uint32_t mailbox_capacity;              /* messages: sometimes so few that it is full */
     struct table *table;
     struct worker_shared shared;
-    struct worker *worker;
+    struct member members[WORKERS_MAX];
+    uint32_t worker_count;
 
     struct pair pairs[CLIENTS_MAX];
     uint32_t pair_count;
     bool quick;                 /* nothing happens that could keep a session from its orderly end for long */
-
+    bool crowd;                 /* more clients than the limits let in, for short sessions */
+    bool late_rush;             /* all clients come just when the workers are told to end */
+    bool continues, drains, stops; /* the process is stopped and goes on, a few times; and ends before all clients were served */
+    uint64_t accept_ns, end_ns; /* when the workers are told to accept, and to drain */
     bool rough;                 /* most peers reset, and one direction of a session is spliced while the other is copied */
 
-    struct sim_event flipping, draining, stopping, lacking;
-    struct shortage shortage;   /* shared with workers that are not here */
-    bool flip, drain, stop;     /* asked for by these; done between two turns */
-    bool stopped;               /* no session may live on */
+    struct sim_event flipping, lacking;
+    struct shortage shortage;
+    bool stuck;                 /* nothing will ever happen */
     struct tap_record tap_records[CLIENTS_MAX][2]; /* by pair and source */
     uint32_t taps;              /* that live */
     uint64_t turns;
     uint64_t sessions_seen;     /* that began to close */
+    uint64_t places_free_ns[LISTENERS_MAX]; /* since when a client waits although there are places; 0: none does */
 };
 
 /* Runs a seed; sets `*digest`. Returns NULL, or what failed: a text that lives until the next run. What a failed run had allocated is lost. */
@@ -109,6 +130,22 @@ const char *world_run(uint64_t seed, bool trace, uint64_t *digest);
 
 /* world_config.c: everything chosen before the run. */
 void world_draw(struct world *world);
+
+/* world_hooks.c: what the kernel tells of: clients are accepted, sessions connect and close. */
+extern const struct sim_hooks world_hooks;
+
+/* world_events.c: who comes when, what is mailed when, which backends go up and down. */
+void world_schedule(struct world *world);
+/* Asks every worker that was not asked yet, at different times. */
+void world_drain(struct world *world);
+
+/* driver.c: the threads. */
+
+/* Begins the workers' life. */
+void driver_begin(struct world *world);
+/* One worker has its turn; or, when none has anything to do, time passes. */
+void driver_step(struct world *world);
+bool driver_all_ended(const struct world *world);
 
 /* peer.c */
 void peer_draw(struct peer *peer);
@@ -119,12 +156,27 @@ void peer_wake(struct peer *peer);
 /* It does nothing any more. */
 void peer_forget(struct peer *peer);
 
-/* check.c: each ends the run by world_fail() when something is wrong. */
-void check_step(struct world *world);      /* after every turn */
+/* The checks end the run by world_fail() when something is wrong. */
+
+/* check.c: the sessions of a worker that has just had its turn. */
+void check_sessions(struct member *member);
+/* What may pass without a byte. */
+uint64_t check_patience_ms(const struct session *session);
+uint64_t check_last_activity_ns(struct world *world, const struct session *session);
+
+/* check_shared.c: what the workers share, after every turn; and one that ends. */
+void check_shared(struct world *world);
+void check_member_end(struct member *member);
+
+/* check_waiting.c: those that wait to be accepted are not forgotten; after every turn. And in the end: nobody was overtaken by too many. */
+void check_waiting(struct world *world);
+void check_overtaking(struct world *world);
+
+/* check_end.c: when a session closes, and what its peers hear. */
 void check_closing(struct world *world, struct session *session);
-void check_end(struct world *world);       /* the worker is empty, but not yet dismantled */
-void check_pairs(struct world *world);     /* everything that was underway has arrived */
 void check_fin_heard(struct peer *peer);
+void check_pairs(struct world *world);     /* everything that was underway has arrived */
+void check_end(struct world *world);       /* all workers have ended */
 
 struct peer *peer_mate(struct peer *peer);
 struct pair *pair_of(struct world *world, const struct session *session);

@@ -78,6 +78,12 @@ static struct sim_chances draw_chances(struct world *world, struct sim *sim)
         .unspliceable = world->rough ? 500 : PICK(sim, 0, 0, 200),
         .no_pipe = PICK(sim, 0, 0, 300),
         .small_pipe = PICK(sim, 0, 0, 300),
+        .no_buffer = PICK(sim, 0, 0, 0, 300),
+        .no_ring = PICK(sim, 0, 0, 0, 20),
+        .no_request = PICK(sim, 0, 0, 0, 200),
+        .full_queue = PICK(sim, 0, 0, 10, 300),
+        .missed = PICK(sim, 0, 0, 300),
+        .ended_early = PICK(sim, 0, 0, 200),
     };
 
     if (!world->quick) {
@@ -91,6 +97,18 @@ static struct sim_chances draw_chances(struct world *world, struct sim *sim)
     return chances;
 }
 
+/* A socket for each worker: one of its own, or a descriptor of the one that all share. */
+static void draw_sockets(struct world *world, uint32_t listener)
+{
+    struct sim *sim = world->sim;
+    int *fds = world->listener_fds[listener];
+
+    world->listener_local[listener] = sim_chance(sim, 300);
+    fds[0] = sim_listen(sim, world->listener_local[listener]);
+    for (uint32_t worker = 1; worker < world->worker_count; worker++)
+        fds[worker] = world->listener_local[listener] ? sim_listen_share(sim, fds[0]) : sim_listen(sim, false);
+}
+
 static void draw_listeners(struct world *world)
 {
     struct sim *sim = world->sim;
@@ -100,11 +118,10 @@ static void draw_listeners(struct world *world)
         world->listeners[i] = (struct config_listener){
             .name = i == 0 ? "one" : "two",
             .pool = sim_below(sim, (uint32_t)world->config.pool_count),
-            .settings.max_connections = world->quick ? 0 : PICK(sim, 0, 0, 1, 3),
+            .settings.max_connections = world->crowd ? PICK(sim, 0, 1, 3, 5) : world->quick ? 0 : PICK(sim, 0, 0, 1, 3),
             .settings.backlog = 128,
         };
-        world->listener_fds[i] = sim_listen(sim);
-        world->sockets[i] = (struct worker_socket){.fd = world->listener_fds[i]};
+        draw_sockets(world, i);
     }
 }
 
@@ -112,7 +129,7 @@ static void draw_pairs(struct world *world)
 {
     struct sim *sim = world->sim;
 
-    world->pair_count = 1 + sim_below(sim, CLIENTS_MAX);
+    world->pair_count = world->crowd || world->late_rush ? CLIENTS_MAX : 1 + sim_below(sim, CLIENTS_USUAL);
     for (uint32_t i = 0; i < world->pair_count; i++) {
         struct pair *pair = &world->pairs[i];
 
@@ -128,14 +145,29 @@ void world_draw(struct world *world)
 {
     struct sim *sim = world->sim;
 
-    world->quick = sim_chance(sim, 300);
+    world->worker_count = PICK(sim, 1, 2, 2, 2, 3);
+    world->mailbox_capacity = PICK(sim, 2, 2, 8, 1024);
+    world->crowd = sim_chance(sim, 30);
+    world->quick = world->crowd || sim_chance(sim, 300);
+    world->late_rush = !world->quick && sim_chance(sim, 60);
+    world->continues = sim_chance(sim, 150);
+    world->drains = !world->quick && sim_chance(sim, 150);
+    world->stops = !world->quick && sim_chance(sim, world->late_rush ? 700 : 200);
+    world->accept_ns = !world->quick && sim_chance(sim, 100) ? sim_below(sim, 300000000) : 0;
+    world->end_ns = world->accept_ns + (5 + sim_below(sim, 1500)) * MS;
     world->rough = !world->quick && sim_chance(sim, 300);
     sim->options.tiny = sim_chance(sim, 50);
     sim->options.chances = draw_chances(world, sim);
+    if (world->late_rush)
+        sim->options.chances.late = PICK(sim, 100, 400);
+    sim->options.multishot = sim_chance(sim, 700);
+    sim->options.buffers = PICK(sim, 1, 2, 8, 256, 256);
+    sim->options.gathered_max = PICK(sim, 1, 2, ENGINE_GATHERED_MAX, ENGINE_GATHERED_MAX);
+    sim->options.gather_batch = PICK(sim, 1, 2, 32, 32, 32);
     if (!world->quick && sim_chance(sim, 50))
         sim->options.forbidden_until_ns = sim->now_ns + sim_below(sim, 2000) * MS;
     world->config = (struct config){
-        .workers = 1,
+        .workers = world->worker_count,
         .seed = 1 + sim_below(sim, 1000),
         .listeners = world->listeners,
         .pools = world->pools,
@@ -154,7 +186,7 @@ void world_draw(struct world *world)
     }
     draw_listeners(world);
     draw_pairs(world);
-    limit_init(&world->connections, world->quick ? 100 : PICK(sim, 2, 5, 100));
+    limit_init(&world->connections, world->crowd ? PICK(sim, 2, 5, 10, 100) : world->quick || world->late_rush ? 100 : PICK(sim, 2, 5, 100));
     world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : world->connections.max;
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);
     world->shared.relaying = sim_chance(sim, 300) ? tap_world_relaying : NULL;

@@ -1,0 +1,174 @@
+/* test/sim/check_end.c: what must hold when a session closes, for what its peers hear, and when all is over. Test thread; owns nothing. */
+#include "table/counters.h"
+#include "table/table.h"
+#include "world.h"
+
+enum { RESOURCES_RETRY_MS = 22 };
+
+/* ---- when a session closes ---- */
+
+/* A session that ended without a backend: none that could have served it was left out. */
+static void check_unserved(struct world *world, const struct session *session)
+{
+    const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
+
+    if (session->failures > session_settings(session)->retries)
+        return;
+    for (uint32_t i = 0; i < pool->usable_count; i++) {
+        const struct backend *backend = pool->usable[i].backend;
+        bool tried = false;
+
+        for (uint32_t t = 0; t < session->request.tried_count; t++)
+            tried |= session->request.tried[t] == backend->id;
+        if (!tried && !backend_full(backend))
+            world_fail(world, "backend %s was never asked by a session that ended unserved", backend->name);
+    }
+}
+
+static void check_idle(struct world *world, const struct session *session, const struct pair *pair)
+{
+    uint64_t last = check_last_activity_ns(world, session), now = session->worker->io->now_ns;
+
+    for (int source = CLIENT; source <= BACKEND; source++) {
+        if (session->directions[source].phase == DIRECTION_DROP) /* bytes that are dropped do not count */
+            return;
+    }
+    if (!pair->end_failed && now + 2 * MS < last + check_patience_ms(session) * MS)
+        world_fail(world, "pair %u: called idle after %llu ms of %llu", pair->index, (unsigned long long)((now - last) / MS),
+                   (unsigned long long)check_patience_ms(session));
+}
+
+void check_closing(struct world *world, struct session *session)
+{
+    struct pair *pair = pair_of(world, session);
+
+    pair->ended = true;
+    pair->ended_ns = session->worker->io->now_ns;
+    pair->reason = session->end;
+    pair->relayed = session->connected_ns != 0;
+    pair->half_closed = session->directions[CLIENT].phase == DIRECTION_ENDED || session->directions[BACKEND].phase == DIRECTION_ENDED;
+    pair->end_failed = session->ends[CLIENT].error || session->ends[BACKEND].error;
+    world->sessions_seen++;
+    sim_note(world->sim, pair->client.conn, "session ends", session->end);
+    if (world->quick && session->end != END_NORMAL)
+        world_fail(world, "pair %u: an orderly session ended for reason %d", pair->index, (int)session->end);
+    switch (session->end) {
+    case END_NORMAL:
+        if (session->directions[CLIENT].phase != DIRECTION_ENDED || session->directions[BACKEND].phase != DIRECTION_ENDED || pair->end_failed)
+            world_fail(world, "pair %u: not a normal end", pair->index);
+        break;
+    case END_CLIENT_GONE:
+    case END_BACKEND_GONE:
+        if (!(session->end == END_CLIENT_GONE ? &pair->client : &pair->backend)->conn->failed)
+            world_fail(world, "pair %u: the %s is not gone", pair->index, session->end == END_CLIENT_GONE ? "client" : "backend");
+        break;
+    case END_CLIENT_LEFT:
+        if (session->connected_ns || !pair->client.conn->failed)
+            world_fail(world, "pair %u: the client had not left while connecting", pair->index);
+        break;
+    case END_CLIENT_IDLE:
+    case END_BACKEND_IDLE:
+        check_idle(world, session, pair);
+        break;
+    case END_NO_BACKEND:
+    case END_CONNECT_REFUSED:
+    case END_CONNECT_TIMEOUT:
+        check_unserved(world, session);
+        break;
+    case END_NO_RESOURCES:
+        if (session->worker->io->now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session_settings(session)->connect_timeout_ms * MS)
+            world_fail(world, "pair %u: patience with a lack of resources ended too early", pair->index);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- what peers hear ---- */
+
+/* A clean end is promised only when everything was delivered. Sessions in which both sides were silent too long are the exception: then it stands for that,
+ * unless the other side was known to be gone. */
+void check_fin_heard(struct peer *peer)
+{
+    struct pair *pair = peer->pair;
+    const struct peer *mate = peer_mate(peer);
+    bool forwarded = pair->has_backend && mate->fin_sent && peer->received == mate->sent && tap_heard(peer);
+    bool unused = peer->side == BACKEND && pair->ended && !pair->relayed; /* connected just when patience had ended */
+    bool silent = pair->ended && !pair->half_closed && (pair->reason == END_CLIENT_IDLE || pair->reason == END_BACKEND_IDLE);
+
+    if (!forwarded && !unused && !(silent && !pair->end_failed))
+        world_fail(peer->world, "pair %u: the %s hears a clean end after %llu of %llu bytes", pair->index, peer->side == CLIENT ? "client" : "backend",
+                   (unsigned long long)peer->received, (unsigned long long)mate->sent);
+}
+
+/* ---- at the end ---- */
+
+/* Always takes something within a second, for as long as there is something. */
+static bool steady(const struct peer *peer)
+{
+    if (peer->world->sim->options.tiny) /* a byte in, a byte out: no look at the socket shows that anything moved */
+        return false;
+    return !peer->script.deaf && peer->script.deaf_ms == 0 && peer->script.reset_after_received == NEVER;
+}
+
+static void check_survivor(struct world *world, const struct peer *survivor, const struct peer *gone)
+{
+    const char *name = survivor->side == CLIENT ? "client" : "backend";
+
+    if (survivor->conn->failed || survivor->reset_done || survivor->script.deaf)
+        return;
+    if (!survivor->reset_heard && !survivor->fin_heard)
+        world_fail(world, "pair %u: the %s was never told of the end", survivor->pair->index, name);
+    if (steady(survivor) && survivor->received < gone->conn->in.total)
+        world_fail(world, "pair %u: the %s got %llu of %llu bytes that had come before the other side went away", survivor->pair->index, name,
+                   (unsigned long long)survivor->received, (unsigned long long)gone->conn->in.total);
+}
+
+static void check_normal(struct world *world, const struct peer *peer)
+{
+    if (peer->script.deaf || peer->reset_done || peer->conn->failed)
+        return;
+    if (!peer->fin_heard || peer->reset_heard)
+        world_fail(world, "pair %u: the %s did not hear the orderly end", peer->pair->index, peer->side == CLIENT ? "client" : "backend");
+}
+
+void check_pairs(struct world *world)
+{
+    for (uint32_t i = 0; i < world->pair_count; i++) {
+        const struct pair *pair = &world->pairs[i];
+
+        if (world->quick && !pair->ended)
+            world_fail(world, "pair %u: was not served", i);
+        if (!pair->ended)
+            continue;
+        if (pair->reason == END_NORMAL) {
+            check_normal(world, &pair->client);
+            check_normal(world, &pair->backend);
+        } else if (pair->reason == END_CLIENT_GONE) {
+            check_survivor(world, &pair->backend, &pair->client);
+        } else if (pair->reason == END_BACKEND_GONE) {
+            check_survivor(world, &pair->client, &pair->backend);
+        }
+    }
+}
+
+void check_end(struct world *world)
+{
+    const struct sim *sim = world->sim;
+    uint64_t ended = 0, accepted = 0;
+
+    for (uint32_t i = 0; i < world->worker_count; i++) {
+        ended += counters_read(&world->counters[i].ended);
+        accepted += counters_read(&world->counters[i].accepted);
+    }
+    if (sim->conns_open > 0)
+        world_fail(world, "%u descriptors are left open", sim->conns_open);
+    if (world->taps > 0)
+        world_fail(world, "%u taps were not freed", world->taps);
+    if (sim->pipes_open > 0)
+        world_fail(world, "%u pipes are left open", sim->pipes_open);
+    if (limit_used(&world->connections) > 0)
+        world_fail(world, "%u places of the process's limit were not given back", limit_used(&world->connections));
+    if (ended != world->sessions_seen || accepted < world->sessions_seen)
+        world_fail(world, "%llu sessions were counted, of %llu", (unsigned long long)ended, (unsigned long long)world->sessions_seen);
+}

@@ -1,0 +1,165 @@
+/* test/sim/check_shared.c: what must hold, after every turn, for what the workers share. Test thread; owns nothing.
+ *
+ * A client that was accepted is in exactly one place: a session of a worker's, or a mailbox. */
+#include "table/counters.h"
+#include "table/intake.h"
+#include "table/listener.h"
+#include "table/pool.h"
+#include "table/table.h"
+#include "world.h"
+
+/* Of struct intake: the bit that says that it is closed. */
+#define INTAKE_CLOSED (UINT32_C(1) << 31)
+
+static uint32_t underway(const struct world *world, uint32_t worker)
+{
+    return world->intakes[worker].state & ~INTAKE_CLOSED;
+}
+
+/* ---- sessions and places ---- */
+
+struct tally {
+    uint32_t sessions, mails, of_listener[LISTENERS_MAX];
+};
+
+static void count_session(const struct world *world, const struct session *session, struct tally *tally)
+{
+    for (uint32_t i = 0; i < world->config.listener_count; i++)
+        tally->of_listener[i] += session->lease.listener == table_listener(world->table, i);
+}
+
+static void count_sessions(struct world *world, const struct worker *worker, struct tally *tally)
+{
+    uint32_t sessions = 0, active = counters_active(worker->counters), mails = underway(world, worker->index);
+
+    for (struct list *link = worker->sessions.next; link != &worker->sessions; link = link->next) {
+        sessions++;
+        count_session(world, container_of(link, struct session, link), tally);
+    }
+    if (sessions != worker->sessions_slab.used)
+        world_fail(world, "worker %u: %u sessions, but %u objects", worker->index, sessions, worker->sessions_slab.used);
+    if (active != sessions + mails)
+        world_fail(world, "worker %u: %u sessions and %u on their way, but %u counted", worker->index, sessions, mails, active);
+    tally->sessions += sessions;
+    tally->mails += mails;
+}
+
+/* Those accepted that no engine has. */
+static uint32_t count_mailed(const struct world *world, struct tally *tally)
+{
+    uint32_t mailed = 0;
+
+    for (uint32_t i = 0; i < world->pair_count; i++) {
+        const struct sim_conn *conn = world->pairs[i].client.conn;
+
+        if (!conn || !conn->accepted || conn->sock || conn->released)
+            continue;
+        mailed++;
+        tally->of_listener[world->pairs[i].listener]++;
+    }
+    return mailed;
+}
+
+static void check_counts(struct world *world)
+{
+    struct tally tally = {0};
+    uint32_t mailed, of_pools = 0, used = limit_used(&world->connections);
+
+    for (uint32_t i = 0; i < world->worker_count; i++)
+        count_sessions(world, world->members[i].worker, &tally);
+    mailed = count_mailed(world, &tally);
+    if (mailed != tally.mails)
+        world_fail(world, "%u clients are being handed over, and %u counted", mailed, tally.mails);
+    if (used != tally.sessions + mailed || used > limit_max(&world->connections))
+        world_fail(world, "%u sessions and %u clients being handed over, but %u of the limit of %u", tally.sessions, mailed, used, limit_max(&world->connections));
+    for (uint32_t p = 0; p < world->config.pool_count; p++)
+        of_pools += pool_sessions(table_pool(world->table, p));
+    if (of_pools != tally.sessions + mailed)
+        world_fail(world, "%u sessions and %u clients being handed over, but %u that use a pool", tally.sessions, mailed, of_pools);
+    for (uint32_t i = 0; i < world->config.listener_count; i++) {
+        const struct limit *limit = &table_listener(world->table, i)->connections;
+
+        if (limit_used(limit) != tally.of_listener[i] || limit_used(limit) > limit_max(limit))
+            world_fail(world, "listener %u has %u connections by its limit of %u, and really %u", i, limit_used(limit), limit_max(limit), tally.of_listener[i]);
+    }
+}
+
+static uint32_t slots_of(const struct world *world, const struct backend *backend)
+{
+    uint32_t slots = 0;
+
+    for (uint32_t i = 0; i < world->worker_count; i++) {
+        struct list *sessions = &world->members[i].worker->sessions;
+
+        for (struct list *link = sessions->next; link != sessions; link = link->next)
+            slots += container_of(link, struct session, link)->lease.backend == backend;
+    }
+    return slots;
+}
+
+static void check_slots(struct world *world)
+{
+    for (uint32_t p = 0; p < world->config.pool_count; p++) {
+        for (uint32_t b = 0; b < world->pools[p].backend_count; b++) {
+            const struct backend *backend = table_backend(world->table, p, b);
+            uint32_t slots = slots_of(world, backend);
+
+            if (backend_in_flight(backend) != slots)
+                world_fail(world, "backend %s has %u slots reserved by %u sessions", backend->name, backend_in_flight(backend), slots);
+            if (backend_settings(backend)->max_connections && slots > backend_settings(backend)->max_connections)
+                world_fail(world, "backend %s is above its limit", backend->name);
+        }
+    }
+}
+
+/* ---- pipes ---- */
+
+static uint32_t pipes_of(struct world *world, const struct worker *worker)
+{
+    uint32_t open = 0;
+
+    for (int size = 0; size < PIPE_SIZES; size++) {
+        const struct pipe_shelf *shelf = &worker->pipes.shelves[size];
+
+        open += shelf->open;
+        for (uint32_t i = 0; i < shelf->idle_count; i++) {
+            if (shelf->idle[i].bytes > 0 || world->sim->pipes[(shelf->idle[i].fds[0] & 0xfffff) / 2].length > 0)
+                world_fail(world, "a pipe with bytes in it was pooled");
+        }
+    }
+    return open;
+}
+
+static void check_pipes(struct world *world)
+{
+    uint32_t open = 0;
+
+    for (uint32_t i = 0; i < world->worker_count; i++) {
+        if (world->members[i].life != LIFE_ENDED)
+            open += pipes_of(world, world->members[i].worker);
+    }
+    if (open != world->sim->pipes_open)
+        world_fail(world, "%u pipes are open and %u counted", world->sim->pipes_open, open);
+}
+
+void check_shared(struct world *world)
+{
+    check_counts(world);
+    check_slots(world);
+    check_pipes(world);
+}
+
+/* ---- a worker that ends ---- */
+
+void check_member_end(struct member *member)
+{
+    struct world *world = member->world;
+    const struct worker *worker = member->worker;
+
+    if (underway(world, worker->index) > 0)
+        world_fail(world, "worker %u ends with %u clients on their way to it", worker->index, underway(world, worker->index));
+    if (worker->sessions_slab.used > 0 || counters_active(worker->counters) > 0)
+        world_fail(world, "worker %u ends with %u sessions", worker->index, worker->sessions_slab.used);
+    if (member->engine->io.buffers.slab.used > 0)
+        world_fail(world, "worker %u: %u buffers were not given back", worker->index, member->engine->io.buffers.slab.used);
+}

@@ -1,0 +1,74 @@
+/* test/sim/engine_listen.c: the simulated engine's calls on listeners. Test thread; owns nothing.
+ *
+ * Several descriptors may have one queue, as those of a UNIX socket do; each TCP socket has its own. */
+#include <errno.h>
+
+#include "engine.h"
+
+enum { DENIALS_MAX = 500 };
+
+/* What accept(2) says before it looks for a client. 0: nothing. */
+static int refusal(struct sim *sim, struct sim_conn *queue)
+{
+    if (sim->now_ns < sim->options.forbidden_until_ns) {
+        if (++sim->denials > DENIALS_MAX)
+            sim_fail(sim, "accept is called over and over although it is denied");
+        return -EPERM;
+    }
+    if (sim_chance(sim, sim->options.chances.shut)) { /* and so is what was in its queue */
+        sim_reset_queue(queue);
+        queue->sealed |= queue->local;
+        return queue->local ? -EAGAIN : -EINVAL;
+    }
+    if (list_empty(&queue->queue))
+        return -EAGAIN;
+    if (sim_chance(sim, sim->options.chances.no_descriptor))
+        return sim_lack(sim);
+    return sim_chance(sim, sim->options.chances.aborted) ? -ECONNABORTED : 0;
+}
+
+int engine_accept(struct io *io, struct io_sock *listener, struct addr *peer)
+{
+    struct sim *sim = engine_of(io)->sim;
+    struct sim_conn *listening = sim_conn_find(sim, listener->fd), *conn; /* also for the last time, when it is closing */
+    int result;
+
+    if (!listening->listening)
+        sim_fail(sim, "accept on what is no listener");
+    result = refusal(sim, listening->listener);
+    if (result < 0)
+        return result;
+    conn = container_of(listening->listener->queue.next, struct sim_conn, link);
+    list_remove(&conn->link);
+    conn->accepted = true;
+    conn->accepted_ns = sim->now_ns;
+    sim->conns_open++;
+    *peer = conn->client;
+    sim_note(sim, conn, "accepted", 0);
+    return sim_conn_fd(conn);
+}
+
+int engine_listen_again(struct io *io, struct io_sock *listener, int backlog)
+{
+    const struct sim_conn *conn = engine_conn(engine_of(io), listener);
+
+    (void)backlog;
+    if (conn->local)
+        return conn->listener->sealed ? -ESHUTDOWN : 0;
+    return conn->listening && !sim_chance(conn->sim, 500) ? 0 : -EADDRINUSE;
+}
+
+bool engine_is_shut(struct io *io, struct io_sock *listener)
+{
+    const struct sim_conn *conn = sim_conn_find(engine_of(io)->sim, listener->fd); /* also for the last time, when it is closing */
+
+    return conn->local && conn->listener->sealed;
+}
+
+bool engine_stop_queueing(struct io *io, struct io_sock *listener)
+{
+    struct sim_conn *queue = engine_conn(engine_of(io), listener)->listener;
+
+    queue->sealed |= queue->local || !sim_chance(queue->sim, 200);
+    return queue->sealed;
+}

@@ -1,0 +1,163 @@
+/* test/sim/world_events.c: what happens around the workers: clients come, backends go up and down, control gives orders, and other processes take what is scarce. Test
+ * thread; owns nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "table/mailbox.h"
+#include "table/table.h"
+#include "worker/mail.h"
+#include "world.h"
+
+/* ---- clients ---- */
+
+static struct addr client_address(const struct pair *pair, bool local)
+{
+    struct addr client = {.length = sizeof(client.in)};
+
+    if (local) {
+        client.un.sun_family = AF_UNIX;
+        client.length = sizeof(sa_family_t);
+        return client;
+    }
+    client.in.sin_family = AF_INET;
+    client.in.sin_addr.s_addr = 0x0100007f + pair->index;
+    client.in.sin_port = (in_port_t)(pair->index + 1);
+    return client;
+}
+
+static void on_arriving(struct sim_event *event)
+{
+    struct pair *pair = container_of(event, struct pair, arriving);
+    struct world *world = pair->client.world;
+    struct addr client = client_address(pair, world->listener_local[pair->listener]);
+
+    pair->client.conn = sim_arrive(world->sim, world->listener_fds[pair->listener], world->worker_count, &client);
+    pair->client.conn->peer = &pair->client;
+    peer_start(&pair->client);
+}
+
+/* ---- backends ---- */
+
+static void on_flipping(struct sim_event *event)
+{
+    struct world *world = container_of(event, struct world, flipping);
+    struct sim *sim = world->sim;
+    uint32_t pool = sim_below(sim, (uint32_t)world->config.pool_count);
+    uint32_t backend = sim_below(sim, (uint32_t)world->pools[pool].backend_count);
+    struct backend *live = table_backend(world->table, pool, backend);
+
+    if (sim_chance(sim, 800))
+        sim_arm(sim, event, sim_below(sim, 400000000));
+    if (world->quick && backend == 0)
+        return;
+    table_set_state(world->table, live, BACKEND_PROBE, backend_standing(live) == BACKEND_USABLE ? BACKEND_PROBE_DOWN : BACKEND_PROBE_UP);
+    if (table_publish(world->table) < 0)
+        abort();
+}
+
+/* A session of another process lacks a descriptor. */
+static void on_lacking(struct sim_event *event)
+{
+    struct world *world = container_of(event, struct world, lacking);
+
+    shortage_note(&world->shortage, world->sim->now_ns);
+    if (sim_chance(world->sim, 700))
+        sim_arm(world->sim, event, sim_below(world->sim, 300000000));
+}
+
+/* ---- orders ---- */
+
+/* As control gives them: also to a worker that has ended. */
+static void order(struct member *member, enum worker_order what)
+{
+    mailbox_order(&member->world->mailboxes[member->worker->index], what);
+    sim_look_at_eventfds(member->world->sim);
+}
+
+static void on_accepting(struct sim_event *event)
+{
+    order(container_of(event, struct member, accepting), ORDER_ACCEPT);
+}
+
+static void on_continuing(struct sim_event *event)
+{
+    struct member *member = container_of(event, struct member, continuing);
+
+    sim_stop_process(member->world->sim);
+    for (uint32_t i = 0; i < member->world->worker_count; i++)
+        order(&member->world->members[i], ORDER_CONTINUED);
+    if (member->life == LIFE_RUNNING && sim_chance(member->world->sim, 800))
+        sim_arm(member->world->sim, event, sim_below(member->world->sim, 20000000));
+}
+
+static void on_draining(struct sim_event *event)
+{
+    order(container_of(event, struct member, draining), ORDER_DRAIN);
+}
+
+static void on_stopping(struct sim_event *event)
+{
+    order(container_of(event, struct member, stopping), ORDER_STOP);
+}
+
+/* ---- the plan ---- */
+
+/* Orders reach the workers so far apart. */
+enum { ORDER_SPREAD_US = 3000 };
+
+static uint64_t spread_ns(struct sim *sim)
+{
+    return (uint64_t)sim_below(sim, sim_chance(sim, 500) ? 1 : ORDER_SPREAD_US) * 1000;
+}
+
+void world_drain(struct world *world)
+{
+    for (uint32_t i = 0; i < world->worker_count; i++)
+        sim_arm(world->sim, &world->members[i].draining, spread_ns(world->sim));
+}
+
+static void schedule_member(struct member *member)
+{
+    struct world *world = member->world;
+    struct sim *sim = world->sim;
+    uint64_t spread = spread_ns(sim);
+
+    member->accepting.run = on_accepting;
+    member->continuing.run = on_continuing;
+    member->draining.run = on_draining;
+    member->stopping.run = on_stopping;
+    sim_arm(sim, &member->accepting, world->accept_ns + spread_ns(sim));
+    if (world->continues && member->worker->index == 0)
+        sim_arm(sim, &member->continuing, sim_below(sim, 20000000));
+    if (world->drains)
+        sim_arm(sim, &member->draining, world->end_ns + spread);
+    if (world->stops)
+        sim_arm(sim, &member->stopping, (world->late_rush ? world->end_ns : world->accept_ns + sim_below(sim, 5000) * MS / 4) + spread);
+}
+
+static uint64_t arrival_ns(struct world *world)
+{
+    struct sim *sim = world->sim;
+
+    if (world->late_rush)
+        return world->end_ns - ORDER_SPREAD_US * 1000 + sim_below(sim, 2 * ORDER_SPREAD_US) * 1000;
+    return sim_below(sim, sim_chance(sim, 500) ? 1 : world->crowd ? 50000000 : 1000000000);
+}
+
+void world_schedule(struct world *world)
+{
+    struct sim *sim = world->sim;
+
+    for (uint32_t i = 0; i < world->pair_count; i++) {
+        world->pairs[i].arriving.run = on_arriving;
+        sim_arm(sim, &world->pairs[i].arriving, arrival_ns(world));
+    }
+    world->flipping.run = on_flipping;
+    world->lacking.run = on_lacking;
+    if (sim_chance(sim, 400))
+        sim_arm(sim, &world->flipping, sim_below(sim, 400000000));
+    if (!world->quick && sim_chance(sim, 300))
+        sim_arm(sim, &world->lacking, sim_below(sim, 300000000));
+    for (uint32_t i = 0; i < world->worker_count; i++)
+        schedule_member(&world->members[i]);
+}

@@ -1,0 +1,101 @@
+/* test/sim/world_hooks.c: what the simulated kernel tells the test of: clients are accepted, sessions connect and close. Test thread; owns nothing. */
+#include "table/backend.h"
+#include "world.h"
+
+struct pair *pair_of(struct world *world, const struct session *session)
+{
+    return ((struct peer *)sim_conn_find(world->sim, session->ends[CLIENT].sock.fd)->peer)->pair;
+}
+
+static void draw_answer(struct world *world, struct sim_conn *conn, const struct session *session)
+{
+    static const int errors[] = {111 /* ECONNREFUSED */, 113 /* EHOSTUNREACH */, 110 /* ETIMEDOUT */};
+    struct sim *sim = world->sim;
+    uint64_t timeout = session_settings(session)->connect_timeout_ms * MS;
+    size_t pool = session->lease.pool->slot;
+    int error = 0;
+
+    if (!sim_chance(sim, world->mood[pool][session->lease.backend->id])) {
+        if (sim_chance(sim, world->lack))
+            error = 99 /* EADDRNOTAVAIL */;
+        else if (sim_chance(sim, 300)) /* silence */
+            return;
+        else
+            error = errors[sim_below(sim, sizeof(errors) / sizeof(errors[0]))];
+    }
+    if (error != 99 && sim_chance(sim, world->quick ? 0 : 150)) /* about when patience ends */
+        sim_answer(conn, error, timeout - 2 * MS + sim_below(sim, 4000) * (MS / 1000));
+    else
+        sim_answer(conn, error, sim_chance(sim, 300) || error == 99 ? 0 : sim_below(sim, 20000000));
+}
+
+static void on_connecting(struct sim_conn *conn, const struct addr *addr)
+{
+    struct world *world = conn->sim->options.owner;
+    struct session *session = session_of_sock(conn->sock);
+    struct pair *pair = pair_of(world, session);
+
+    if (pair->has_backend)
+        world_fail(world, "pair %u: connects while another attempt is underway", pair->index);
+    if (pair->client.conn->failed)
+        world_fail(world, "pair %u: connects for a client that is gone", pair->index);
+    if (!session->lease.backend || !addr_equal(addr, &session->lease.backend->addr))
+        world_fail(world, "pair %u: connects to what it did not reserve", pair->index);
+    if (pair->failed & 1u << session->lease.backend->id)
+        world_fail(world, "pair %u: backend %s is asked again although it failed", pair->index, session->lease.backend->name);
+    pair->has_backend = true;
+    pair->backend = (struct peer){.world = world, .pair = pair, .side = BACKEND, .conn = conn};
+    peer_draw(&pair->backend);
+    conn->peer = &pair->backend;
+    draw_answer(world, conn, session);
+}
+
+static void on_closing(struct sim_conn *conn)
+{
+    struct world *world = conn->sim->options.owner;
+    struct session *session = session_of_sock(conn->sock);
+    struct peer *peer = conn->peer;
+
+    if (session->state != SESSION_CLOSING) { /* the attempt has failed */
+        if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
+            world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
+        if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */)
+            peer->pair->failed |= 1u << session->lease.backend->id;
+        peer->pair->has_backend = false;
+        peer_forget(peer);
+    } else if (!peer->pair->ended) {
+        check_closing(world, session);
+    }
+}
+
+static void on_unlistening(struct sim_conn *conn, const struct sim_engine *engine)
+{
+    struct world *world = conn->sim->options.owner;
+
+    if (!list_empty(&conn->queue) && !world->members[engine->index].worker->stopping)
+        world_fail(world, "a client that was queued when the drain began is reset");
+}
+
+static void on_changed(struct sim_conn *conn)
+{
+    struct peer *peer = conn->peer;
+
+    if (!peer)
+        return;
+    if (!peer->started && conn->established)
+        peer_start(peer);
+    peer_wake(peer);
+}
+
+static void on_failed(struct sim *sim, const char *what)
+{
+    world_fail(sim->options.owner, "%s", what);
+}
+
+const struct sim_hooks world_hooks = {
+    .connecting = on_connecting,
+    .closing = on_closing,
+    .unlistening = on_unlistening,
+    .changed = on_changed,
+    .failed = on_failed,
+};
