@@ -118,6 +118,8 @@ struct io_ops {
     void (*poll)(struct io *io, struct io_sock *sock, enum io_side side);
     int (*socket)(struct io *io, int family);
     int (*accept)(struct io *io, struct io_sock *listener, struct addr *peer);
+    bool (*has_clients)(struct io *io, struct io_sock *listener);
+    int64_t (*queued_ms)(struct io *io, int fd);
     int (*listen_again)(struct io *io, struct io_sock *listener, int backlog);
     bool (*is_shut)(struct io *io, struct io_sock *listener);
     bool (*stop_queueing)(struct io *io, struct io_sock *listener);
@@ -254,6 +256,19 @@ static inline void io_connect(struct io *io, struct io_sock *sock, const struct 
 static inline int io_accept(struct io *io, struct io_sock *listener, struct addr *peer)
 {
     return io->ops->accept(io, listener, peer);
+}
+
+/* Whether io_accept() would return a connection or an error. False means the same as its -EAGAIN: io_poll() reports the next client. */
+static inline bool io_has_clients(struct io *io, struct io_sock *listener)
+{
+    return io->ops->has_clients(io, listener);
+}
+
+/* How long an accepted connection was in the listener's queue, in milliseconds and with the resolution of the kernel's tick. Call it right after
+ * io_accept(). -1: not known, as on a UNIX socket. */
+static inline int64_t io_queued_ms(struct io *io, int fd)
+{
+    return io->ops->queued_ms(io, fd);
 }
 
 /* Whether another process has shut a UNIX listener down (for example ss -K). Accepting then only returns -EAGAIN. */

@@ -171,6 +171,16 @@ static int epoll_accept(struct io *io, struct io_sock *listener, struct addr *pe
     return fd;
 }
 
+/* A client that comes after the check makes a new edge. */
+static bool epoll_has_clients(struct io *io, struct io_sock *listener)
+{
+    bool found = kernel_has_clients(io, listener);
+
+    if (!found)
+        listener->ready &= (uint8_t)~READY_IN;
+    return found;
+}
+
 /* A read empties an eventfd. This uses up the edge, and a later write makes another one. */
 static void epoll_clear_event(struct io *io, struct io_sock *sock)
 {
@@ -396,6 +406,8 @@ static const struct io_ops epoll_ops = {
     .poll = epoll_poll,
     .socket = kernel_socket,
     .accept = epoll_accept,
+    .has_clients = epoll_has_clients,
+    .queued_ms = kernel_queued_ms,
     .listen_again = kernel_listen_again,
     .is_shut = kernel_is_shut,
     .stop_queueing = kernel_stop_queueing,

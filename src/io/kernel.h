@@ -16,6 +16,8 @@ int kernel_socket(struct io *io, int family);
 /* Sets the options by system calls. */
 void kernel_set_options_now(int fd, int family, const struct io_socket_options *options);
 int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer);
+bool kernel_has_clients(struct io *io, struct io_sock *listener);
+int64_t kernel_queued_ms(struct io *io, int fd);
 int kernel_listen_again(struct io *io, struct io_sock *listener, int backlog);
 bool kernel_is_shut(struct io *io, struct io_sock *listener);
 bool kernel_stop_queueing(struct io *io, struct io_sock *listener);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -27,6 +28,27 @@ int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
         if (errno != EINTR)
             return -errno;
     }
+}
+
+bool kernel_has_clients(struct io *io, struct io_sock *listener)
+{
+    struct pollfd pollfd = {.fd = listener->fd, .events = POLLIN};
+
+    (void)io;
+    return poll(&pollfd, 1, 0) != 0;
+}
+
+/* TCP counts `tcpi_last_data_sent` from the end of the handshake while nothing has been sent, even when the client sends data (the kernel's
+ * tcp_create_openreq_child() and tcp_rcv_state_process() set `lsndtime`). */
+int64_t kernel_queued_ms(struct io *io, int fd)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+
+    (void)io;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+        return -1;
+    return info.tcpi_last_data_sent;
 }
 
 bool kernel_is_shut(struct io *io, struct io_sock *listener)

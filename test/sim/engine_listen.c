@@ -48,6 +48,19 @@ int engine_accept(struct io *io, struct io_sock *listener, struct addr *peer)
     return sim_conn_fd(conn);
 }
 
+bool engine_has_clients(struct io *io, struct io_sock *listener)
+{
+    return !list_empty(&sim_conn_find(engine_of(io)->sim, listener->fd)->listener->queue); /* also for the last time, when it is closing */
+}
+
+int64_t engine_queued_ms(struct io *io, int fd)
+{
+    struct sim *sim = engine_of(io)->sim;
+    const struct sim_conn *conn = sim_conn_find(sim, fd);
+
+    return conn->local ? -1 : (int64_t)((sim->now_ns - conn->arrived_ns) / 1000000);
+}
+
 int engine_listen_again(struct io *io, struct io_sock *listener, int backlog)
 {
     const struct sim_conn *conn = engine_conn(engine_of(io), listener);
