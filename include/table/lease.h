@@ -6,6 +6,7 @@
 #define TABLE_LEASE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct backend;
 struct limit;
@@ -23,8 +24,8 @@ struct lease {
 enum lease_outcome { LEASE_TAKEN, LEASE_LISTENER_FULL, LEASE_PROCESS_FULL };
 
 /* Takes a place of the listener and one of the process, and enters the listener's pool; or says which of the two is full, and takes nothing. `lease` must be empty.
- * Any worker that is online in the epoch. */
-enum lease_outcome lease_take(struct lease *lease, struct listener *listener, struct limit *process);
+ * `since_ns`: since when the client has waited (table/limit.h). Any worker that is online in the epoch. */
+enum lease_outcome lease_take(struct lease *lease, struct listener *listener, struct limit *process, uint64_t since_ns);
 
 /* Keeps a slot that a selector has reserved on a backend of the pool. Any worker. */
 void lease_take_backend(struct lease *lease, struct backend *backend);

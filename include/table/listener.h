@@ -35,8 +35,8 @@ struct listener {
     _Alignas(64) _Atomic uint32_t references; /* of acceptors; release, as in table/backend.h */
 };
 
-/* A live object, or NULL: out of memory. `config` is read during the call. Publisher. */
-struct listener *listener_new(const struct config_listener *config, struct pool *pool);
+/* A live object, or NULL: out of memory. `config` is read during the call; `workers` are those who may wait for its limit, NULL: nobody. Publisher. */
+struct listener *listener_new(const struct config_listener *config, struct pool *pool, const struct limit_workers *workers);
 /* Asserts that nobody uses it. NULL is allowed. Publisher. */
 void listener_free(struct listener *listener);
 

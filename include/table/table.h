@@ -16,6 +16,7 @@
 
 struct config;
 struct epoch;
+struct limit_workers;
 struct table;
 
 /* How many objects of a kind a change adds, changes and retires. */
@@ -31,6 +32,9 @@ struct table_change {
 /* A table without objects, and a first, empty publication. `prepare` (table/snapshot.h) is given by the caller so that the table need not know selectors; NULL adds
  * nothing. `epoch` must outlive the table. NULL: out of memory. */
 struct table *table_new(struct epoch *epoch, table_prepare_fn *prepare);
+
+/* Workers may wait for the limits of the listeners to come. `workers` must outlive the table. Before the first table_apply(). */
+void table_let_wait(struct table *table, const struct limit_workers *workers);
 
 /* Frees everything. No reader may be left; asserts that no lease and no reference is. NULL is allowed. */
 void table_free(struct table *table);

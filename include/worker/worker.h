@@ -57,6 +57,8 @@ struct worker_options {
 
 /* One mailbox per worker: messages, and a descriptor each. NULL: out of either. Control, before the first worker starts. */
 struct mailbox *worker_mailboxes_new(unsigned workers);
+/* Tells a worker that a place is free in a limit at which its client is next: the `tell` of struct limit_workers. `mailboxes` are all workers'. Any thread. */
+void worker_tell_of_place(void *mailboxes, unsigned worker);
 /* After the last worker ended; closes descriptors that are still in them. NULL is allowed. Control. */
 void worker_mailboxes_free(struct mailbox *mailboxes, unsigned workers);
 

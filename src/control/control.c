@@ -41,6 +41,7 @@ struct control {
     struct capacity capacity;
     struct io_choice engine;
     struct limit connections;
+    struct limit_workers waiters; /* the workers, at limits */
     struct shortage shortage;
     struct epoch *epoch;
     struct counters *counters;
@@ -158,12 +159,15 @@ static int start_table(struct control *control)
     control->intakes = intake_new(config->workers);
     control->mailboxes = worker_mailboxes_new(config->workers);
     control->workers = calloc(config->workers, sizeof(*control->workers));
+    control->waiters = (struct limit_workers){.count = config->workers, .tell = worker_tell_of_place, .context = control->mailboxes};
+    limit_init(&control->connections, control->capacity.connections);
     if (control->epoch)
         control->table = table_new(control->epoch, selector_prepare);
-    if (!control->table || table_apply(control->table, config, NULL) < 0 || !control->counters || !control->intakes || !control->mailboxes ||
-        !control->workers || open_mailbox(control) < 0)
+    if (control->table)
+        table_let_wait(control->table, &control->waiters);
+    if (!control->table || limit_let_wait(&control->connections, &control->waiters) < 0 || table_apply(control->table, config, NULL) < 0 ||
+        !control->counters || !control->intakes || !control->mailboxes || !control->workers || open_mailbox(control) < 0)
         goto fail;
-    limit_init(&control->connections, control->capacity.connections);
     control->shared = (struct worker_shared){
         .engine = &control->engine,
         .table = control->table,
@@ -321,6 +325,7 @@ static void stop_all(struct control *control)
     epoch_free(control->epoch);
     counters_free(control->counters);
     intake_free(control->intakes);
+    limit_deinit(&control->connections);
     free(control->workers);
     log_stop();
     if (control->signal_fd >= 0)

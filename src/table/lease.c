@@ -9,12 +9,12 @@
 #include "table/listener.h"
 #include "table/pool.h"
 
-enum lease_outcome lease_take(struct lease *lease, struct listener *listener, struct limit *process)
+enum lease_outcome lease_take(struct lease *lease, struct listener *listener, struct limit *process, uint64_t since_ns)
 {
     assert(!lease->listener && !lease->pool && !lease->backend);
-    if (!limit_take(&listener->connections))
+    if (!limit_take(&listener->connections, since_ns))
         return LEASE_LISTENER_FULL;
-    if (!limit_take(process)) {
+    if (!limit_take(process, since_ns)) {
         limit_give(&listener->connections);
         return LEASE_PROCESS_FULL;
     }

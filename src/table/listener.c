@@ -14,7 +14,7 @@ static uint32_t limit_of(const struct listener_settings *settings)
     return settings->max_connections ? settings->max_connections : UINT32_MAX;
 }
 
-struct listener *listener_new(const struct config_listener *config, struct pool *pool)
+struct listener *listener_new(const struct config_listener *config, struct pool *pool, const struct limit_workers *workers)
 {
     size_t name_bytes = strlen(config->name) + 1;
     size_t bytes = (sizeof(struct listener) + name_bytes + 63) / 64 * 64;
@@ -30,6 +30,11 @@ struct listener *listener_new(const struct config_listener *config, struct pool 
     listener->name = memcpy(listener + 1, config->name, name_bytes);
     list_init(&listener->link);
     limit_init(&listener->connections, limit_of(settings));
+    if (workers && limit_let_wait(&listener->connections, workers) < 0) {
+        free(listener);
+        free(settings);
+        return NULL;
+    }
     atomic_init(&listener->settings, settings);
     atomic_init(&listener->pool, pool);
     pool->listeners++;
@@ -43,6 +48,7 @@ void listener_free(struct listener *listener)
     assert(listener_is_unused(listener));
     listener_pool(listener)->listeners--;
     list_remove(&listener->link);
+    limit_deinit(&listener->connections);
     free((void *)(uintptr_t)listener_settings(listener));
     free(listener);
 }

@@ -234,7 +234,7 @@ static int plan_listener(struct plan_listener *row, struct table *table, struct 
     row->listener = old;
     if (!old) {
         row->is_new = true;
-        row->listener = listener_new(config, row->pool);
+        row->listener = listener_new(config, row->pool, table->workers);
         if (!row->listener)
             return -ENOMEM;
         list_append(&table->all_listeners, &row->listener->link);

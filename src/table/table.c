@@ -69,6 +69,11 @@ void table_free(struct table *table)
     free(table);
 }
 
+void table_let_wait(struct table *table, const struct limit_workers *workers)
+{
+    table->workers = workers;
+}
+
 const struct snapshot *table_load(const struct table *table)
 {
     return atomic_load_explicit(&table->current, memory_order_acquire);

@@ -2,9 +2,10 @@
  *
  *   open -----> draining (nobody new gets into its queue) -----> closing -----> closed
  *
- * Accepting stops at a connection limit or when the process is out of descriptors: clients then wait in the kernel's queue. It goes on as soon as one of this
- * worker's sessions ends (unless a session of any worker lacks something), and is tried again after a short while in any case, since what was missing may be given
- * back by another worker or process. */
+ * Accepting stops at a connection limit or when the process is out of descriptors: clients then wait in the kernel's queue. At a limit it goes on when the acceptor
+ * is told that a place is free for its next client (admission.c); while nobody is in its queue, the acceptor waits for clients as ever. Out of descriptors or memory,
+ * it goes on as soon as one of this worker's sessions ends (unless a session of any worker lacks something), and is tried again after a short while in any case, since
+ * what was missing may be given back by another worker or process. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "log/log.h"
 #include "table/intake.h"
 #include "table/lease.h"
+#include "table/limit.h"
 #include "table/listener.h"
 #include "table/shortage.h"
 #include "worker/admission.h"
@@ -24,7 +26,7 @@
 
 enum {
     ACCEPT_BATCH = 16,        /* then the sessions have their turn */
-    LIMIT_RETRY_MS = 20,
+    HOLD_RETRY_MS = 20,
     HOLD_MS = 50,
     RESOURCES_RETRY_MS = 100,
     HANDSHAKE_MS = 100,       /* a drain gives the handshakes that have begun so much time: a round trip */
@@ -40,21 +42,13 @@ static void wait_for_clients(struct acceptor *acceptor)
     io_poll(acceptor->worker->io, &acceptor->sock, IO_IN);
 }
 
-/* All of the worker's acceptors wait: for a place in the process's limit, or for descriptors. */
+/* All of the worker's acceptors wait for descriptors or memory. Their clients are not next for a place meanwhile. */
 static void pause_all(struct worker *worker, uint32_t retry_ms)
 {
     worker->accept_paused = true;
+    for (size_t i = 0; i < worker->acceptor_count; i++)
+        admission_withdraw(&worker->acceptors[i]);
     timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + retry_ms);
-}
-
-/* This one waits for a place in its own limit. */
-static void pause_one(struct acceptor *acceptor)
-{
-    struct worker *worker = acceptor->worker;
-
-    acceptor->paused = true;
-    if (!worker->accept_timer.armed)
-        timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + LIMIT_RETRY_MS);
 }
 
 /* Sessions that lack something try again every 20 ms: one that still does has said so since. Of any worker: else those that do not lack would accept with what
@@ -73,6 +67,7 @@ void acceptor_hold(struct worker *worker)
 static void close_acceptor(struct acceptor *acceptor)
 {
     acceptor->open = false;
+    admission_withdraw(acceptor);
     acceptor->sock.close_at_once = true;
     io_close(acceptor->worker->io, &acceptor->sock, false);
 }
@@ -173,17 +168,15 @@ static enum accepting accept_some(struct acceptor *acceptor)
         if (worker->draining && acceptor->drain_left == 0)
             return ACCEPT_EMPTY;
         if (held(worker)) {
-            pause_all(worker, LIMIT_RETRY_MS);
+            pause_all(worker, HOLD_RETRY_MS);
             return ACCEPT_PAUSED;
         }
-        switch (lease_take(&lease, acceptor->listener, worker->shared->connections)) {
-        case LEASE_LISTENER_FULL:
-            pause_one(acceptor);
+        switch (admission_take(acceptor, &lease)) {
+        case ADMISSION_FULL:
             return ACCEPT_PAUSED;
-        case LEASE_PROCESS_FULL:
-            pause_all(worker, LIMIT_RETRY_MS);
-            return ACCEPT_PAUSED;
-        case LEASE_TAKEN:
+        case ADMISSION_NOBODY:
+            return ACCEPT_EMPTY;
+        case ADMITTED:
             break;
         }
         fd = io_accept(worker->io, &acceptor->sock, &client);
@@ -192,9 +185,12 @@ static enum accepting accept_some(struct acceptor *acceptor)
                 acceptor->drain_left--;
             if (acceptor->by_client)
                 set_congestion(acceptor, fd, &client);
+            admission_accepted(acceptor, fd);
             admission_place(worker, &lease, fd, &client);
             continue;
         }
+        if (fd == -EAGAIN)
+            admission_emptied(acceptor);
         lease_give(&lease, LEASE_ALL);
         if (fd == -EAGAIN && i == 0 && acceptor->is_unix && io_is_shut(worker->io, &acceptor->sock)) /* else its poll would end again and again */
             return listen_again(acceptor);
@@ -202,6 +198,8 @@ static enum accepting accept_some(struct acceptor *acceptor)
         if (outcome != ACCEPT_MORE)
             return outcome;
     }
+    if (!acceptor->had_to_wait || !io_has_clients(worker->io, &acceptor->sock))
+        admission_emptied(acceptor); /* or as good as that: nobody has waited for a place, and the next client is dated anew */
     return ACCEPT_MORE;
 }
 
@@ -232,23 +230,38 @@ static void drain_one(struct acceptor *acceptor)
 static void drain_each(struct worker *worker)
 {
     for (size_t i = 0; i < worker->acceptor_count; i++) {
-        if (worker->accepting && worker->acceptors[i].open && !worker->acceptors[i].paused && !worker->accept_paused)
+        if (worker->accepting && worker->acceptors[i].open && !worker->acceptors[i].waits_for && !worker->accept_paused)
             drain_one(&worker->acceptors[i]);
     }
+}
+
+static void serve_clients(struct acceptor *acceptor)
+{
+    if (acceptor->worker->draining)
+        drain_one(acceptor);
+    else if (accept_some(acceptor) != ACCEPT_PAUSED && !acceptor->waiting)
+        wait_for_clients(acceptor);
 }
 
 static void on_readable(struct io_sock *sock)
 {
     struct acceptor *acceptor = container_of(sock, struct acceptor, sock);
-    struct worker *worker = acceptor->worker;
 
     acceptor->waiting = false;
-    if (worker->accept_paused)
-        return;
-    if (worker->draining)
-        drain_one(acceptor);
-    else if (accept_some(acceptor) != ACCEPT_PAUSED)
-        wait_for_clients(acceptor);
+    if (!acceptor->worker->accept_paused)
+        serve_clients(acceptor);
+}
+
+/* In any sequence: of the acceptors that wait for the same limit, it lets only the one in whose client waits longest, and then says that another one is next. */
+void acceptor_admit(struct worker *worker)
+{
+    worker->admits = false;
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
+        struct acceptor *acceptor = &worker->acceptors[i];
+
+        if (acceptor->waits_for && limit_would_take(acceptor->waits_for, acceptor->since_ns))
+            serve_clients(acceptor);
+    }
 }
 
 /* The most that the queue can have held. */
@@ -268,6 +281,7 @@ static void on_closing(struct io_sock *sock)
         acceptor->drain_left = queue_max(acceptor);
     while (accept_some(acceptor) == ACCEPT_MORE)
         ;
+    admission_withdraw(acceptor);
 }
 
 static void on_closed(struct io_sock *sock)
@@ -285,7 +299,7 @@ void acceptor_resume(struct worker *worker)
 {
     size_t count = worker->acceptor_count;
 
-    if (!worker->accept_paused && !worker->accept_timer.armed) /* nobody is paused */
+    if (!worker->accept_paused)
         return;
     if (!worker->accepting) { /* a session that was handed over paused what has not begun */
         worker->accept_paused = false;
@@ -293,7 +307,7 @@ void acceptor_resume(struct worker *worker)
         return;
     }
     if (held(worker)) {
-        pause_all(worker, LIMIT_RETRY_MS);
+        pause_all(worker, HOLD_RETRY_MS);
         return;
     }
     if (worker->draining) { /* an acceptor is then emptied instead of waited on, which starts sessions: not from within the end of one */
@@ -302,12 +316,11 @@ void acceptor_resume(struct worker *worker)
     }
     worker->accept_paused = false;
     timer_cancel(&worker->timers, &worker->accept_timer);
-    worker->accept_turn++; /* another one is first each time: a place that became free is not always the same acceptor's */
+    worker->accept_turn++; /* another one is first each time: a descriptor that became free is not always the same acceptor's */
     for (size_t i = 0; i < count; i++) {
         struct acceptor *acceptor = &worker->acceptors[(worker->accept_turn + i) % count];
 
-        acceptor->paused = false;
-        if (acceptor->open && !acceptor->waiting)
+        if (acceptor->open && !acceptor->waiting && !acceptor->waits_for)
             wait_for_clients(acceptor);
     }
 }
@@ -317,13 +330,11 @@ static void on_accept_timer(struct timer *timer)
     struct worker *worker = container_of(timer, struct worker, accept_timer);
 
     if (held(worker)) {
-        pause_all(worker, LIMIT_RETRY_MS);
+        pause_all(worker, HOLD_RETRY_MS);
         return;
     }
     if (worker->draining) { /* with an empty queue no poll would ever end */
         worker->accept_paused = false;
-        for (size_t i = 0; i < worker->acceptor_count; i++)
-            worker->acceptors[i].paused = false;
         drain_each(worker);
         return;
     }

@@ -7,6 +7,8 @@
 
 #include "io/io.h"
 
+struct limit;
+struct listener;
 struct worker;
 
 /* One socket of a listener, which is this worker's. */
@@ -16,9 +18,11 @@ struct acceptor {
     struct listener *listener; /* the live object; held for as long as this is open */
     bool open;
     bool waiting;     /* a poll is in flight */
-    bool paused;      /* its own limit is full */
     bool is_unix;     /* not TCP */
     bool by_client;   /* the congestion control depends on where the client is, and is not the socket's own */
+    struct limit *waits_for; /* admission.c's: the limit at which the next client waits for a place; NULL: none */
+    uint64_t since_ns;   /* admission.c's: the next client came no earlier, as far as is known; 0: nothing is known */
+    bool had_to_wait;    /* admission.c's: since the queue was last empty, a client had to wait for a place */
     uint32_t drain_left; /* draining: most clients that are still accepted */
 };
 
@@ -37,7 +41,10 @@ void acceptor_drain_all(struct worker *worker);
 /* Closes them, whatever is queued. `closed` events follow. */
 void acceptor_close_all(struct worker *worker);
 
-/* Tries again where accepting was paused: something was given back. */
+/* Tries again where clients wait for a place: there may be one. */
+void acceptor_admit(struct worker *worker);
+
+/* Tries again where accepting was paused for lack of descriptors or memory: something was given back. */
 void acceptor_resume(struct worker *worker);
 
 #endif

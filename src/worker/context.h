@@ -43,8 +43,9 @@ struct worker {
     size_t acceptor_count;
     size_t acceptors_open;
     size_t accept_turn;              /* which acceptor is first when accepting resumes */
-    bool accept_paused;              /* by the process's limit or a lack of descriptors: every acceptor */
-    struct timer accept_timer;       /* armed while anybody is paused, or drains: when to try again in any case */
+    bool admits;                     /* told that a place is free for one of its acceptors: tries before this turn ends, or the next */
+    bool accept_paused;              /* for lack of descriptors or memory: every acceptor */
+    struct timer accept_timer;       /* armed while they are paused, or drain: when to try again in any case */
     uint64_t handshakes_until_ms;    /* draining: until then those that had begun may end */
     uint64_t complained_ns[COMPLAINTS]; /* when last; 0: never */
 

@@ -29,6 +29,11 @@ struct mailbox *worker_mailboxes_new(unsigned workers)
     return mailboxes;
 }
 
+void worker_tell_of_place(void *mailboxes, unsigned worker)
+{
+    mailbox_order((struct mailbox *)mailboxes + worker, ORDER_ADMIT);
+}
+
 void worker_mailboxes_free(struct mailbox *mailboxes, unsigned workers)
 {
     for (unsigned i = 0; mailboxes && i < workers; i++)

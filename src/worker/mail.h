@@ -11,8 +11,9 @@
 enum worker_order {
     ORDER_ACCEPT = 1 << 0,    /* the listening sockets listen now */
     ORDER_CONTINUED = 1 << 1, /* the process was stopped and goes on */
-    ORDER_DRAIN = 1 << 2,     /* stop accepting; end when the last session has. Given again: look again whether that is now */
-    ORDER_STOP = 1 << 3,      /* close what is left and end */
+    ORDER_ADMIT = 1 << 2,     /* a place is free in a limit at which this worker's client is next */
+    ORDER_DRAIN = 1 << 3,     /* stop accepting; end when the last session has. Given again: look again whether that is now */
+    ORDER_STOP = 1 << 4,      /* close what is left and end */
 };
 
 /* The message: an accepted client, handed over by another worker. Whoever posts it has given away the descriptor and the lease. */

@@ -81,6 +81,8 @@ static void follow_orders(struct worker *worker, uint32_t orders)
         acceptor_accept_all(worker);
     if (orders & ORDER_CONTINUED)
         io_look_again(worker->io);
+    if (orders & ORDER_ADMIT)
+        worker->admits = true;
     if (orders & ORDER_DRAIN)
         worker_begin_drain(worker);
     if (orders & ORDER_STOP)
@@ -156,6 +158,8 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
     const struct worker_shared *shared = worker->shared;
     int result;
 
+    if (worker->admits)
+        timeout_ms = 0;
     pace_choose(&worker->pace, worker->io, worker->sessions_slab.used);
     epoch_offline(shared->epoch, worker->index);
     result = io_wait(worker->io, timeout_ms);
@@ -166,6 +170,8 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
     worker->snapshot = table_load(shared->table);
     io_dispatch(worker->io);
     timer_wheel_advance(&worker->timers, worker_now_ms(worker));
+    if (worker->admits)
+        acceptor_admit(worker);
     if (!worker->trim_timer.armed && memory_to_spare(worker))
         arm_trim_timer(worker);
     return 0;

@@ -2,13 +2,15 @@
 import os
 import re
 import resource
+import selectors
 import time
 from pathlib import Path
 
 import sandbox
-from backends import Crowd
+from backends import Backend, Crowd
 from bench import Load, Server
 from case import EACH, ENGINES, SPLICED, Case, Stage
+from peers import connect
 from rig import Skip, require, wait_for
 
 
@@ -35,6 +37,62 @@ def connection_limit(rig, case):
     stage.penstock.must_rest(0.15, "penstock spins at its limit", 0.5)
     serve_in_turns(crowd, 3)
     require(stage.backends[0].open_max <= 10, f"the backend saw {stage.backends[0].open_max} at once")
+
+
+class Queue:
+    """Clients of an echo backend, of whom one at a time is served. They come one after another, further apart than the kernel's clock tells times."""
+
+    APART = 0.02
+
+    def __init__(self, targets):
+        self.targets, self.selector, self.served, self.came = targets, selectors.DefaultSelector(), [], 0
+
+    def join(self):
+        sock = connect(self.targets[self.came % len(self.targets)])
+        self.selector.register(sock, selectors.EVENT_READ, self.came)
+        self.came += 1
+        sock.send(b"?")
+        time.sleep(self.APART)
+
+    def serve(self):
+        """Waits until a client is served, and ends it."""
+        ready = self.selector.select(10)
+        require(len(ready) == 1, f"{len(ready)} clients are served after {len(self.served)} of {self.came}, one is due")
+        key, _ = ready[0]
+        require(key.fileobj.recv(1) == b"?", f"client {key.data} was turned away")
+        self.served.append(key.data)
+        self.selector.unregister(key.fileobj)
+        key.fileobj.close()
+
+    def overtaken(self):
+        """The most that came later than a client and were served before it."""
+        return max(sum(other > number for other in self.served[:at]) for at, number in enumerate(self.served))
+
+    def close(self):
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+        self.selector.close()
+
+
+def in_turn(*kinds):  # of the addresses of the listener
+    def body(rig, case):
+        """With one place for all workers, the client that waits longest is next, whichever worker and address it came to, as far as times are known."""
+        backend = rig.keep(Backend(("127.0.0.1", rig.ports.free()), "b0", "echo"))
+        fronts = [rig.path(f"front{number}.sock") if kind == "unix" else ("127.0.0.1", rig.ports.free()) for number, kind in enumerate(kinds)]
+        binds = [f"unix:{front}" if isinstance(front, str) else f"{front[0]}:{front[1]}" for front in fronts]
+        rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], binds, case.glob, case.listener))
+        queue = rig.keep(Queue(fronts))
+        for _ in range(24):
+            queue.join()
+        for _ in range(24):  # others come meanwhile
+            queue.serve()
+            queue.join()
+        while len(queue.served) < queue.came:
+            queue.serve()
+        # TCP: the head of each queue but its own can pass for as old as the one before it, once. A UNIX socket has one queue for all.
+        queues = len(kinds) * case.glob["workers"] if "tcp" in kinds else 1
+        require(queue.overtaken() < queues, f"a client was overtaken by {queue.overtaken()} in {queues} queues: {queue.served}")
+    return body
 
 
 def out_of_descriptors(rig, case):
@@ -87,6 +145,15 @@ CASES = (
          glob={"max_connections": 10}),
     Case("listener-connection-limit", connection_limit.__doc__, body=connection_limit, backends=("echo",), ways=ENGINES,
          listener={"max_connections": 10}),
+    *(Case(f"in-turn-{name}", in_turn().__doc__, body=in_turn(*kinds), ways=ENGINES, glob={"workers": workers, **glob}, listener=listener)
+      for name, kinds, workers, glob, listener in (
+          ("process-limit-2-workers", ("tcp",), 2, {"max_connections": 1}, {}),
+          ("process-limit-4-workers", ("tcp",), 4, {"max_connections": 1}, {}),
+          ("process-limit-2-addresses", ("tcp", "tcp"), 2, {"max_connections": 1}, {}),
+          ("listener-limit-4-workers", ("tcp",), 4, {}, {"max_connections": 1}),
+          ("both-limits", ("tcp",), 3, {"max_connections": 1}, {"max_connections": 1}),
+          ("unix-listener-limit", ("unix",), 4, {}, {"max_connections": 1}),
+          ("unix-process-limit", ("unix",), 4, {"max_connections": 1}, {}))),
     Case("out-of-descriptors", out_of_descriptors.__doc__, body=out_of_descriptors, backends=("echo",), ways=EACH, seconds=60,
          pool={"connect_timeout": "30s"}),
     Case("descriptor-table", descriptor_table.__doc__, body=descriptor_table, backends=("echo",), ways=ENGINES, glob={"max_connections": 1500}),

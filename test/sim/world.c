@@ -60,6 +60,11 @@ static void build_shared(struct world *world)
     world->intakes = intake_new(world->worker_count);
     build_mailboxes(world);
     world->table = world->epoch ? table_new(world->epoch, selector_prepare) : NULL;
+    world->waiters = (struct limit_workers){.count = world->worker_count, .tell = worker_tell_of_place, .context = world->mailboxes};
+    if (world->table)
+        table_let_wait(world->table, &world->waiters);
+    if (limit_let_wait(&world->connections, &world->waiters) < 0)
+        abort();
     if (!world->table || !world->counters || !world->intakes)
         abort();
     if (table_apply(world->table, &world->config, NULL) < 0)
@@ -153,6 +158,7 @@ static void dismantle(struct world *world)
     epoch_free(world->epoch);
     counters_free(world->counters);
     intake_free(world->intakes);
+    limit_deinit(&world->connections);
     for (uint32_t i = 0; i < world->worker_count; i++) {
         mailbox_deinit(&world->mailboxes[i]);
         free(world->members[i].worker);

@@ -96,6 +96,7 @@ struct world {
     int listener_fds[LISTENERS_MAX][WORKERS_MAX];
     bool listener_local[LISTENERS_MAX];     /* a UNIX socket, which all workers share */
     struct limit connections;
+    struct limit_workers waiters;
     struct epoch *epoch;
     struct counters *counters;
     struct intake *intakes;

@@ -187,7 +187,7 @@ void world_draw(struct world *world)
     draw_listeners(world);
     draw_pairs(world);
     limit_init(&world->connections, world->crowd ? PICK(sim, 2, 5, 10, 100) : world->quick || world->late_rush ? 100 : PICK(sim, 2, 5, 100));
-    world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : world->connections.max;
+    world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : limit_max(&world->connections);
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);
     world->shared.relaying = sim_chance(sim, 300) ? tap_world_relaying : NULL;
 }

@@ -88,7 +88,7 @@ static const struct snapshot_pool *published(size_t pool)
 static struct lease take(size_t listener)
 {
     struct lease lease = { 0 };
-    assert_int_equal(lease_take(&lease, table_listener(table, listener), &process), LEASE_TAKEN);
+    assert_int_equal(lease_take(&lease, table_listener(table, listener), &process, 1), LEASE_TAKEN);
     return lease;
 }
 
@@ -394,8 +394,8 @@ static void test_a_lease_takes_all_or_nothing(void **state)
     apply();
     limit_set_max(&process, 3);
     struct lease a = take(0), b = take(0), c = take(1), none = { 0 };
-    assert_int_equal(lease_take(&none, table_listener(table, 0), &process), LEASE_LISTENER_FULL);
-    assert_int_equal(lease_take(&none, table_listener(table, 1), &process), LEASE_PROCESS_FULL);
+    assert_int_equal(lease_take(&none, table_listener(table, 0), &process, 1), LEASE_LISTENER_FULL);
+    assert_int_equal(lease_take(&none, table_listener(table, 1), &process, 1), LEASE_PROCESS_FULL);
     assert_int_equal(limit_used(&table_listener(table, 1)->connections), 1);
     assert_int_equal(pool_sessions(table_pool(table, 1)), 1);
     take_backend(&a, table_backend(table, 0, 0));

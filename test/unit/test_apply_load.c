@@ -84,7 +84,7 @@ static void begin_session(struct worker *worker, const struct snapshot **snapsho
 {
     struct addr client = address(worker->random & 0xffff, 7);
     struct select_request request = { .client = &client, .random = &worker->random };
-    if (lease_take(lease, worker->listeners[random_below(&worker->random, LISTENERS)], &process) != LEASE_TAKEN)
+    if (lease_take(lease, worker->listeners[random_below(&worker->random, LISTENERS)], &process, 1) != LEASE_TAKEN)
         return;
     if (limit_used(&process) > PROCESS_LIMIT)
         worker->wrong = "the process is above its limit";

@@ -223,7 +223,7 @@ static struct rig *begin(void **state, const struct tap_ops *ops, int (*start)(s
     fd = accept4(rig->front, &client.sa, &client.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     assert_true(fd >= 0);
     turn(rig); /* the first one brings a snapshot */
-    assert_int_equal(lease_take(&lease, table_listener(rig->pools.table, 0), &rig->connections), LEASE_TAKEN);
+    assert_int_equal(lease_take(&lease, table_listener(rig->pools.table, 0), &rig->connections, rig->worker.io->now_ns), LEASE_TAKEN);
     (void)counters_active_add(rig->worker.counters, 1);
     session_new(&rig->worker, &(struct session_arrival){.fd = fd, .lease = lease, .client = &client});
     UNTIL(rig, ours.direction);
