@@ -1,6 +1,6 @@
 /* test_config_memory: memory that runs out at any moment of loading is an error like others: nothing crashes, nothing is lost.
  *
- * The allocator is replaced for the whole program, which the sanitizers do too: with them this is skipped. */
+ * Skipped with the sanitizers, which have an allocator of their own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,105 +15,41 @@
 #include <unistd.h>
 
 #include "config/config.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-
-/* Allocations that still succeed; below 0: all do. */
-static long left = -1;
-static bool failed;
-static long live; /* blocks not freed yet */
-
-#ifndef SANITIZED
-
-/* glibc's own names for its allocator. */
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *block, size_t bytes);
-void __libc_free(void *block);
-
-/* From the chosen one on, every allocation fails: what is short stays short. */
-static bool fails(void)
-{
-    if (left < 0)
-        return false;
-    if (left > 0) {
-        left--;
-        return false;
-    }
-    failed = true;
-    errno = ENOMEM;
-    return true;
-}
-
-void *malloc(size_t bytes)
-{
-    void *block = fails() ? NULL : __libc_malloc(bytes);
-    live += block != NULL;
-    return block;
-}
-
-void *calloc(size_t count, size_t bytes)
-{
-    void *block = fails() ? NULL : __libc_calloc(count, bytes);
-    live += block != NULL;
-    return block;
-}
-
-void *realloc(void *old, size_t bytes)
-{
-    void *block = fails() ? NULL : __libc_realloc(old, bytes);
-    live += block != NULL && !old;
-    return block;
-}
-
-void free(void *block)
-{
-    live -= block != NULL;
-    __libc_free(block);
-}
-
-#endif
+#include "scarce_memory.h"
 
 /* One load in which allocation number `survives` and all after it fail. False: there were not so many. */
 static bool load_with(const char *path, long survives, size_t errors_wanted)
 {
-    long before = live;
+    long before = memory_blocks;
     struct config_errors *errors = config_errors_new();
     bool told = false;
 
     assert_non_null(errors);
-    failed = false;
-    left = survives;
+    memory_failed = false;
+    memory_left = survives;
     struct config *config = config_load(path, errors);
-    left = -1;
+    memory_left = -1;
     for (size_t i = 0; i < config_errors_lines(errors); i++)
         told = told || strstr(config_errors_text(errors, i), "emory");
-    if (config && (failed || errors_wanted > 0))
+    if (config && (memory_failed || errors_wanted > 0))
         fail_msg("%s: a configuration in spite of allocation %ld", path, survives);
     if (!config && config_errors_count(errors) == 0)
         fail_msg("%s: no configuration and no error at allocation %ld", path, survives);
-    if (told && !failed)
+    if (told && !memory_failed)
         fail_msg("%s: a false alarm", path);
     if (!told && config_errors_count(errors) != errors_wanted) /* the C library may help itself: qsort() does */
         fail_msg("%s: allocation %ld: nobody is told", path, survives);
     config_free(config);
     config_errors_free(errors);
-    if (live != before)
-        fail_msg("%s: %ld blocks lost at allocation %ld", path, live - before, survives);
-    return failed;
+    if (memory_blocks != before)
+        fail_msg("%s: %ld blocks lost at allocation %ld", path, memory_blocks - before, survives);
+    return memory_failed;
 }
 
 static void sweep(const char *path, size_t errors_wanted)
 {
     long n = 0;
-#ifdef SANITIZED
+#ifndef MEMORY_IS_SCARCE
     skip();
 #endif
     (void)load_with(path, -1, errors_wanted); /* what the C library keeps for good */
