@@ -91,6 +91,7 @@ struct io_pipe {
 
 /* Options of a new connection's socket; 0: the system's default. */
 struct io_socket_options {
+    uint32_t keepalive_ms; /* idle time before the first TCP keepalive probe; a whole number of seconds */
     uint32_t tcp_user_timeout_ms;
     uint32_t receive_buffer_bytes;
     uint32_t send_buffer_bytes;
@@ -124,7 +125,6 @@ struct io_ops {
     bool (*is_shut)(struct io *io, struct io_sock *listener);
     bool (*stop_queueing)(struct io *io, struct io_sock *listener);
     void (*set_congestion)(struct io *io, int fd, const char *name);
-    void (*keep_alive)(struct io *io, struct io_sock *sock, uint32_t idle_ms);
     void (*discard)(struct io *io, int fd);
     ssize_t (*splice_in)(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
     ssize_t (*splice_out)(struct io *io, struct io_sock *sock, struct io_pipe *pipe);
@@ -296,12 +296,6 @@ static inline bool io_stop_queueing(struct io *io, struct io_sock *listener)
 static inline void io_set_congestion(struct io *io, int fd, const char *name)
 {
     io->ops->set_congestion(io, fd, name);
-}
-
-/* Enables TCP keepalive for a peer that is idle for `idle_ms`, rounded up to seconds. Does nothing on a UNIX socket. */
-static inline void io_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms)
-{
-    io->ops->keep_alive(io, sock, idle_ms);
 }
 
 /* Delivers bytes with `received` until `credit_bytes` have arrived or the stream ends, then calls `rest`. No receive may be in flight. */

@@ -100,6 +100,10 @@ static int set_options(int fd, const struct binding *binding)
         result = set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
     if (result == 0 && listener->settings.tcp_user_timeout_ms)
         result = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)listener->settings.tcp_user_timeout_ms);
+    if (result == 0 && listener->settings.keepalive_ms)
+        result = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)(listener->settings.keepalive_ms / 1000));
+    if (result == 0 && listener->settings.keepalive_ms)
+        result = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     if (result == 0 && listener->settings.defer_accept)
         result = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
     if (result == 0 && listener->settings.interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->settings.interface, (socklen_t)strlen(listener->settings.interface) + 1) < 0)

@@ -412,7 +412,6 @@ static const struct io_ops epoll_ops = {
     .is_shut = kernel_is_shut,
     .stop_queueing = kernel_stop_queueing,
     .set_congestion = kernel_set_congestion,
-    .keep_alive = kernel_keep_alive,
     .discard = kernel_discard,
     .splice_in = epoll_splice_in,
     .splice_out = epoll_splice_out,

@@ -40,6 +40,10 @@ void kernel_set_options(const struct kernel_setter *setter, int fd, int family, 
         setter->set_text(setter, fd, IPPROTO_TCP, TCP_CONGESTION, options->congestion);
     if (options->tcp_user_timeout_ms)
         setter->set(setter, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->tcp_user_timeout_ms);
+    if (options->keepalive_ms) {
+        setter->set(setter, fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)(options->keepalive_ms / 1000));
+        setter->set(setter, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    }
 }
 
 static void set_at_once(const struct kernel_setter *setter, int fd, int level, int option, int value)
@@ -73,14 +77,6 @@ void kernel_set_congestion(struct io *io, int fd, const char *name)
 {
     (void)io;
     set_text(fd, IPPROTO_TCP, TCP_CONGESTION, name);
-}
-
-/* The second option restarts the timer from the time when the peer was last heard. A UNIX socket accepts the first option, without effect. */
-void kernel_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms)
-{
-    (void)io;
-    set_int(sock->fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_int(sock->fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)((idle_ms + 999) / 1000));
 }
 
 static void set_reset_on_close(int fd)

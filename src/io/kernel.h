@@ -22,7 +22,6 @@ int kernel_listen_again(struct io *io, struct io_sock *listener, int backlog);
 bool kernel_is_shut(struct io *io, struct io_sock *listener);
 bool kernel_stop_queueing(struct io *io, struct io_sock *listener);
 void kernel_set_congestion(struct io *io, int fd, const char *name);
-void kernel_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms);
 void kernel_discard(struct io *io, int fd);
 ssize_t kernel_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
 ssize_t kernel_splice_out(struct io *io, struct io_sock *sock, struct io_pipe *pipe);

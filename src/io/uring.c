@@ -211,7 +211,6 @@ static const struct io_ops uring_ops = {
     .is_shut = kernel_is_shut,
     .stop_queueing = kernel_stop_queueing,
     .set_congestion = kernel_set_congestion,
-    .keep_alive = kernel_keep_alive,
     .discard = kernel_discard,
     .splice_in = uring_splice_in,
     .splice_out = kernel_splice_out,

@@ -169,6 +169,7 @@ void connect_start(struct session *session)
     struct worker *worker = session->worker;
     const struct listener_settings *listener = listener_settings(session->lease.listener);
     struct io_socket_options options = {
+        .keepalive_ms = listener->keepalive_ms,
         .tcp_user_timeout_ms = listener->tcp_user_timeout_ms,
         .receive_buffer_bytes = listener->receive_buffer_bytes,
         .send_buffer_bytes = listener->send_buffer_bytes,

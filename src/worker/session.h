@@ -58,13 +58,12 @@ struct session {
     uint8_t last_source;       /* enum side: whose bytes came last */
     bool last_small;           /* those were a small message: pace_received() */
     bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
-    bool kept_alive;           /* TCP probes quiet peers */
     uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
     uint16_t attempts;         /* connects that failed, for the log */
     uint32_t undelivered;      /* ABORTING: bytes that the side that is left had not acknowledged at the last look */
     struct end ends[2];        /* by enum side */
     struct direction directions[2]; /* by enum side of the source */
-    struct timer timer;        /* CONNECTING: connect_timeout, and looking after the client; RELAYING: idle, keepalive, and looking after ends; ABORTING: delivering the rest */
+    struct timer timer;        /* CONNECTING: connect_timeout, and looking after the client; RELAYING: idle, and looking after ends; ABORTING: delivering the rest */
 
     struct lease lease;        /* its listener, pool and backend, and a place of each */
     struct select_request request; /* tried backends */

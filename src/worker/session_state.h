@@ -19,8 +19,8 @@
  *
  *   RELAYING    Both directions run, each until its source's FIN was passed on: worker/direction.h.
  *     both      open. In flight are a receive, a send and polls, as the direction's fields say, -> `received`, `rest`, `sent`, `readable`, `writable`
- *     timer     armed: idle_timeout, or half_close_timeout once a direction has ended; keepalive; and looking whether an end is gone that nothing reads from
- *     fields    active_ns: when bytes last moved; looked_after, kept_alive, last_source, last_small; connected_ns is set from now on
+ *     timer     armed: idle_timeout, or half_close_timeout once a direction has ended; and looking whether an end is gone that nothing reads from
+ *     fields    active_ns: when bytes last moved; looked_after, last_source, last_small; connected_ns is set from now on
  *
  *   ABORTING    One side is gone. The other still gets what had come before, as long as every second some of it is sent or acknowledged, and then RST.
  *               A reader that pauses for longer, or reads so little that its kernel does not open the window meanwhile, loses the rest.

@@ -1,5 +1,5 @@
-/* worker/session_timer.c: what the timer of a session that is RELAYING is for: idle and half-closed connections, keepalive, and ends that nothing else watches. Worker thread; owns
- * nothing beyond the session. */
+/* worker/session_timer.c: what the timer of a session that is RELAYING is for: idle and half-closed connections, and ends that nothing else watches. Worker
+ * thread; owns nothing beyond the session. */
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
@@ -34,30 +34,11 @@ static uint64_t idle_limit_ms(const struct session *session)
     return half_closed(session) && session_settings(session)->half_close_timeout_ms < idle_ms ? session_settings(session)->half_close_timeout_ms : idle_ms;
 }
 
-/* Most sessions end long before a peer could be quiet for that time: they are spared the calls and timers. UINT64_MAX: not, or done already. */
-static uint64_t keep_alive_due_ms(const struct session *session)
-{
-    uint32_t idle_ms = listener_settings(session->lease.listener)->keepalive_ms;
-
-    return idle_ms && !session->kept_alive ? session->connected_ns / 1000000 + idle_ms / 2 : UINT64_MAX;
-}
-
-static void keep_alive(struct session *session)
-{
-    struct worker *worker = session->worker;
-
-    for (int side = CLIENT; side <= BACKEND; side++)
-        io_keep_alive(worker->io, &session->ends[side].sock, listener_settings(session->lease.listener)->keepalive_ms);
-    session->kept_alive = true;
-}
-
 void session_arm(struct session *session)
 {
     uint64_t due_ms = session->active_ns / 1000000 + idle_limit_ms(session);
     uint64_t look_ms = worker_now_ms(session->worker) + LOOK_MS;
 
-    if (keep_alive_due_ms(session) < due_ms)
-        due_ms = keep_alive_due_ms(session);
     if (session->looked_after && look_ms < due_ms)
         due_ms = look_ms;
     timer_arm(&session->worker->timers, &session->timer, due_ms);
@@ -121,8 +102,6 @@ void session_idle_timer(struct timer *timer)
         session_give_up(session, idle_reason(session));
         return;
     }
-    if (worker_now_ms(session->worker) >= keep_alive_due_ms(session))
-        keep_alive(session);
     session->looked_after = needs_looking_after(session);
     if (!session->looked_after || !look_after(session))
         session_arm(session);

@@ -265,7 +265,6 @@ static const struct io_ops engine_ops = {
     .is_shut = engine_is_shut,
     .stop_queueing = engine_stop_queueing,
     .set_congestion = engine_set_congestion,
-    .keep_alive = engine_keep_alive,
     .discard = engine_discard,
     .splice_in = engine_splice_in,
     .splice_out = engine_splice_out,

@@ -141,7 +141,6 @@ int engine_listen_again(struct io *io, struct io_sock *listener, int backlog);
 bool engine_is_shut(struct io *io, struct io_sock *listener);
 bool engine_stop_queueing(struct io *io, struct io_sock *listener);
 void engine_set_congestion(struct io *io, int fd, const char *name);
-void engine_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms);
 void engine_discard(struct io *io, int fd);
 int engine_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes);
 void engine_pipe_close(struct io *io, struct io_pipe *pipe);

@@ -69,12 +69,3 @@ void engine_set_congestion(struct io *io, int fd, const char *name)
     if (!sim_conn_find(sim, fd))
         sim_fail(sim, "a congestion control for a connection that is none");
 }
-
-void engine_keep_alive(struct io *io, struct io_sock *sock, uint32_t idle_ms)
-{
-    if (idle_ms == 0)
-        sim_fail(engine_of(io)->sim, "keepalive that is off is set");
-    if (!sim_conn_find(engine_of(io)->sim, sock->fd) || sock->closing)
-        sim_fail(engine_of(io)->sim, "keepalive for a socket that is closed");
-}
-

@@ -19,7 +19,7 @@ static int option_of(int fd, int level, int option)
 static void options_are_set_on_the_socket_that_connects(void **state)
 {
     struct fixture *fixture = fixture_of(state);
-    struct io_socket_options options = {.receive_buffer_bytes = 100000, .tcp_user_timeout_ms = 12345};
+    struct io_socket_options options = {.receive_buffer_bytes = 100000, .tcp_user_timeout_ms = 12345, .keepalive_ms = 7000};
     int fd = io_socket(fixture->io, AF_INET);
 
     assert_int_equal(io_open(fixture->io, &fixture->ours.sock, fd, &events), 0);
@@ -27,6 +27,8 @@ static void options_are_set_on_the_socket_that_connects(void **state)
     until(fixture, &fixture->ours.connected);
     assert_int_equal(option_of(fd, SOL_SOCKET, SO_RCVBUF), 200000); /* socket(7): the kernel doubles it */
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 12345);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 7);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
