@@ -20,7 +20,7 @@ class Setup:
         except BaseException:
             self._stop_servers()
             raise
-        self.target = (self.proxy.settings.host, self.proxy.settings.port)
+        self.target = self.proxy.settings.target()
         return self
 
     def _stop_servers(self):
@@ -49,7 +49,7 @@ def metrics(result, cpu_s, before=0):
 def once(rig, proxy, seconds, *options, opening=0, in_flight=0):
     """One run, with the CPU time that the proxy took for it. `opening`: seconds in which all connections are opened, which is not measured; so many requests are
     in flight when they are over."""
-    target = (proxy.settings.host, proxy.settings.port)
+    target = proxy.settings.target()
     before = proxy.cpu_s()
     if not opening:
         result = load.run(rig.programs, target, *options, "--duration", milliseconds(seconds))
@@ -68,7 +68,7 @@ def opening_time(connections):
 
 def measured_at(rig, proxy, seconds, *options):
     """The same after a short run to warm up."""
-    load.run(rig.programs, (proxy.settings.host, proxy.settings.port), *options, "--duration", "200ms")
+    load.run(rig.programs, proxy.settings.target(), *options, "--duration", "200ms")
     return once(rig, proxy, seconds, *options)
 
 

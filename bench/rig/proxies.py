@@ -53,6 +53,10 @@ class Settings:
         self.access_log = access_log      # Penstock: a line for each session
         self.pool = pool                  # Penstock: further lines of the pool
 
+    def target(self):
+        """Where clients connect to."""
+        return ("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port)
+
 
 PENSTOCK = """[global]
 workers = {workers}

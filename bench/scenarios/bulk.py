@@ -27,9 +27,9 @@ def metrics(parts):
 
 
 @contextlib.contextmanager
-def on_loopback(rig, contender):
+def on_loopback(rig, contender, **settings):
     with contextlib.ExitStack() as stack:
-        setups = [(work, stack.enter_context(Setup(rig, contender, mode, bulk=True))) for work, mode in WAYS]
+        setups = [(work, stack.enter_context(Setup(rig, contender, mode, bulk=True, **settings))) for work, mode in WAYS]
         yield lambda: metrics([transfer(setup.run, setup.proxy, work, rig.seconds) for work, setup in setups])
 
 
@@ -65,6 +65,8 @@ BARS = [Bar("up_cpu_gb", unit="s/GB"), Bar("down_cpu_gb", unit="s/GB")]
 
 ROWS = [
     Row("bulk", "bulk up and down, 4 connections, loopback: CPU per GB", usual(), on_loopback, [Bar("cpu_gb", 0.65, "s/GB")] + BARS, standing=True, times=2),
+    Row("bulk-wildcard", "bulk on loopback, the listener at 0.0.0.0: CPU per GB", usual(),
+        lambda rig, contender: on_loopback(rig, contender, listen=("0.0.0.0", None)), [Bar("cpu_gb", unit="s/GB")] + BARS, standing=True, times=2),
     Row("bulk-veth", "bulk up and down, 4 connections, veth without offloads: CPU per GB", usual(), on_veth, [Bar("cpu_gb", 0.85, "s/GB")] + BARS),
     Row("epoll-bulk", "bulk up and down, 4 connections, epoll engine: CPU per GB", usual(engine="epoll"), on_loopback,
         [Bar("cpu_gb", 0.7, "s/GB")] + BARS, standing=True, times=2),
