@@ -7,7 +7,4 @@
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t clock_now_ns(void);
 
-/* CPU time of the calling thread in nanoseconds. This is a system call, unlike clock_now_ns(). */
-uint64_t clock_thread_ns(void);
-
 #endif

@@ -143,12 +143,8 @@ struct io_ops {
 /* How a wait spends its time. All zero: it sleeps until the first event. */
 struct io_pace {
     uint32_t spin_us;       /* busy-poll for this time before sleeping */
-    uint32_t gather_events; /* sleep until this number of events has arrived, */
-    uint32_t gather_us;     /* or until this time is over, and then until the first event; io_uring from Linux 6.12 on */
+    uint32_t rest_us;       /* sleep for this time even if events arrive, and then until the first event */
 };
-
-/* Value of `gather_events`: all events that arrive within `gather_us`. Every engine supports this. */
-#define IO_GATHER_ALL UINT32_MAX
 
 /* The common part of all engines. Each embeds it as its first member. */
 struct io {

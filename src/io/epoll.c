@@ -318,8 +318,8 @@ static int sleep_or_look(struct epoll *epoll, uint64_t began_ns, int timeout)
     const struct io_pace *pace = &epoll->io.pace;
     int count = 0;
 
-    if (timeout != 0 && pace->gather_events == IO_GATHER_ALL)
-        kernel_rest(pace->gather_us);
+    if (timeout != 0 && pace->rest_us > 0)
+        kernel_rest(pace->rest_us);
     else if (timeout != 0 && pace->spin_us > 0)
         count = busy_poll(epoll, began_ns);
     return count ? count : epoll_wait(epoll->fd, epoll->events, EVENTS_MAX, timeout);

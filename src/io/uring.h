@@ -30,7 +30,7 @@ struct uring {
     struct io io; /* first */
     struct io_uring ring;
     bool multishot;
-    bool min_wait;        /* the kernel supports waiting for a batch of events (min_wait) */
+    bool min_wait;        /* the kernel can leave events waiting for a time (min_wait) */
     bool registered;      /* the ring's descriptor is registered, which makes io_uring_enter(2) cheaper */
     struct handles handles;
     int failed;           /* negative errno that ends the worker: the kernel accepts no more requests, or failed a send that was counted as complete */

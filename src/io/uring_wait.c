@@ -66,20 +66,18 @@ static bool look_first(struct uring *uring, int *result)
     return true;
 }
 
-static int wait_for_batch(struct uring *uring, int64_t timeout_ms)
+/* Waits for more events than ever arrive in that time: the time passes in full, and then the first event ends the wait. */
+static int rest_first(struct uring *uring, int64_t timeout_ms)
 {
-    const struct io_pace *pace = &uring->io.pace;
-    bool all = pace->gather_events == IO_GATHER_ALL;
+    uint32_t rest_us = uring->io.pace.rest_us;
     int result;
 
-    if (uring->min_wait) /* the kernel treats a very large number as none */
-        return enter_ring(uring, all ? URING_SQ_ENTRIES : pace->gather_events, pace->gather_us, timeout_ms);
-    if (all) {
-        result = io_uring_submit(&uring->ring);
-        if (result < 0)
-            return result;
-        kernel_rest(pace->gather_us);
-    }
+    if (uring->min_wait)
+        return enter_ring(uring, URING_SQ_ENTRIES, rest_us, timeout_ms);
+    result = io_uring_submit(&uring->ring);
+    if (result < 0)
+        return result;
+    kernel_rest(rest_us);
     return enter_ring(uring, 1, 0, timeout_ms);
 }
 
@@ -91,7 +89,7 @@ static int sleep_or_look(struct uring *uring, int64_t timeout_ms)
         return io_uring_submit_and_get_events(&uring->ring);
     if (uring->io.pace.spin_us > 0 && look_first(uring, &result))
         return result;
-    return uring->io.pace.gather_events > 1 ? wait_for_batch(uring, timeout_ms) : enter_ring(uring, 1, 0, timeout_ms);
+    return uring->io.pace.rest_us > 0 ? rest_first(uring, timeout_ms) : enter_ring(uring, 1, 0, timeout_ms);
 }
 
 int uring_wait(struct io *io, int64_t timeout_ms)

@@ -160,11 +160,11 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
 
     if (worker->admits)
         timeout_ms = 0;
-    pace_choose(&worker->pace, worker->io, worker->sessions_slab.used);
+    pace_choose(&worker->pace, worker->io);
     epoch_offline(shared->epoch, worker->index);
     result = io_wait(worker->io, timeout_ms);
     epoch_online(shared->epoch, worker->index);
-    pace_learn(&worker->pace, worker->io, worker->sessions_slab.used);
+    pace_learn(&worker->pace, worker->io);
     if (result < 0)
         return result;
     worker->snapshot = table_load(shared->table);

@@ -1,4 +1,4 @@
-"""How a worker waits: looking for events (busy_poll), letting them gather under load. Nothing is lost or held back, nothing burns when nothing comes."""
+"""How a worker waits: looking for events (busy_poll), or asleep. Nothing is lost or held back, nothing burns when nothing comes."""
 import time
 
 from bench import Load, Server
@@ -21,8 +21,8 @@ def busy_poll(rig, case):
     require(stage.penstock.logged(r"worker \d: busy_poll looked \d+ times for [\d.]+ s in all"), "the log does not say what busy_poll cost")
 
 
-def gathering(rig, case):
-    """Many clients at once, so that events are let gather, then one alone: every byte is right and nothing is held back for good."""
+def many_then_one(rig, case):
+    """Many clients at once, then one alone: every byte is right and nothing is held back for good."""
     server = rig.keep(Server(rig, "echo", rig.ports.free()))
     port = rig.ports.free()
     rig.launch(rig.ini([f"127.0.0.1:{server.port}"], [f"127.0.0.1:{port}"], glob={"workers": 1}))
@@ -36,5 +36,5 @@ def gathering(rig, case):
 CASES = (
     Case("busy-poll-auto", busy_poll.__doc__, body=busy_poll, backends=("echo",), ways=ENGINES, glob={"busy_poll": "auto"}),
     Case("busy-poll-fixed", busy_poll.__doc__, body=busy_poll, backends=("echo",), ways=ENGINES, glob={"busy_poll": "50us"}),
-    Case("gathering-under-load", gathering.__doc__, body=gathering, ways=ENGINES),
+    Case("many-clients-then-one", many_then_one.__doc__, body=many_then_one, ways=ENGINES),
 )

@@ -1,4 +1,4 @@
-/* test_pace: worker/pace: when a worker looks before it sleeps, and when it lets events gather. Time is the test's own. */
+/* test_pace: worker/pace: when a worker looks before it sleeps, and when it lets streams fill their sockets. Time is the test's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,13 +11,6 @@
 #define US ((uint64_t)1000)
 #define AUTO UINT32_MAX
 
-static uint64_t thread_time_ns;
-
-static uint64_t read_thread_time(void)
-{
-    return thread_time_ns;
-}
-
 struct stage {
     struct pace pace;
     struct io io;
@@ -28,18 +21,16 @@ static struct stage stage_new(uint32_t busy_poll_us)
 {
     struct stage stage = {.io.now_ns = 1000000000};
 
-    thread_time_ns = 0;
     pace_init(&stage.pace, busy_poll_us);
-    stage.pace.thread_ns = read_thread_time;
     return stage;
 }
 
 /* A turn in which `events` came after `after_us`, and which cost `cpu_us`. */
-static void turn(struct stage *stage, uint32_t sessions, uint32_t events, uint64_t after_us, uint64_t cpu_us)
+static void turn(struct stage *stage, uint32_t events, uint64_t after_us, uint64_t cpu_us)
 {
     uint64_t spin_ns;
 
-    pace_choose(&stage->pace, &stage->io, sessions);
+    pace_choose(&stage->pace, &stage->io);
     spin_ns = stage->io.pace.spin_us * US;
     stage->io.waited_ns = after_us * US;
     stage->io.spun_ns = after_us * US < spin_ns ? after_us * US : spin_ns;
@@ -47,8 +38,7 @@ static void turn(struct stage *stage, uint32_t sessions, uint32_t events, uint64
         stage->looked_in_vain_ns += spin_ns;
     stage->io.events = events;
     stage->io.now_ns += (after_us + cpu_us) * US;
-    thread_time_ns += cpu_us * US + stage->io.spun_ns;
-    pace_learn(&stage->pace, &stage->io, sessions);
+    pace_learn(&stage->pace, &stage->io);
 }
 
 static void off_never_looks(void **state)
@@ -57,7 +47,7 @@ static void off_never_looks(void **state)
 
     (void)state;
     for (int i = 0; i < 1000; i++) {
-        turn(&stage, 1, 1, 20, 10);
+        turn(&stage, 1, 20, 10);
         assert_int_equal(stage.io.pace.spin_us, 0);
     }
 }
@@ -68,7 +58,7 @@ static void a_fixed_time_is_looked_every_time(void **state)
 
     (void)state;
     for (int i = 0; i < 1000; i++) {
-        turn(&stage, 1, 1, i % 2 ? 20 : 5000, 10);
+        turn(&stage, 1, i % 2 ? 20 : 5000, 10);
         assert_int_equal(stage.io.pace.spin_us, 50);
     }
     assert_int_equal(stage.pace.spins, 1000);
@@ -83,7 +73,7 @@ static void auto_looks_while_one_client_asks_and_waits(void **state)
 
     (void)state;
     for (int i = 0; i < 1000; i++) {
-        turn(&stage, 1, 1, 30, 10);
+        turn(&stage, 1, 30, 10);
         looked += stage.io.pace.spin_us > 0;
     }
     assert_true(looked > 990);
@@ -95,9 +85,9 @@ static void auto_hardly_looks_when_traffic_is_sparse(void **state)
 
     (void)state;
     for (int i = 0; i < 1000; i++)
-        turn(&stage, 1, 1, 30, 10); /* was dense before */
+        turn(&stage, 1, 30, 10); /* was dense before */
     for (int i = 0; i < 10000; i++)
-        turn(&stage, 1, 1, 1000, 10);
+        turn(&stage, 1, 1000, 10);
     assert_true(stage.looked_in_vain_ns <= 1000 * US); /* in ten seconds */
 }
 
@@ -108,7 +98,7 @@ static void what_auto_looks_in_vain_is_never_more_than_what_it_met(void **state)
 
     (void)state;
     for (int i = 0; i < 10000; i++) { /* every second event is near */
-        turn(&stage, 4, 1, i % 2 ? 40 : 900, 10);
+        turn(&stage, 1, i % 2 ? 40 : 900, 10);
         met_ns += i % 2 ? (40 + 5) * US : 0;
     }
     assert_true(stage.looked_in_vain_ns > 0);
@@ -122,13 +112,13 @@ static void a_turn_that_only_looks_round_is_no_look_in_vain(void **state)
 
     (void)state;
     for (int i = 0; i < 1000; i++)
-        turn(&stage, 1, 1, 30, 10);
+        turn(&stage, 1, 30, 10);
     credit_ns = stage.pace.credit_ns;
     spins = stage.pace.spins;
     for (int i = 0; i < 100; i++) { /* something is left to do: the engine does not wait at all */
-        pace_choose(&stage.pace, &stage.io, 1);
+        pace_choose(&stage.pace, &stage.io);
         stage.io.waited_ns = stage.io.spun_ns = stage.io.events = 0;
-        pace_learn(&stage.pace, &stage.io, 1);
+        pace_learn(&stage.pace, &stage.io);
     }
     assert_int_equal(stage.pace.credit_ns, credit_ns);
     assert_int_equal(stage.pace.spins, spins);
@@ -141,116 +131,16 @@ static void what_is_met_after_a_long_handing_over_is_met(void **state)
 
     (void)state;
     for (int i = 0; i < 100; i++)
-        turn(&stage, 1, 1, 30, 10);
+        turn(&stage, 1, 30, 10);
     for (int i = 0; i < 1000; i++) {
-        pace_choose(&stage.pace, &stage.io, 1);
+        pace_choose(&stage.pace, &stage.io);
         assert_true(stage.io.pace.spin_us > 0);
         stage.io.spun_ns = 10 * US;
         stage.io.waited_ns = 300 * US;
         stage.io.events = 1;
-        pace_learn(&stage.pace, &stage.io, 1);
+        pace_learn(&stage.pace, &stage.io);
     }
     assert_int_equal(stage.pace.spins_met, stage.pace.spins);
-}
-
-static bool next_gathers(const struct stage *stage)
-{
-    return stage->pace.gather_events > 0;
-}
-
-/* Ten seconds with 100,000 events in each, of 9 us, or `gathered_us` when they are let gather. Returns in how many per cent of the last five they were. */
-static uint64_t time_gathering(struct stage *stage, uint32_t gathered_us)
-{
-    uint64_t began_ns = stage->io.now_ns, gathered_ns = 0;
-
-    while (stage->io.now_ns < began_ns + 10000000 * US) {
-        bool gathers = next_gathers(stage);
-        uint32_t events = gathers ? stage->pace.gather_events : 2;
-
-        turn(stage, 64, events, gathers ? events * (10 - gathered_us) : 2, gathers ? events * gathered_us : 18);
-        if (gathers && stage->io.now_ns > began_ns + 5000000 * US)
-            gathered_ns += events * 10 * US;
-    }
-    return gathered_ns * 100 / (5000000 * US);
-}
-
-static void a_busy_worker_with_many_sessions_lets_events_gather(void **state)
-{
-    struct stage stage = stage_new(0);
-
-    (void)state;
-    assert_true(time_gathering(&stage, 8) >= 95);
-    assert_true(stage.pace.gather_events >= 8 && stage.pace.gather_events <= 32);
-    assert_true(stage.pace.gather_us >= 100 && stage.pace.gather_us <= 250);
-}
-
-static void events_that_cost_as_much_when_they_gather_are_served_at_once(void **state)
-{
-    struct stage stage = stage_new(0);
-
-    (void)state;
-    assert_in_range(time_gathering(&stage, 9), 1, 5); /* it goes on trying, now and then */
-}
-
-static void looking_is_no_work_that_events_should_gather_for(void **state)
-{
-    struct stage stage = stage_new(AUTO);
-
-    (void)state;
-    for (int i = 0; i < 2000; i++) { /* 30,000 events a second, a third of the time at work */
-        turn(&stage, 64, 1, 22, 11);
-        assert_int_equal(stage.io.pace.gather_events, 0);
-    }
-    assert_true(stage.pace.spun_ns > 1000 * 22 * US);
-}
-
-static void gathering_does_not_come_and_go_with_what_it_saves(void **state)
-{
-    struct stage stage = stage_new(0);
-    uint32_t least = UINT32_MAX, most = 0;
-
-    (void)state;
-    for (int i = 0; i < 16000; i++) { /* 90 % at work without it, 65 % with all of it, and in between in between */
-        uint32_t worked = 90 - 25 * stage.pace.share / 100;
-        uint32_t events = next_gathers(&stage) ? stage.pace.gather_events : 2;
-
-        turn(&stage, 64, events, events * (100 - worked) / 10, events * worked / 10);
-        if (i > 12000) {
-            least = stage.pace.share < least ? stage.pace.share : least;
-            most = stage.pace.share > most ? stage.pace.share : most;
-        }
-    }
-    assert_true(least > 40);
-    assert_true(most < 75);
-}
-
-/* Turns of that kind, and nothing else, never make events wait. */
-static void nothing_gathers(uint32_t sessions, uint32_t events, uint64_t waited_us, uint64_t worked_us)
-{
-    struct stage stage = stage_new(0);
-
-    for (int i = 0; i < 5000; i++) {
-        turn(&stage, sessions, events, waited_us, worked_us);
-        assert_int_equal(stage.io.pace.gather_events, 0);
-    }
-}
-
-static void below_two_thirds_of_a_processor_latency_comes_first(void **state)
-{
-    (void)state;
-    nothing_gathers(512, 2, 7, 13); /* 65 % */
-}
-
-static void a_worker_with_time_to_spare_does_not_make_events_wait(void **state)
-{
-    (void)state;
-    nothing_gathers(64, 2, 90, 10); /* 10 % */
-}
-
-static void few_sessions_are_not_made_to_wait(void **state)
-{
-    (void)state;
-    nothing_gathers(3, 1, 2, 10);
 }
 
 static void what_asks_for_a_large_transfer_is_no_chat(void **state)
@@ -279,21 +169,21 @@ static void small_messages_in_bursts_make_it_chatty_all_along(void **state)
     (void)state;
     for (int i = 0; i < 1000; i++) {
         stage.pace.small_messages += i % 15 == 0 ? 64 : 0; /* a millisecond each: 64 every 15 ms */
-        turn(&stage, 64, 8, 900, 100);
+        turn(&stage, 8, 900, 100);
         assert_true(stage.pace.chatty || i < 20);
     }
     for (int i = 0; i < 1000; i++) {
         stage.pace.small_messages += i % 15 == 0 ? 4 : 0;
-        turn(&stage, 64, 8, 900, 100);
+        turn(&stage, 8, 900, 100);
         assert_true(!stage.pace.chatty || i < 220);
     }
 }
 
 /* A turn after which `stream_turns` events had moved a stream on. */
-static void stream_turn(struct stage *stage, uint32_t sessions, uint32_t events, uint32_t stream_turns)
+static void stream_turn(struct stage *stage, uint32_t events, uint32_t stream_turns)
 {
     stage->pace.stream_turns += stream_turns;
-    turn(stage, sessions, events, 50, 50);
+    turn(stage, events, 50, 50);
 }
 
 static void streams_are_given_time(void **state)
@@ -302,12 +192,11 @@ static void streams_are_given_time(void **state)
 
     (void)state;
     for (int i = 0; i < 100; i++)
-        stream_turn(&stage, 1, 1, 1);
-    assert_int_equal(stage.io.pace.gather_events, IO_GATHER_ALL);
-    assert_in_range(stage.io.pace.gather_us, 50, 200);
+        stream_turn(&stage, 1, 1);
+    assert_in_range(stage.io.pace.rest_us, 50, 200);
     for (int i = 0; i < 100; i++) /* something comes in between now and then */
-        stream_turn(&stage, 2, 1, i % 3 != 0);
-    assert_int_equal(stage.io.pace.gather_events, IO_GATHER_ALL);
+        stream_turn(&stage, 1, i % 3 != 0);
+    assert_true(stage.io.pace.rest_us > 0);
 }
 
 static void few_streams_among_other_traffic_are_not(void **state)
@@ -316,8 +205,8 @@ static void few_streams_among_other_traffic_are_not(void **state)
 
     (void)state;
     for (int i = 0; i < 1000; i++) {
-        stream_turn(&stage, 2, 1, i % 3 == 0);
-        assert_int_not_equal(stage.io.pace.gather_events, IO_GATHER_ALL);
+        stream_turn(&stage, 1, i % 3 == 0);
+        assert_int_equal(stage.io.pace.rest_us, 0);
     }
 }
 
@@ -327,8 +216,8 @@ static void a_fixed_time_of_looking_goes_before_streams(void **state)
 
     (void)state;
     for (int i = 0; i < 100; i++)
-        stream_turn(&stage, 1, 1, 1);
-    assert_int_equal(stage.io.pace.gather_events, 0);
+        stream_turn(&stage, 1, 1);
+    assert_int_equal(stage.io.pace.rest_us, 0);
     assert_int_equal(stage.io.pace.spin_us, 20);
 }
 
@@ -338,26 +227,10 @@ static void after_a_stream_waits_are_as_before(void **state)
 
     (void)state;
     for (int i = 0; i < 100; i++)
-        stream_turn(&stage, 1, 1, 1);
-    turn(&stage, 1, 1, 5000000, 20); /* five seconds later a message comes */
-    turn(&stage, 1, 1, 20, 20);
-    assert_int_equal(stage.io.pace.gather_events, 0);
-}
-
-static void gathering_in_vain_becomes_rare(void **state)
-{
-    struct stage stage = stage_new(0);
-    int tried = 0;
-
-    (void)state;
-    for (int i = 0; i < 100000; i++) {
-        bool gathering = next_gathers(&stage);
-
-        turn(&stage, 64, gathering ? 1 : 4, gathering ? 250 : 4, 36); /* the events stop coming when they are waited for */
-        tried += stage.io.pace.gather_events > 0;
-    }
-    assert_true(tried > 0);
-    assert_true(tried < 1000);
+        stream_turn(&stage, 1, 1);
+    turn(&stage, 1, 5000000, 20); /* five seconds later a message comes */
+    turn(&stage, 1, 20, 20);
+    assert_int_equal(stage.io.pace.rest_us, 0);
 }
 
 int main(void)
@@ -370,20 +243,12 @@ int main(void)
         cmocka_unit_test(a_turn_that_only_looks_round_is_no_look_in_vain),
         cmocka_unit_test(what_is_met_after_a_long_handing_over_is_met),
         cmocka_unit_test(what_auto_looks_in_vain_is_never_more_than_what_it_met),
-        cmocka_unit_test(a_busy_worker_with_many_sessions_lets_events_gather),
-        cmocka_unit_test(events_that_cost_as_much_when_they_gather_are_served_at_once),
-        cmocka_unit_test(looking_is_no_work_that_events_should_gather_for),
-        cmocka_unit_test(gathering_does_not_come_and_go_with_what_it_saves),
-        cmocka_unit_test(below_two_thirds_of_a_processor_latency_comes_first),
-        cmocka_unit_test(a_worker_with_time_to_spare_does_not_make_events_wait),
-        cmocka_unit_test(few_sessions_are_not_made_to_wait),
         cmocka_unit_test(what_asks_for_a_large_transfer_is_no_chat),
         cmocka_unit_test(small_messages_in_bursts_make_it_chatty_all_along),
         cmocka_unit_test(streams_are_given_time),
         cmocka_unit_test(few_streams_among_other_traffic_are_not),
         cmocka_unit_test(a_fixed_time_of_looking_goes_before_streams),
         cmocka_unit_test(after_a_stream_waits_are_as_before),
-        cmocka_unit_test(gathering_in_vain_becomes_rare),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

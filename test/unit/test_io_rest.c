@@ -1,4 +1,4 @@
-/* test_io_gather_all: waits that leave whatever comes alone until a time has passed (IO_GATHER_ALL), on each engine, and on io_uring before Linux 6.12. */
+/* test_io_rest: waits that leave whatever comes alone until a time has passed (rest_us), on each engine, and on io_uring before Linux 6.12. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,9 +23,9 @@ static int setup_old_uring(void **state)
     return result;
 }
 
-static void gather_all(struct fixture *fixture, uint32_t ms)
+static void rest_first(struct fixture *fixture, uint32_t ms)
 {
-    fixture->io->pace = (struct io_pace){.gather_us = ms * 1000, .gather_events = IO_GATHER_ALL};
+    fixture->io->pace = (struct io_pace){.rest_us = ms * 1000};
 }
 
 /* Starts receiving; bytes are there. */
@@ -46,7 +46,7 @@ static void a_wait_takes_its_time_though_something_is_there(void **state)
     uint64_t began_ns;
 
     bytes_are_there(fixture);
-    gather_all(fixture, REST_MS);
+    rest_first(fixture, REST_MS);
     began_ns = clock_now_ns();
     assert_int_equal(io_wait(fixture->io, -1), 0);
     assert_true(clock_now_ns() - began_ns >= REST_MS * MS);
@@ -61,7 +61,7 @@ static void requests_reach_the_kernel_before_the_rest(void **state)
     struct pollfd theirs;
 
     connect_pair(fixture);
-    gather_all(fixture, REST_MS);
+    rest_first(fixture, REST_MS);
     assert_true(io_send(fixture->io, &fixture->ours.sock, (const uint8_t *)"x", 1) >= 0 || fixture->ours.sock.send_data);
     assert_int_equal(io_wait(fixture->io, REST_MS), 0);
     theirs = (struct pollfd){.fd = fixture->theirs, .events = POLLIN};
@@ -74,7 +74,7 @@ static void a_wait_that_only_looks_does_not_rest(void **state)
     uint64_t began_ns;
 
     bytes_are_there(fixture);
-    gather_all(fixture, LONG_REST_MS);
+    rest_first(fixture, LONG_REST_MS);
     began_ns = clock_now_ns();
     assert_int_equal(io_wait(fixture->io, 0), 0);
     assert_true(clock_now_ns() - began_ns < LONG_REST_MS * MS);
@@ -87,7 +87,7 @@ static void a_wait_in_which_nothing_comes_ends(void **state)
     uint64_t began_ns = clock_now_ns();
 
     connect_pair(fixture);
-    gather_all(fixture, REST_MS);
+    rest_first(fixture, REST_MS);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(io_wait(fixture->io, 2 * REST_MS), 0);
         io_dispatch(fixture->io);
