@@ -15,7 +15,6 @@ enum {
     SMALL_TURNS = 3,
     STREAM_BYTES = 256 * 1024, /* one way, without a word the other way: not a message that someone waits for */
 };
-#define IDLE_NS ((uint64_t)1000000000) /* after such a pause the traffic may have changed its kind */
 
 static uint32_t turn_bytes(const struct worker *worker)
 {
@@ -50,7 +49,7 @@ static void splice_on(struct direction *direction)
 }
 
 /* The source is empty: on with splicing, or back to copying? */
-static void source_empty(struct direction *direction, uint32_t moved, bool was_idle)
+static void source_empty(struct direction *direction, uint32_t moved)
 {
     struct session *session = session_of_direction(direction);
     bool stuck = direction->was_readable;
@@ -63,7 +62,7 @@ static void source_empty(struct direction *direction, uint32_t moved, bool was_i
     }
     if (session_settings(session)->splice == CONFIG_SPLICE_AUTO) {
         direction->small_turns = moved <= SMALL_BYTES ? direction->small_turns + 1 : 0;
-        if (direction->small_turns >= SMALL_TURNS || (was_idle && moved <= SMALL_BYTES)) {
+        if (direction->small_turns >= SMALL_TURNS) {
             direction->bulk = direction->last_full = false;
             relay_copy_start(direction);
             return;
@@ -95,7 +94,7 @@ static bool flush(struct direction *direction)
 }
 
 /* Fills the empty pipe. True: it holds something; false: the direction waits, or has changed to copying. */
-static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
+static bool fill(struct direction *direction, uint32_t *moved)
 {
     struct session *session = session_of_direction(direction);
     uint32_t bytes = turn_bytes(session->worker);
@@ -114,7 +113,7 @@ static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
         return true;
     }
     if (got == -EAGAIN) {
-        source_empty(direction, *moved, was_idle);
+        source_empty(direction, *moved);
         return false;
     }
     /* An end, or an error, is not believed: at TCP's urgent mark splice(2) tells what is behind all the bytes that it does not pass. A receive passes them and
@@ -130,7 +129,6 @@ static bool fill(struct direction *direction, uint32_t *moved, bool was_idle)
 static void pump(struct direction *direction)
 {
     struct session *session = session_of_direction(direction);
-    bool was_idle = session->worker->io->now_ns - session->active_ns > IDLE_NS;
     uint32_t moved = 0;
 
     session->worker->pace.stream_turns += direction->streamed >= STREAM_BYTES;
@@ -140,7 +138,7 @@ static void pump(struct direction *direction)
             splice_on(direction);
             return;
         }
-        if (!fill(direction, &moved, was_idle))
+        if (!fill(direction, &moved))
             return;
     }
 }
