@@ -9,17 +9,11 @@
 #include "worker/session.h"
 
 enum {
-    TURN_BYTES = 1024 * 1024,      /* then the other sessions of the worker have their turn: one large pipe, */
-    POLITE_TURN_BYTES = 128 * 1024, /* or less while others move many small messages */
+    TURN_BYTES = 1024 * 1024,  /* then the other sessions of the worker have their turn: one large pipe */
     SMALL_BYTES = BUFFER_BYTES, /* a turn that moves no more would have been as cheap as a copy, and quicker */
     SMALL_TURNS = 3,
     STREAM_BYTES = 256 * 1024, /* one way, without a word the other way: not a message that someone waits for */
 };
-
-static uint32_t turn_bytes(const struct worker *worker)
-{
-    return worker->pace.chatty ? POLITE_TURN_BYTES : TURN_BYTES;
-}
 
 static void wait_for_source(struct direction *direction)
 {
@@ -97,14 +91,13 @@ static bool flush(struct direction *direction)
 static bool fill(struct direction *direction, uint32_t *moved)
 {
     struct session *session = session_of_direction(direction);
-    uint32_t bytes = turn_bytes(session->worker);
     ssize_t got;
 
     if (direction->pipe.fds[0] < 0 && !pipe_pool_take(&session->worker->pipes, &direction->pipe)) {
         relay_copy_start(direction);
         return false;
     }
-    got = io_splice_in(session->worker->io, &direction_source(direction)->sock, &direction->pipe, bytes);
+    got = io_splice_in(session->worker->io, &direction_source(direction)->sock, &direction->pipe, TURN_BYTES);
     if (got > 0) {
         *moved += (uint32_t)got;
         direction->was_readable = false;
@@ -133,7 +126,7 @@ static void pump(struct direction *direction)
 
     session->worker->pace.stream_turns += direction->streamed >= STREAM_BYTES;
     while (flush(direction)) {
-        if (moved >= turn_bytes(session->worker) || !relay_may_splice(direction)) {
+        if (moved >= TURN_BYTES || !relay_may_splice(direction)) {
             give_pipe(direction);
             splice_on(direction);
             return;
