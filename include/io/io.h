@@ -100,7 +100,7 @@ struct io_socket_options {
 
 struct io_options {
     uint32_t sockets_max;  /* maximum number of handles: open sockets, listeners and eventfds */
-    bool spins;            /* `pace.spin_us` will be set */
+    bool busy_polls;           /* `waiting.busy_poll_us` will be set */
     uint32_t ring_entries; /* io_uring: size of the submission queue; the completion queue is eight times as large; 0: 1,024 */
 };
 
@@ -141,20 +141,20 @@ struct io_ops {
 };
 
 /* How a wait spends its time. All zero: it sleeps until the first event. */
-struct io_pace {
-    uint32_t spin_us;       /* busy-poll for this time before sleeping */
-    uint32_t rest_us;       /* sleep for this time even if events arrive, and then until the first event */
+struct io_waiting {
+    uint32_t busy_poll_us;       /* busy-poll for this time before sleeping */
+    uint32_t batch_us;       /* sleep for this time even if events arrive, and then until the first event */
 };
 
 /* The common part of all engines. Each embeds it as its first member. */
 struct io {
     const struct io_ops *ops;
     struct buffer_pool buffers;
-    struct io_pace pace; /* for the next waits; set by the worker */
+    struct io_waiting waiting; /* for the next waits; set by the worker */
 
     uint64_t now_ns;     /* clock_now_ns(), read once after every wait */
     uint64_t waited_ns;  /* duration of the last wait, including the submission of requests */
-    uint64_t spun_ns;    /* the part of waited_ns that was spent busy-polling */
+    uint64_t polled_ns;    /* the part of waited_ns that was spent busy-polling */
     uint32_t events;     /* number of events that the last wait returned */
     uint64_t sent_ns;    /* during `sent`: when the kernel took the last of those bytes, which may be before the last wait */
 };

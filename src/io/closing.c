@@ -21,7 +21,7 @@ void closing_add(struct closing *closing, struct io_sock *sock, uint64_t now_ns)
     list_append(&closing->socks, &sock->link);
 }
 
-static bool few(const struct closing *closing)
+static bool few_sockets(const struct closing *closing)
 {
     uint32_t count = 0;
 
@@ -56,6 +56,6 @@ void closing_before(struct closing *closing, struct handles *handles, const stru
 
 void closing_after(struct closing *closing, struct handles *handles, const struct io *io)
 {
-    if (closing_any(closing) && (io->events == 0 || io->events > FEW_EVENTS || closing->at_once || !few(closing)))
+    if (closing_any(closing) && (io->events == 0 || io->events > FEW_EVENTS || closing->at_once || !few_sockets(closing)))
         close_all(closing, handles);
 }

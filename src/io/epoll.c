@@ -303,24 +303,24 @@ static void serve_sock(struct epoll *epoll, struct io_sock *sock)
 /* Busy-polls until there is an event or the time is over. */
 static int busy_poll(struct epoll *epoll, uint64_t began_ns)
 {
-    uint64_t until_ns = began_ns + (uint64_t)epoll->io.pace.spin_us * 1000;
+    uint64_t until_ns = began_ns + (uint64_t)epoll->io.waiting.busy_poll_us * 1000;
     int count;
 
     do
         count = epoll_wait(epoll->fd, epoll->events, EVENTS_MAX, 0);
     while (count == 0 && clock_now_ns() < until_ns);
-    epoll->io.spun_ns = clock_now_ns() - began_ns;
+    epoll->io.polled_ns = clock_now_ns() - began_ns;
     return count;
 }
 
-static int sleep_or_look(struct epoll *epoll, uint64_t began_ns, int timeout)
+static int poll_or_sleep(struct epoll *epoll, uint64_t began_ns, int timeout)
 {
-    const struct io_pace *pace = &epoll->io.pace;
+    const struct io_waiting *waiting = &epoll->io.waiting;
     int count = 0;
 
-    if (timeout != 0 && pace->rest_us > 0)
-        kernel_rest(pace->rest_us);
-    else if (timeout != 0 && pace->spin_us > 0)
+    if (timeout != 0 && waiting->batch_us > 0)
+        kernel_sleep(waiting->batch_us);
+    else if (timeout != 0 && waiting->busy_poll_us > 0)
         count = busy_poll(epoll, began_ns);
     return count ? count : epoll_wait(epoll->fd, epoll->events, EVENTS_MAX, timeout);
 }
@@ -334,8 +334,8 @@ static int epoll_wait_events(struct io *io, int64_t timeout_ms)
 
     if (!list_empty(&epoll->busy) || closing_any(&epoll->closing))
         timeout = 0;
-    io->spun_ns = 0;
-    count = sleep_or_look(epoll, began_ns, timeout);
+    io->polled_ns = 0;
+    count = poll_or_sleep(epoll, began_ns, timeout);
     epoll->event_count = count > 0 ? count : 0;
     io->now_ns = clock_now_ns();
     io->sent_ns = io->now_ns;

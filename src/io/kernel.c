@@ -205,7 +205,7 @@ bool kernel_hung_up(const struct io_sock *sock)
     return poll(&pollfd, 1, 0) > 0 && pollfd.revents & POLLHUP;
 }
 
-void kernel_rest(uint32_t us)
+void kernel_sleep(uint32_t us)
 {
     (void)nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
 }

@@ -47,7 +47,7 @@ uint32_t kernel_unread(const struct io_sock *sock);
 bool kernel_hung_up(const struct io_sock *sock);
 
 /* Sleeps for `us` microseconds, below one second, or until a signal arrives. */
-void kernel_rest(uint32_t us);
+void kernel_sleep(uint32_t us);
 
 /* Closes the descriptor, with RST if sock->reset is set. */
 void kernel_close(struct io_sock *sock);

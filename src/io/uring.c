@@ -240,7 +240,7 @@ struct io *uring_new(const struct io_choice *choice, const struct io_options *op
     uring->io.now_ns = clock_now_ns();
     uring->multishot = choice->multishot;
     uring->gathers = choice->gathers;
-    if (options->spins && params.flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN))
+    if (options->busy_polls && params.flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN))
         params.flags |= IORING_SETUP_TASKRUN_FLAG;
     handles_init(&uring->handles, options->sockets_max);
     list_init(&uring->starving);

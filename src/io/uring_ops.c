@@ -44,7 +44,7 @@ static struct io_uring_sqe *submit_for_room(struct uring *uring)
         if ((result < 0 && !may_pass(-result)) || clock_now_ns() - began_ns > SUBMIT_PATIENCE_NS)
             uring->failed = result < 0 ? result : -EAGAIN;
         else
-            kernel_rest(SUBMIT_RETRY_US);
+            kernel_sleep(SUBMIT_RETRY_US);
     }
     return &uring->spare;
 }

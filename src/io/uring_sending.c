@@ -1,10 +1,21 @@
-/* io/uring_sending.c: the sends of a turn, handed to the kernel together with the next wait. Worker thread; owns nothing.
+/* io/uring_sending.c: the sends of a turn, submitted together with the next wait. Worker thread; owns nothing.
  *
- * Entering the kernel costs a good part of what sending a small message does. So a send that is started while events are being told only becomes a request,
- * and goes with the call that waits for the next events. It posts no completion when it went out whole (IOSQE_CQE_SKIP_SUCCESS): a completion of our own
- * would end that wait at once. MSG_DONTWAIT keeps the kernel from putting one aside to wait for room: it fails within the call instead. MSG_WAITALL makes a
- * short send a failed one that tells how far it came; without it, it would count as a success and be skipped. So after the call a gathered send without a
- * completion is done. */
+ * Entering the kernel costs a good part of what sending a small message costs. A send that starts while events are dispatched therefore only becomes a request. It is
+ * submitted by the call that waits for the next events.
+ *   Input: the sends that were started in a turn.
+ *   Output: `sent` for each, in one of the next turns.
+ *
+ *     calls of a turn with n sends:  1 + n / 32, rounded down, instead of n + 1
+ *
+ *   Example: 64 clients, and ten messages arrive in a turn: ten requests and the wait are one call instead of eleven. If a call costs 1 us and a request 0.1 us, this
+ *   saves 0.9 us per message.
+ *   Constants: a batch of 32 is submitted before the turn ends, or the first of many messages would wait for the last; 12 and 128 cost the same. At most 512 sends are
+ *   kept; further ones are sent directly.
+ *   Saves: row echo-128-512, which costs 1.11 times the CPU time per request without it; row echo-128-64, 1.01 (bench/README).
+ *
+ * A send that succeeds in full posts no completion (IOSQE_CQE_SKIP_SUCCESS), because its own completion would end that wait at once. MSG_DONTWAIT keeps the kernel from
+ * queueing a send that has to wait for room: it fails within the call instead. MSG_WAITALL turns a short send into a failure that reports how many bytes were sent;
+ * without it, a short send would count as a success and be skipped. So after the call, a send without a completion is complete. */
 #include <errno.h>
 
 #include "io/kernel.h"
@@ -23,7 +34,7 @@ bool uring_sending_add(struct uring *uring, struct io_sock *sock, const uint8_t 
     return true;
 }
 
-static void told(struct uring *uring, struct io_sock *sock, int error)
+static void tell_sent(struct uring *uring, struct io_sock *sock, int error)
 {
     sock->in_flight &= (uint8_t) ~(1u << OP_GATHERED);
     if (sock->closing)
@@ -39,7 +50,7 @@ void uring_sending_failed(struct uring *uring, struct io_sock *sock, int result)
             uring->gathered[i] = NULL;
     }
     if (sock->closing || (result < 0 && result != -EAGAIN && result != -EINTR)) {
-        told(uring, sock, -result);
+        tell_sent(uring, sock, -result);
         return;
     }
     sock->in_flight &= (uint8_t) ~(1u << OP_GATHERED);
@@ -75,7 +86,7 @@ void uring_sending_full(struct uring *uring)
 
 /* Whether the kernel has taken all requests, and all that it said of them is read. What had no room in the completion queue then has been moved into it by now,
  * behind what was there: any call into the kernel does that, also one made while completions are being read. */
-static bool settled(struct uring *uring)
+static bool all_completed(struct uring *uring)
 {
     if (!uring->gathered_taken || io_uring_cq_has_overflow(&uring->ring))
         return false;
@@ -92,14 +103,14 @@ void uring_sending_settle(struct uring *uring)
 
     if (count == 0)
         return;
-    if (!settled(uring)) {
+    if (!all_completed(uring)) {
         uring->hurried = true; /* whoever hurried has not been told */
         return;
     }
     uring->io.sent_ns = uring->gathered_ns;
     for (uint32_t i = 0; i < count; i++) {
         if (uring->gathered[i]) /* else it has failed */
-            told(uring, uring->gathered[i], 0);
+            tell_sent(uring, uring->gathered[i], 0);
     }
     uring->io.sent_ns = uring->io.now_ns;
     uring->gathered_count -= count; /* what is left was started meanwhile */

@@ -50,16 +50,16 @@ static void busy_poll(struct uring *uring, uint64_t until_ns)
 }
 
 /* Submits requests, then busy-polls. Returns true if there is an event or the call failed; `*result` is then the result of the wait. */
-static bool look_first(struct uring *uring, int *result)
+static bool poll_first(struct uring *uring, int *result)
 {
-    uint64_t looked_from_ns;
+    uint64_t from_ns;
 
     *result = io_uring_submit(&uring->ring);
     if (*result < 0)
         return true;
-    looked_from_ns = clock_now_ns(); /* the submitted requests were executed before this moment, so their time does not count as polling */
-    busy_poll(uring, looked_from_ns + (uint64_t)uring->io.pace.spin_us * 1000);
-    uring->io.spun_ns = clock_now_ns() - looked_from_ns;
+    from_ns = clock_now_ns(); /* the submitted requests were executed before this moment, so their time does not count as polling */
+    busy_poll(uring, from_ns + (uint64_t)uring->io.waiting.busy_poll_us * 1000);
+    uring->io.polled_ns = clock_now_ns() - from_ns;
     if (!has_completions(uring))
         return false;
     *result = io_uring_get_events(&uring->ring);
@@ -67,29 +67,29 @@ static bool look_first(struct uring *uring, int *result)
 }
 
 /* Waits for more events than ever arrive in that time: the time passes in full, and then the first event ends the wait. */
-static int rest_first(struct uring *uring, int64_t timeout_ms)
+static int batch_first(struct uring *uring, int64_t timeout_ms)
 {
-    uint32_t rest_us = uring->io.pace.rest_us;
+    uint32_t batch_us = uring->io.waiting.batch_us;
     int result;
 
     if (uring->min_wait)
-        return enter_ring(uring, URING_SQ_ENTRIES, rest_us, timeout_ms);
+        return enter_ring(uring, URING_SQ_ENTRIES, batch_us, timeout_ms);
     result = io_uring_submit(&uring->ring);
     if (result < 0)
         return result;
-    kernel_rest(rest_us);
+    kernel_sleep(batch_us);
     return enter_ring(uring, 1, 0, timeout_ms);
 }
 
-static int sleep_or_look(struct uring *uring, int64_t timeout_ms)
+static int poll_or_sleep(struct uring *uring, int64_t timeout_ms)
 {
     int result;
 
     if (timeout_ms == 0)
         return io_uring_submit_and_get_events(&uring->ring);
-    if (uring->io.pace.spin_us > 0 && look_first(uring, &result))
+    if (uring->io.waiting.busy_poll_us > 0 && poll_first(uring, &result))
         return result;
-    return uring->io.pace.rest_us > 0 ? rest_first(uring, timeout_ms) : enter_ring(uring, 1, 0, timeout_ms);
+    return uring->io.waiting.batch_us > 0 ? batch_first(uring, timeout_ms) : enter_ring(uring, 1, 0, timeout_ms);
 }
 
 int uring_wait(struct io *io, int64_t timeout_ms)
@@ -103,9 +103,9 @@ int uring_wait(struct io *io, int64_t timeout_ms)
     else if (!list_empty(&uring->starving)) /* retry them at once, or after 1 ms if there is no memory for a ring */
         timeout_ms = uring->lacks_ring ? 1 : 0;
     uring->hurried = false;
-    io->spun_ns = 0;
+    io->polled_ns = 0;
     uring_sending_prepare(uring);
-    result = sleep_or_look(uring, timeout_ms);
+    result = poll_or_sleep(uring, timeout_ms);
     uring_sending_submitted(uring, began_ns);
     io->now_ns = clock_now_ns();
     io->sent_ns = io->now_ns;

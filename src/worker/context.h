@@ -11,7 +11,8 @@
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "io/io.h"
-#include "worker/pace.h"
+#include "worker/traffic.h"
+#include "worker/waiting.h"
 #include "worker/pipe_pool.h"
 #include "worker/worker.h"
 
@@ -28,7 +29,8 @@ struct worker {
     int cpu;
 
     struct io *io;
-    struct pace pace;
+    struct traffic traffic;
+    struct waiting waiting;
     struct timer_wheel timers;
     const struct snapshot *snapshot; /* borrowed for this turn */
     uint64_t random;                 /* generator state */

@@ -41,7 +41,7 @@ bool relay_may_splice(struct direction *direction)
 
     if (direction->never_splice || session_settings(session)->splice == CONFIG_SPLICE_NEVER)
         return false;
-    return session_settings(session)->splice == CONFIG_SPLICE_ALWAYS || !session->worker->pace.chatty;
+    return session_settings(session)->splice == CONFIG_SPLICE_ALWAYS || !session->worker->traffic.chatty;
 }
 
 void relay_resume(struct direction *direction)

@@ -70,7 +70,7 @@ static void learn_size(struct direction *direction, uint32_t bytes)
 {
     struct session *session = session_of_direction(direction);
 
-    pace_received(&session->worker->pace, bytes < SMALL_MESSAGE_BYTES && !direction->last_full, &session->last_small);
+    traffic_received(&session->worker->traffic, bytes < SMALL_MESSAGE_BYTES && !direction->last_full, &session->last_small);
     if (direction->last_full && direction->streamed > BUFFER_BYTES)
         direction->bulk = true;
     else if (direction->last_full || bytes < BUFFER_BYTES)

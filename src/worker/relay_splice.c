@@ -102,7 +102,7 @@ static bool fill(struct direction *direction, uint32_t *moved)
         *moved += (uint32_t)got;
         direction->was_readable = false;
         relay_took(direction, (uint32_t)got);
-        pace_received(&session->worker->pace, false, &session->last_small);
+        traffic_received(&session->worker->traffic, false, &session->last_small);
         return true;
     }
     if (got == -EAGAIN) {
@@ -124,7 +124,7 @@ static void pump(struct direction *direction)
     struct session *session = session_of_direction(direction);
     uint32_t moved = 0;
 
-    session->worker->pace.stream_turns += direction->streamed >= STREAM_BYTES;
+    session->worker->traffic.stream_turns += direction->streamed >= STREAM_BYTES;
     while (flush(direction)) {
         if (moved >= TURN_BYTES || !relay_may_splice(direction)) {
             give_pipe(direction);

@@ -56,7 +56,7 @@ struct session {
     enum session_state state : 8;
     enum session_end end : 8;
     uint8_t last_source;       /* enum side: whose bytes came last */
-    bool last_small;           /* those were a small message: pace_received() */
+    bool last_small;           /* those were a small message: traffic_received() */
     bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
     uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
     uint16_t attempts;         /* connects that failed, for the log */

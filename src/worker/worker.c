@@ -160,11 +160,12 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
 
     if (worker->admits)
         timeout_ms = 0;
-    pace_choose(&worker->pace, worker->io);
+    waiting_choose(&worker->waiting, worker->traffic.streams, worker->io);
     epoch_offline(shared->epoch, worker->index);
     result = io_wait(worker->io, timeout_ms);
     epoch_online(shared->epoch, worker->index);
-    pace_learn(&worker->pace, worker->io);
+    waiting_learn(&worker->waiting, worker->io);
+    traffic_learn(&worker->traffic, worker->io);
     if (result < 0)
         return result;
     worker->snapshot = table_load(shared->table);
@@ -215,7 +216,7 @@ struct io_options worker_io_options(const struct worker *worker)
 {
     /* Two sockets a session, the listeners, the mailbox, and room for sockets that are being closed while their successor is open. */
     return (struct io_options){.sockets_max = 2 * limit_max(worker->shared->connections) + (uint32_t)worker->acceptor_count + 1024,
-                               .spins = worker->shared->busy_poll_us > 0};
+                               .busy_polls = worker->shared->busy_poll_us > 0};
 }
 
 int worker_prepare(struct worker *worker, struct io *io)
@@ -225,7 +226,7 @@ int worker_prepare(struct worker *worker, struct io *io)
 
     worker->io = io;
     timer_wheel_init(&worker->timers, worker_now_ms(worker));
-    pace_init(&worker->pace, shared->busy_poll_us);
+    waiting_init(&worker->waiting, shared->busy_poll_us);
     slab_init(&worker->sessions_slab, sizeof(struct session), shared->sessions_max);
     list_init(&worker->sessions);
     timer_init(&worker->trim_timer, on_trim_timer);
@@ -243,13 +244,13 @@ void worker_dismantle(struct worker *worker)
     io_free(worker->io);
 }
 
-static void tell_cost_of_spinning(const struct worker *worker)
+static void log_busy_polls(const struct worker *worker)
 {
-    const struct pace *pace = &worker->pace;
+    const struct waiting *waiting = &worker->waiting;
 
-    if (pace->spins > 0)
-        log_info("worker %u: busy_poll looked %" PRIu64 " times for %.1f s in all; in %.0f %% it met an event", worker->index, pace->spins,
-                 (double)pace->spun_ns / 1e9, (double)pace->spins_met * 100 / (double)pace->spins);
+    if (waiting->polls > 0)
+        log_info("worker %u: busy_poll: polled %" PRIu64 " times, %.1f s in all; %.0f %% of them met an event", worker->index, waiting->polls,
+                 (double)waiting->polled_ns / 1e9, (double)waiting->polls_met * 100 / (double)waiting->polls);
 }
 
 /* In the thread: a ring belongs to the thread that made it. */
@@ -294,7 +295,7 @@ static void *worker_main(void *argument)
         log_flush();
         abort();
     }
-    tell_cost_of_spinning(worker);
+    log_busy_polls(worker);
     worker_dismantle(worker);
     tell_end(worker);
     return NULL;

@@ -1,4 +1,4 @@
-"""How a worker waits: looking for events (busy_poll), or asleep. Nothing is lost or held back, nothing burns when nothing comes."""
+"""How a worker waits: polling for events (busy_poll), or asleep. Nothing is lost or held back, nothing burns when nothing comes."""
 import time
 
 from bench import Load, Server
@@ -18,7 +18,7 @@ def busy_poll(rig, case):
     caller.close()
     stage.penstock.sessions_gone()
     stage.penstock.stop()
-    require(stage.penstock.logged(r"worker \d: busy_poll looked \d+ times for [\d.]+ s in all"), "the log does not say what busy_poll cost")
+    require(stage.penstock.logged(r"worker \d: busy_poll: polled \d+ times, [\d.]+ s in all"), "the log does not say what busy_poll cost")
 
 
 def many_then_one(rig, case):

@@ -1,4 +1,4 @@
-/* test_io_rest: waits that leave whatever comes alone until a time has passed (rest_us), on each engine, and on io_uring before Linux 6.12. */
+/* test_io_batch: waits that leave whatever comes alone until a time has passed (batch_us), on each engine, and on io_uring before Linux 6.12. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #define MS ((uint64_t)1000000)
 
-enum { REST_MS = 20, LONG_REST_MS = 900 };
+enum { BATCH_MS = 20, LONG_BATCH_MS = 900 };
 
 static int setup_old_uring(void **state)
 {
@@ -23,9 +23,9 @@ static int setup_old_uring(void **state)
     return result;
 }
 
-static void rest_first(struct fixture *fixture, uint32_t ms)
+static void batch_for(struct fixture *fixture, uint32_t ms)
 {
-    fixture->io->pace = (struct io_pace){.rest_us = ms * 1000};
+    fixture->io->waiting = (struct io_waiting){.batch_us = ms * 1000};
 }
 
 /* Starts receiving; bytes are there. */
@@ -46,38 +46,38 @@ static void a_wait_takes_its_time_though_something_is_there(void **state)
     uint64_t began_ns;
 
     bytes_are_there(fixture);
-    rest_first(fixture, REST_MS);
+    batch_for(fixture, BATCH_MS);
     began_ns = clock_now_ns();
     assert_int_equal(io_wait(fixture->io, -1), 0);
-    assert_true(clock_now_ns() - began_ns >= REST_MS * MS);
+    assert_true(clock_now_ns() - began_ns >= BATCH_MS * MS);
     assert_true(fixture->io->events > 0);
     io_dispatch(fixture->io);
     assert_int_equal(fixture->ours.received, 1000);
 }
 
-static void requests_reach_the_kernel_before_the_rest(void **state)
+static void requests_reach_the_kernel_before_that_time(void **state)
 {
     struct fixture *fixture = fixture_of(state);
     struct pollfd theirs;
 
     connect_pair(fixture);
-    rest_first(fixture, REST_MS);
+    batch_for(fixture, BATCH_MS);
     assert_true(io_send(fixture->io, &fixture->ours.sock, (const uint8_t *)"x", 1) >= 0 || fixture->ours.sock.send_data);
-    assert_int_equal(io_wait(fixture->io, REST_MS), 0);
+    assert_int_equal(io_wait(fixture->io, BATCH_MS), 0);
     theirs = (struct pollfd){.fd = fixture->theirs, .events = POLLIN};
     assert_int_equal(poll(&theirs, 1, 0), 1);
 }
 
-static void a_wait_that_only_looks_does_not_rest(void **state)
+static void a_wait_without_a_time_does_not_sleep(void **state)
 {
     struct fixture *fixture = fixture_of(state);
     uint64_t began_ns;
 
     bytes_are_there(fixture);
-    rest_first(fixture, LONG_REST_MS);
+    batch_for(fixture, LONG_BATCH_MS);
     began_ns = clock_now_ns();
     assert_int_equal(io_wait(fixture->io, 0), 0);
-    assert_true(clock_now_ns() - began_ns < LONG_REST_MS * MS);
+    assert_true(clock_now_ns() - began_ns < LONG_BATCH_MS * MS);
 }
 
 /* Not sooner than the time given: that nobody needs, and what the connecting left behind may end it. */
@@ -87,9 +87,9 @@ static void a_wait_in_which_nothing_comes_ends(void **state)
     uint64_t began_ns = clock_now_ns();
 
     connect_pair(fixture);
-    rest_first(fixture, REST_MS);
+    batch_for(fixture, BATCH_MS);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(io_wait(fixture->io, 2 * REST_MS), 0);
+        assert_int_equal(io_wait(fixture->io, 2 * BATCH_MS), 0);
         io_dispatch(fixture->io);
     }
     assert_true(clock_now_ns() - began_ns < DEADLINE_S * 1000 * MS);
@@ -104,8 +104,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(a_wait_takes_its_time_though_something_is_there),
-        EACH(requests_reach_the_kernel_before_the_rest),
-        EACH(a_wait_that_only_looks_does_not_rest),
+        EACH(requests_reach_the_kernel_before_that_time),
+        EACH(a_wait_without_a_time_does_not_sleep),
         EACH(a_wait_in_which_nothing_comes_ends),
     };
 
