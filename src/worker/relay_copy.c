@@ -65,15 +65,15 @@ static void want_sent(struct direction *direction)
         io_hurry(io_of(direction));
 }
 
-/* What follows a full buffer belongs to the same message, unless the other side spoke between: then that one filled a buffer exactly, and was no bulk. */
+/* Bytes that follow a full buffer usually belong to the same message, which is then larger than a buffer: bulk. */
 static void learn_size(struct direction *direction, uint32_t bytes)
 {
     struct session *session = session_of_direction(direction);
 
     traffic_received(&session->worker->traffic, bytes < SMALL_MESSAGE_BYTES && !direction->last_full, &session->last_small);
-    if (direction->last_full && direction->streamed > BUFFER_BYTES)
+    if (direction->last_full)
         direction->bulk = true;
-    else if (direction->last_full || bytes < BUFFER_BYTES)
+    else if (bytes < BUFFER_BYTES)
         direction->bulk = false;
     direction->last_full = bytes == BUFFER_BYTES;
 }

@@ -85,13 +85,13 @@ def adaptive(rig, case):
 
 
 def splices_what_exceeds_a_buffer(rig, case):
-    """Messages that fill a buffer exactly are copied, those a little larger are spliced: so each is served in the cheaper way."""
+    """Messages that fit into a buffer are copied, those a little larger are spliced: so each is served in the cheaper way."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     before = stage.penstock.pipe_ends()
     for _ in range(20):
-        caller.call(BUFFER)
-    require(stage.penstock.pipe_ends() == before, "messages of one buffer were spliced")
+        caller.call(BUFFER - 1)
+    require(stage.penstock.pipe_ends() == before, "messages smaller than a buffer were spliced")
     for _ in range(20):
         caller.call(BUFFER + 4096)
     require(stage.penstock.pipe_ends() > before, "messages larger than a buffer were copied")
