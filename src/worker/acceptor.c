@@ -1,11 +1,11 @@
 /* worker/acceptor.c: accepts clients. Worker thread; owns its listening sockets.
  *
- *   open -----> draining (nobody new gets into its queue) -----> closing -----> closed
+ *   open -----> draining (no new client enters its accept queue) -----> closing -----> closed
  *
- * Accepting stops at a connection limit or when the process is out of descriptors: clients then wait in the kernel's queue. At a limit it goes on when the acceptor
- * is told that a place is free for its next client (admission.c); while nobody is in its queue, the acceptor waits for clients as ever. Out of descriptors or memory,
- * it goes on as soon as one of this worker's sessions ends (unless a session of any worker lacks something), and is tried again after a short while in any case, since
- * what was missing may be given back by another worker or process. */
+ * Accepting stops at a connection limit, and when the process has no descriptors or memory left. Clients then wait in the kernel's accept queue.
+ *   At a limit, the acceptor continues when it is notified that a place is free for its next client (admission.c). While its queue is empty, it polls as usual.
+ *   Without descriptors or memory, all acceptors of the worker pause. They continue when one of its sessions ends, unless a session of any worker still lacks a
+ *   descriptor. They also retry after a short time, because another worker or process may have freed what was missing. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -25,14 +25,14 @@
 #include "worker/acceptor.h"
 
 enum {
-    ACCEPT_BATCH = 16,        /* then the sessions have their turn */
+    ACCEPT_BATCH = 16,        /* clients accepted in a row; then the sessions have their turn */
     HOLD_RETRY_MS = 20,
     HOLD_MS = 50,
     RESOURCES_RETRY_MS = 100,
-    HANDSHAKE_MS = 100,       /* a drain gives the handshakes that have begun so much time: a round trip */
+    HANDSHAKE_MS = 100,       /* a drain waits this long for handshakes that have begun: one round trip */
 };
 
-/* What became of an attempt to accept. */
+/* The result of an attempt to accept. */
 enum accepting { ACCEPT_MORE, ACCEPT_EMPTY, ACCEPT_PAUSED };
 
 static void wait_for_clients(struct acceptor *acceptor)
@@ -42,7 +42,7 @@ static void wait_for_clients(struct acceptor *acceptor)
     io_poll(acceptor->worker->io, &acceptor->sock, IO_IN);
 }
 
-/* All of the worker's acceptors wait for descriptors or memory. Their clients are not next for a place meanwhile. */
+/* Pauses all acceptors of the worker, for lack of descriptors or memory. Their clients give up their turn for a place, so that they do not block other workers. */
 static void pause_all(struct worker *worker, uint32_t retry_ms)
 {
     worker->accept_paused = true;
@@ -51,8 +51,8 @@ static void pause_all(struct worker *worker, uint32_t retry_ms)
     timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + retry_ms);
 }
 
-/* Sessions that lack something try again every 20 ms: one that still does has said so since. Of any worker: else those that do not lack would accept with what
- * falls free, hand over half of it, and in the end all descriptors would be clients that wait for another one. */
+/* Whether a session of any worker lacks a descriptor or memory. Such a session retries every 20 ms and notes its failure each time. If only its own worker stopped
+ * accepting, the others would use each freed descriptor for a new client, until all descriptors belonged to clients that wait for a second one. */
 static bool held(const struct worker *worker)
 {
     return shortage_since(worker->shared->shortage, worker->io->now_ns, (uint64_t)HOLD_MS * 1000000);
@@ -72,7 +72,7 @@ static void close_acceptor(struct acceptor *acceptor)
     io_close(acceptor->worker->io, &acceptor->sock, false);
 }
 
-/* This worker, or another one that has been told earlier: it shuts the UNIX sockets that they share. */
+/* Whether any worker drains. The first one that is ordered to drain shuts the UNIX sockets that all of them share. */
 static bool process_drains(const struct worker *worker)
 {
     for (unsigned i = 0; i < worker->shared->workers; i++) {
@@ -82,8 +82,8 @@ static bool process_drains(const struct worker *worker)
     return false;
 }
 
-/* Somebody has shut the socket, with `ss -K` or by a descriptor of their own. Whoever was queued has been reset, and the address is still bound. A UNIX socket
- * cannot be opened again. */
+/* Another process has shut the socket down, with `ss -K` or through a descriptor of its own. The queued clients have been reset, but the address is still bound. A UNIX
+ * socket cannot listen again. */
 static enum accepting listen_again(struct acceptor *acceptor)
 {
     struct worker *worker = acceptor->worker;
@@ -103,7 +103,7 @@ static enum accepting listen_again(struct acceptor *acceptor)
     return ACCEPT_MORE;
 }
 
-/* What a failed accept(2) means. */
+/* Decides what follows from a failed accept(2). */
 static enum accepting accept_failed(struct acceptor *acceptor, int error)
 {
     struct worker *worker = acceptor->worker;
@@ -128,7 +128,7 @@ static enum accepting accept_failed(struct acceptor *acceptor, int error)
         log_error("listener %s: accept: %s", name, strerror(error));
         assert(!"an acceptor has a listening socket");
         return ACCEPT_PAUSED;
-    case ECONNABORTED: /* and what the network said of this one client before it was accepted: accept(2) */
+    case ECONNABORTED: /* these are errors of this one client's connection: accept(2) */
     case EPROTO:
     case ENETDOWN:
     case ENOPROTOOPT:
@@ -137,7 +137,7 @@ static enum accepting accept_failed(struct acceptor *acceptor, int error)
     case EHOSTUNREACH:
     case ENETUNREACH:
         return ACCEPT_MORE;
-    default: /* EPERM and others that a security module or a filter may answer, for as long as it likes */
+    default: /* EPERM and others: a security module or a filter may return them for any length of time */
         if (worker_may_complain(worker, COMPLAINT_LACK))
             log_warn("listener %s: accepting pauses: %s", name, strerror(error));
         pause_all(worker, RESOURCES_RETRY_MS);
@@ -192,25 +192,25 @@ static enum accepting accept_some(struct acceptor *acceptor)
         if (fd == -EAGAIN)
             admission_emptied(acceptor);
         lease_give(&lease, LEASE_ALL);
-        if (fd == -EAGAIN && i == 0 && acceptor->is_unix && io_is_shut(worker->io, &acceptor->sock)) /* else its poll would end again and again */
+        if (fd == -EAGAIN && i == 0 && acceptor->is_unix && io_is_shut(worker->io, &acceptor->sock)) /* otherwise its poll would end again and again */
             return listen_again(acceptor);
         outcome = accept_failed(acceptor, -fd);
         if (outcome != ACCEPT_MORE)
             return outcome;
     }
     if (!acceptor->had_to_wait || !io_has_clients(worker->io, &acceptor->sock))
-        admission_emptied(acceptor); /* or as good as that: nobody has waited for a place, and the next client is dated anew */
+        admission_emptied(acceptor); /* or nearly so: no client has waited for a place, and the next one gets a new time */
     return ACCEPT_MORE;
 }
 
-/* When to try again, if not earlier. */
+/* Arms the timer for a retry at `due_ms`, unless it is due earlier. */
 static void try_again_by(struct worker *worker, uint64_t due_ms)
 {
     if (!worker->accept_timer.armed || worker->accept_timer.due_ms > due_ms)
         timer_arm(&worker->timers, &worker->accept_timer, due_ms);
 }
 
-/* What the kernel has completed is ours to serve: closing the socket would reset it. A batch each turn, so that the sessions go on meanwhile. */
+/* Accepts the clients in the queue, because closing the socket would reset them. It accepts one batch per turn, so that the sessions continue. */
 static void drain_one(struct acceptor *acceptor)
 {
     struct worker *worker = acceptor->worker;
@@ -252,7 +252,7 @@ static void on_readable(struct io_sock *sock)
         serve_clients(acceptor);
 }
 
-/* In any sequence: of the acceptors that wait for the same limit, it lets only the one in whose client waits longest, and then says that another one is next. */
+/* Lets each acceptor try. The order does not matter: a limit admits only the client that has waited longest, and then notifies the next one. */
 void acceptor_admit(struct worker *worker)
 {
     worker->admits = false;
@@ -264,13 +264,13 @@ void acceptor_admit(struct worker *worker)
     }
 }
 
-/* The most that the queue can have held. */
+/* The maximum number of clients that the accept queue can hold. */
 static uint32_t queue_max(const struct acceptor *acceptor)
 {
     return (uint32_t)listener_settings(acceptor->listener)->backlog + 1;
 }
 
-/* Who came between the last accept(2) that found nobody and now, when the poll is gone too, is served as well, as far as the limits allow. */
+/* Accepts clients that arrived after the last accept(2) found an empty queue, as far as the limits allow. The poll has ended, so no event would report them. */
 static void on_closing(struct io_sock *sock)
 {
     struct acceptor *acceptor = container_of(sock, struct acceptor, sock);
@@ -301,7 +301,7 @@ void acceptor_resume(struct worker *worker)
 
     if (!worker->accept_paused)
         return;
-    if (!worker->accepting) { /* a session that was handed over paused what has not begun */
+    if (!worker->accepting) { /* a session that another worker handed over paused acceptors that have not started yet */
         worker->accept_paused = false;
         timer_cancel(&worker->timers, &worker->accept_timer);
         return;
@@ -310,13 +310,13 @@ void acceptor_resume(struct worker *worker)
         pause_all(worker, HOLD_RETRY_MS);
         return;
     }
-    if (worker->draining) { /* an acceptor is then emptied instead of waited on, which starts sessions: not from within the end of one */
+    if (worker->draining) { /* draining an acceptor starts sessions, which must not happen inside the end of another session */
         timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker));
         return;
     }
     worker->accept_paused = false;
     timer_cancel(&worker->timers, &worker->accept_timer);
-    worker->accept_turn++; /* another one is first each time: a descriptor that became free is not always the same acceptor's */
+    worker->accept_turn++; /* another acceptor is first each time, so that a freed descriptor does not always go to the same one */
     for (size_t i = 0; i < count; i++) {
         struct acceptor *acceptor = &worker->acceptors[(worker->accept_turn + i) % count];
 
@@ -333,12 +333,12 @@ static void on_accept_timer(struct timer *timer)
         pause_all(worker, HOLD_RETRY_MS);
         return;
     }
-    if (worker->draining) { /* with an empty queue no poll would ever end */
+    if (worker->draining) { /* with an empty queue, no poll would ever end */
         worker->accept_paused = false;
         drain_each(worker);
         return;
     }
-    worker->accept_paused = true; /* as acceptor_resume() expects it: the timer is not armed any more */
+    worker->accept_paused = true; /* as acceptor_resume() expects, because the timer is no longer armed */
     acceptor_resume(worker);
 }
 
@@ -351,7 +351,7 @@ int acceptor_open_all(struct worker *worker)
     for (size_t i = 0; i < worker->acceptor_count; i++) {
         int fd = worker->sockets[i].fd;
 
-        if (!worker->acceptors || result < 0) { /* every descriptor is ours: also those that are not reached */
+        if (!worker->acceptors || result < 0) { /* all descriptors are ours, so those that are not reached are closed too */
             (void)close(fd);
             continue;
         }
@@ -393,7 +393,7 @@ void acceptor_drain_all(struct worker *worker)
             acceptor->drain_left = UINT32_MAX;
             continue;
         }
-        /* Clients who come as fast as they are accepted would keep the socket open. */
+        /* Without this bound, clients that arrive as fast as they are accepted would keep the socket open. */
         acceptor->drain_left = queue_max(acceptor);
         if (worker_may_complain(worker, COMPLAINT_LACK))
             log_warn("listener %s: the kernel allows no socket filter (SO_ATTACH_FILTER): clients who come while it closes may be reset",

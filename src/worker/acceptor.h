@@ -11,40 +11,41 @@ struct limit;
 struct listener;
 struct worker;
 
-/* One socket of a listener, which is this worker's. */
+/* One listening socket of this worker. */
 struct acceptor {
     struct io_sock sock;
     struct worker *worker;
-    struct listener *listener; /* the live object; held for as long as this is open */
+    struct listener *listener; /* the live object; referenced while the socket is open */
     bool open;
     bool waiting;     /* a poll is in flight */
-    bool is_unix;     /* not TCP */
-    bool by_client;   /* the congestion control depends on where the client is, and is not the socket's own */
-    struct limit *waits_for; /* admission.c's: the limit at which the next client waits for a place; NULL: none */
-    uint64_t since_ns;   /* admission.c's: the next client came no earlier, as far as is known; 0: nothing is known */
-    bool had_to_wait;    /* admission.c's: since the queue was last empty, a client had to wait for a place */
-    uint32_t drain_left; /* draining: most clients that are still accepted */
+    bool is_unix;     /* a UNIX socket, otherwise TCP */
+    bool by_client;   /* the congestion control is set per client, by its address, and not inherited from the socket */
+    struct limit *waits_for; /* for admission.c: the limit at which the next client waits for a place; NULL: it does not wait */
+    uint64_t since_ns;   /* for admission.c: the next client arrived at this time or later; 0: unknown */
+    bool had_to_wait;    /* for admission.c: a client has had to wait for a place since the queue was last empty */
+    uint32_t drain_left; /* while draining: how many more clients may be accepted */
 };
 
-/* Puts the worker's sockets, which need not listen yet, under its engine. 0 or a negative errno; what was opened is closed by acceptor_close_all(). */
+/* Registers the worker's sockets with its engine; they need not listen yet. Returns 0 or a negative errno. acceptor_close_all() closes those that were registered. */
 int acceptor_open_all(struct worker *worker);
 
-/* The sockets listen: waits for clients. Once, after acceptor_open_all(). */
+/* Starts waiting for clients: the sockets listen now. Once, after acceptor_open_all(). */
 void acceptor_accept_all(struct worker *worker);
 
-/* A session lacks descriptors or memory to connect with: no worker accepts a client until none has for a moment. What becomes free is for those who are in. */
+/* A session lacks a descriptor or memory for its backend. No worker accepts a client until no session has lacked any for 50 ms, so that what becomes free goes to
+ * sessions that already exist. */
 void acceptor_hold(struct worker *worker);
 
-/* The worker drains: lets nobody new into the queues, accepts who is there, a batch each turn, and closes. One that cannot accept now, because of a limit,
- * stays open until it has. Once. */
+/* Starts draining: keeps new clients out of the accept queues, accepts the queued ones, one batch per turn, and closes the sockets. A socket whose clients wait at a
+ * limit stays open until they are accepted. Once. */
 void acceptor_drain_all(struct worker *worker);
-/* Closes them, whatever is queued. `closed` events follow. */
+/* Closes the sockets, even if clients are queued. `closed` events follow. */
 void acceptor_close_all(struct worker *worker);
 
-/* Tries again where clients wait for a place: there may be one. */
+/* Retries for the clients that wait for a place, because one may be free. */
 void acceptor_admit(struct worker *worker);
 
-/* Tries again where accepting was paused for lack of descriptors or memory: something was given back. */
+/* Retries after a pause for lack of descriptors or memory, because some were freed. */
 void acceptor_resume(struct worker *worker);
 
 #endif

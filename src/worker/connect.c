@@ -1,6 +1,6 @@
-/* worker/connect.c: finds a backend that takes the session. Worker thread; owns the reserved slot until the session's sockets are closed or the attempt has failed.
+/* worker/connect.c: connects a session to a backend. Worker thread; owns the backend's slot until the session's sockets are closed or the attempt has failed.
  *
- * An attempt that failed keeps its slot until its socket is closed, and the next one starts then: the backend's limit holds at every moment. */
+ * A failed attempt keeps its slot until its socket is closed, and only then the next attempt starts. So the limit of a backend holds at every moment. */
 #include <assert.h>
 #include <errno.h>
 
@@ -16,23 +16,23 @@
 #include "worker/session.h"
 
 enum {
-    RESOURCES_RETRY_MS = 20, /* after a lack of descriptors, memory or ports, which is ours and not the backend's fault */
-    CLIENT_LOOK_MS = 100,    /* between two looks at the client while an attempt takes long */
+    RESOURCES_RETRY_MS = 20, /* after a lack of descriptors, memory or ports on this machine */
+    CLIENT_LOOK_MS = 100,    /* interval at which a slow attempt checks whether the client is still connected */
 };
 
-/* Of what every connection needs, to whatever backend. ENOSPC: epoll_ctl(2), fs.epoll.max_user_watches. */
+/* Whether the error is a lack of something that a connection to any backend needs. ENOSPC comes from epoll_ctl(2): fs.epoll.max_user_watches. */
 static bool is_shortage(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == ENOSPC;
 }
 
-/* EAGAIN: a UNIX socket whose queue is full says so instead of letting the client wait. */
+/* Whether a later attempt may succeed. EAGAIN: the accept queue of a UNIX socket is full; unlike TCP, the kernel does not wait for room. */
 static bool lacks_resources(int error)
 {
     return is_shortage(error) || error == EADDRNOTAVAIL || error == EAGAIN;
 }
 
-/* Tries again in a moment, as long as connect_timeout has not gone by since the client came. */
+/* Schedules another attempt, unless connect_timeout has passed since the client was accepted. */
 static void wait_for_resources(struct session *session, int error)
 {
     struct worker *worker = session->worker;
@@ -45,7 +45,7 @@ static void wait_for_resources(struct session *session, int error)
                  : error == EADDRNOTAVAIL ? "no local port is free: widen net.ipv4.ip_local_port_range"
                  : error == ENOSPC        ? "raise fs.epoll.max_user_watches or lower max_connections"
                                           : "raise the descriptor limit or lower max_connections");
-    if (is_shortage(error)) { /* else a lack of this one backend's */
+    if (is_shortage(error)) { /* otherwise only connections to this backend are affected */
         acceptor_hold(worker);
         pipe_pool_trim(&worker->pipes);
     }
@@ -55,7 +55,7 @@ static void wait_for_resources(struct session *session, int error)
         timer_arm(&worker->timers, &session->timer, due_ms);
 }
 
-/* Those that failed by their own fault come first in the list: the others are tried again. */
+/* Adds a backend to the list of tried ones. Those that failed through their own fault are at the front; the others may be tried again. */
 static void note_tried(struct session *session, uint32_t id, bool own_fault)
 {
     struct select_request *request = &session->request;
@@ -68,7 +68,7 @@ static void note_tried(struct session *session, uint32_t id, bool own_fault)
     request->tried[session->failures++] = id;
 }
 
-/* Keeps the backend for the log, which may be written when it has left the configuration. */
+/* Keeps a reference to the backend for the log line, which may be written after the backend has left the configuration. */
 static void note_failed(struct session *session)
 {
     if (session->failed)
@@ -101,14 +101,14 @@ static void attempt_failed(struct session *session, enum session_end reason, int
         session_end(session, reason, 1u << CLIENT);
     } else if (session->ends[BACKEND].open) {
         io_close(worker->io, &session->ends[BACKEND].sock, true);
-    } else { /* it had no socket */
+    } else { /* the attempt failed before it had a socket */
         lease_give(&session->lease, LEASE_BACKEND);
         connect_start(session);
     }
 }
 
-/* A client that has reset its connection is owed nothing: no place at a backend that another one waits for. FIN alone is no sign of that, since it may wait for
- * its answer. Nothing is received from the client before a backend is connected, so nobody tells: it is looked at. */
+/* Ends the session if its client has reset the connection, because other clients may wait for the place at a backend. FIN alone does not end it: the client may
+ * wait for its answer. No receive is in flight before a backend is connected, so no event reports the reset, and the socket has to be checked. */
 static bool client_left(struct session *session)
 {
     struct end *client = &session->ends[CLIENT];
@@ -116,7 +116,7 @@ static bool client_left(struct session *session)
     client->error = io_broken(session->worker->io, &client->sock);
     if (!client->error)
         return false;
-    session->attempts += session->ends[BACKEND].open; /* the one that is underway */
+    session->attempts += session->ends[BACKEND].open; /* counts the attempt in progress */
     session_end(session, END_CLIENT_LEFT, 1u << CLIENT | 1u << BACKEND);
     return true;
 }
@@ -126,7 +126,7 @@ static uint64_t attempt_due_ms(const struct session *session)
     return session->active_ns / 1000000 + session_settings(session)->connect_timeout_ms;
 }
 
-/* For the end of the attempt's time, or for the next look at the client. */
+/* Arms the timer for the end of the attempt or for the next check of the client. */
 static void arm(struct session *session)
 {
     uint64_t look_ms = worker_now_ms(session->worker) + CLIENT_LOOK_MS, due_ms = attempt_due_ms(session);
@@ -134,8 +134,8 @@ static void arm(struct session *session)
     timer_arm(&session->worker->timers, &session->timer, due_ms < look_ms ? due_ms : look_ms);
 }
 
-/* The session's pool as the snapshot has it. A pool that was published in the middle of this turn is in the newest one. Where the pool has left the configuration, the
- * session goes to the one that its listener leads to now. NULL: that has left too. */
+/* Returns what the snapshot has of the session's pool. If the pool was published after this turn began, the newest snapshot has it. If the pool has left the
+ * configuration, the session moves to the pool that its listener names now. NULL: that one has left too. */
 static const struct snapshot_pool *find_pool(struct session *session)
 {
     struct worker *worker = session->worker;
@@ -148,7 +148,7 @@ static const struct snapshot_pool *find_pool(struct session *session)
     if (found)
         return found;
     lease_change_pool(&session->lease);
-    session->request.tried_count = session->failures = 0; /* the numbers of backends are the old pool's */
+    session->request.tried_count = session->failures = 0; /* these are ids of backends of the old pool */
     return snapshot_find(worker->snapshot, session->lease.pool);
 }
 
@@ -181,7 +181,7 @@ void connect_start(struct session *session)
     if (client_left(session))
         return;
     pick_backend(session);
-    if (!session->lease.backend && session->lacking) { /* those that did not fail by their own fault once more, in a moment */
+    if (!session->lease.backend && session->lacking) { /* try those again that did not fail through their own fault */
         int error = session->lacking;
 
         session->lacking = 0;
@@ -190,7 +190,7 @@ void connect_start(struct session *session)
         return;
     }
     if (!session->lease.backend) {
-        /* Either none was ever there, or all that were there have failed: then the last failure is the reason. */
+        /* Either there was no backend, or all have failed. In the second case the reason is that of the last failure. */
         session_end(session, session->failures ? session->end : END_NO_BACKEND, 1u << CLIENT);
         return;
     }
@@ -202,7 +202,7 @@ void connect_start(struct session *session)
         wait_for_resources(session, -result);
         return;
     }
-    if (result < 0) { /* no socket for this family, or none allowed: another backend's address may do */
+    if (result < 0) { /* no socket of this address family is possible; another backend may have another family */
         attempt_failed(session, END_CONNECT_REFUSED, -result);
         return;
     }
@@ -217,7 +217,7 @@ static void on_connected(struct io_sock *sock, int error)
     struct session *session = session_of_sock(sock);
     struct worker *worker = session->worker;
 
-    /* With nobody listening on a local port of the range for outgoing connections, a connection can meet itself there. */
+    /* If no process listens on a local port within the range for outgoing connections, a connection can be established with itself. */
     if (!error && addr_port(&session->lease.backend->addr) >= worker->shared->outgoing_port_min &&
         io_met_itself(worker->io, &session->ends[BACKEND].sock, &session->lease.backend->addr))
         error = ECONNREFUSED;
@@ -239,7 +239,7 @@ static void on_timer(struct timer *timer)
 {
     struct session *session = container_of(timer, struct session, timer);
 
-    if (!session->ends[BACKEND].open) /* the pause after a lack of resources is over */
+    if (!session->ends[BACKEND].open) /* the pause after a lack of resources has ended */
         connect_start(session);
     else if (worker_now_ms(session->worker) >= attempt_due_ms(session))
         attempt_failed(session, END_CONNECT_TIMEOUT, ETIMEDOUT);
@@ -247,7 +247,7 @@ static void on_timer(struct timer *timer)
         arm(session);
 }
 
-/* The backend's socket, of an attempt that has failed. */
+/* The socket of a failed attempt is closed: starts the next attempt. */
 static void on_closed(struct io_sock *sock)
 {
     struct session *session = session_of_sock(sock);

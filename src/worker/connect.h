@@ -4,8 +4,8 @@
 
 struct session;
 
-/* Picks a backend, reserves a slot and starts connecting; ends the session when there is none, or when its client is gone. CONNECTING, without a backend
- * socket. */
+/* Selects a backend, takes a slot on it and starts to connect. Ends the session if there is no backend, or if its client has left. The session is CONNECTING and
+ * has no backend socket. */
 void connect_start(struct session *session);
 
 #endif

@@ -1,4 +1,4 @@
-/* worker/context.h: what a worker has. Private to src/worker; one per thread, used by that thread alone unless a field says otherwise. */
+/* worker/context.h: the state of a worker. Only src/worker includes it. Only the worker's own thread uses it, unless a field says otherwise. */
 #ifndef WORKER_CONTEXT_H
 #define WORKER_CONTEXT_H
 
@@ -20,11 +20,11 @@ struct counters;
 struct acceptor;
 struct snapshot;
 
-/* What log lines are about that could come too often. */
+/* Kinds of log lines that are limited to one per second. */
 enum complaint { COMPLAINT_LACK, COMPLAINT_UNSERVED, COMPLAINTS };
 
 struct worker {
-    const struct worker_shared *shared; /* read-only, or thread-safe behind its pointers */
+    const struct worker_shared *shared; /* read-only; what its pointers lead to is thread-safe */
     unsigned index;
     int cpu;
 
@@ -32,61 +32,61 @@ struct worker {
     struct traffic traffic;
     struct waiting waiting;
     struct timer_wheel timers;
-    const struct snapshot *snapshot; /* borrowed for this turn */
+    const struct snapshot *snapshot; /* borrowed until the end of this turn */
     uint64_t random;                 /* generator state */
-    struct counters *counters;       /* ours */
+    struct counters *counters;       /* this worker's block */
 
     struct slab sessions_slab;
     struct list sessions;
-    uint64_t session_number;         /* of the last one */
+    uint64_t session_number;         /* number of the last session */
     struct pipe_pool pipes;
 
     struct acceptor *acceptors; /* its listening sockets */
     size_t acceptor_count;
     size_t acceptors_open;
-    size_t accept_turn;              /* which acceptor is first when accepting resumes */
-    bool admits;                     /* told that a place is free for one of its acceptors: tries before this turn ends, or the next */
-    bool accept_paused;              /* for lack of descriptors or memory: every acceptor */
-    struct timer accept_timer;       /* armed while they are paused, or drain: when to try again in any case */
-    uint64_t handshakes_until_ms;    /* draining: until then those that had begun may end */
-    uint64_t complained_ns[COMPLAINTS]; /* when last; 0: never */
+    size_t accept_turn;              /* which acceptor is first when accepting resumes; counts up */
+    bool admits;                     /* a place may be free for one of its acceptors: try before the end of this turn or of the next */
+    bool accept_paused;              /* all acceptors pause for lack of descriptors or memory */
+    struct timer accept_timer;       /* armed while they pause or drain: the next retry */
+    uint64_t handshakes_until_ms;    /* while draining: handshakes that have begun may complete until this time */
+    uint64_t complained_ns[COMPLAINTS]; /* time of the last line of each kind; 0: none */
 
-    struct timer trim_timer;         /* armed while there is memory that nobody has needed for a while */
+    struct timer trim_timer;         /* armed while there is unused memory to free */
 
     struct io_sock mail;             /* the mailbox's eventfd */
     bool mail_open;
-    bool accepting;                  /* was told to: its sockets listen */
+    bool accepting;                  /* ORDER_ACCEPT has come: its sockets listen */
     bool draining;
-    bool stopping;                   /* no session may start any more */
+    bool stopping;                   /* ORDER_STOP has come: no session may start */
 
-    /* Life, shared with control. */
+    /* Shared with control. */
     pthread_t thread;
     sem_t started;                   /* posted once, after which start_error may be read */
     int start_error;
-    const struct worker_socket *sockets; /* only during the start */
+    const struct worker_socket *sockets; /* valid only during the start */
 };
 
 
-/* ---- the pieces of the thread's life; the simulation puts them together in its own way ---- */
+/* ---- the parts of the thread; the simulation combines them in its own way ---- */
 
 struct io_options worker_io_options(const struct worker *worker);
 
-/* Makes a worker, of which `shared`, `index`, `counters`, `random`, `sockets` and `acceptor_count` are set, ready to turn. The engine is the worker's now.
- * 0 or a negative errno: the process cannot go on. */
+/* Prepares a worker for its first turn. `shared`, `index`, `counters`, `random`, `sockets` and `acceptor_count` must be set. The worker takes the engine over.
+ * Returns 0, or a negative errno, after which the process cannot continue. */
 int worker_prepare(struct worker *worker, struct io *io);
-/* Begins to watch the worker's mailbox. After worker_prepare(); 0 or a negative errno. */
+/* Starts to poll the worker's mailbox. After worker_prepare(). Returns 0 or a negative errno. */
 int worker_open_mail(struct worker *worker);
-/* Frees; everything was closed before. */
+/* Frees the worker's resources. All sockets must have been closed. */
 void worker_dismantle(struct worker *worker);
 
-/* Once around: waits for events until the time is over (milliseconds; -1: no end), handles them, fires timers. 0, or a negative errno: the engine has failed. */
+/* One turn: waits for events, at most `timeout_ms` (-1: no limit), dispatches them, and fires timers. Returns 0, or a negative errno if the engine has failed. */
 int worker_turn(struct worker *worker, int64_t timeout_ms);
 
-/* Closes the listening sockets once what they hold is accepted. May be repeated. */
+/* Starts to drain: the listening sockets are closed after their queued clients are accepted. May be repeated. */
 void worker_begin_drain(struct worker *worker);
-/* The same, and ends every session. */
+/* Drains, and ends all sessions at once. */
 void worker_end_all(struct worker *worker);
-/* Draining, and the last session has ended. */
+/* Whether the worker drains and its last session has ended. */
 bool worker_drained(const struct worker *worker);
 
 static inline uint64_t worker_now_ms(const struct worker *worker)
@@ -94,7 +94,7 @@ static inline uint64_t worker_now_ms(const struct worker *worker)
     return worker->io->now_ns / 1000000;
 }
 
-/* True at most once a second for each kind. */
+/* Returns true at most once per second for each kind. */
 bool worker_may_complain(struct worker *worker, enum complaint about);
 
 #endif

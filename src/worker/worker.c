@@ -1,5 +1,5 @@
-/* worker/worker.c: a data-path thread from entry to exit. Owns its engine, sessions, timers, pipes and listening sockets; shares nothing but what is in
- * worker_shared. It never takes a lock and never waits but in its engine. */
+/* worker/worker.c: a data-path thread from entry to exit. Owns its engine, sessions, timers, pipes and listening sockets. It shares only what is in worker_shared,
+ * takes no lock, and waits only in its engine. */
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -50,7 +50,7 @@ void worker_begin_drain(struct worker *worker)
     if (worker->draining)
         return;
     worker->draining = true;
-    intake_close(own_intake(worker)); /* first: another worker with the same UNIX socket learns from it why that is shut */
+    intake_close(own_intake(worker)); /* first, because another worker with the same UNIX socket finds out from this why the socket is shut */
     acceptor_drain_all(worker);
 }
 
@@ -60,12 +60,12 @@ void worker_end_all(struct worker *worker)
     worker->stopping = true;
     acceptor_close_all(worker);
     for (struct list *link = worker->sessions.next, *next; link != &worker->sessions; link = next) {
-        next = link->next; /* closing frees the session later, from the engine */
+        next = link->next; /* the session is freed later, in an event of the engine */
         session_give_up(container_of(link, struct session, link), END_STOPPED);
     }
 }
 
-/* Handed over by a worker that did not know yet that this one stops. */
+/* Resets a client from a worker that did not know yet that this one stops. */
 static void turn_away(struct worker *worker, const struct mail *mail)
 {
     struct lease lease = mail->lease;
@@ -97,7 +97,7 @@ static void on_mail(struct io_sock *sock)
 
     io_clear_event(worker->io, sock);
     follow_orders(worker, mailbox_take_orders(mailbox));
-    while (mailbox_take(mailbox, &mail)) { /* a client, already counted by the sender */
+    while (mailbox_take(mailbox, &mail)) { /* a client, which the sender has already counted */
         if (worker->stopping)
             turn_away(worker, &mail);
         else
@@ -140,7 +140,7 @@ static void arm_trim_timer(struct worker *worker)
     timer_arm(&worker->timers, &worker->trim_timer, worker_now_ms(worker) + TRIM_MS);
 }
 
-/* What a crowd of clients needed goes back to the system, half of it each time. */
+/* Frees half of the unused memory each time, so that the memory of a past peak returns to the system. */
 static void on_trim_timer(struct timer *timer)
 {
     struct worker *worker = container_of(timer, struct worker, trim_timer);
@@ -214,7 +214,7 @@ static void pin(const struct worker *worker)
 
 struct io_options worker_io_options(const struct worker *worker)
 {
-    /* Two sockets a session, the listeners, the mailbox, and room for sockets that are being closed while their successor is open. */
+    /* Two sockets per session, the listening sockets, the mailbox, and some for sockets that are being closed while the next one is open. */
     return (struct io_options){.sockets_max = 2 * limit_max(worker->shared->connections) + (uint32_t)worker->acceptor_count + 1024,
                                .busy_polls = worker->shared->busy_poll_us > 0};
 }
@@ -253,7 +253,7 @@ static void log_busy_polls(const struct worker *worker)
                  (double)waiting->polled_ns / 1e9, (double)waiting->polls_met * 100 / (double)waiting->polls);
 }
 
-/* In the thread: a ring belongs to the thread that made it. */
+/* Runs in the thread, because a ring belongs to the thread that made it. */
 static int begin(struct worker *worker)
 {
     struct io_options options = worker_io_options(worker);
@@ -272,7 +272,7 @@ static void tell_end(const struct worker *worker)
     struct notice notice = {.kind = NOTICE_WORKER_ENDED, .worker = worker->index};
     bool posted = mailbox_post(worker->shared->control, &notice);
 
-    assert(posted); /* the box has room for this notice of each worker */
+    assert(posted); /* the mailbox has room for one notice of each worker */
     (void)posted;
 }
 
@@ -285,7 +285,7 @@ static void *worker_main(void *argument)
     result = begin(worker);
     worker->start_error = result;
     (void)sem_post(&worker->started);
-    if (result < 0) /* the process is about to end: what was opened goes with it */
+    if (result < 0) /* the process will end, which closes everything that was opened */
         return NULL;
 
     result = run(worker);
