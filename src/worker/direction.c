@@ -1,4 +1,4 @@
-/* worker/direction.c: the table of a direction's phases, and the moves between them. Worker thread; owns nothing. */
+/* worker/direction.c: the table of direction phases and of the moves between them. Worker thread; owns nothing. */
 #include <assert.h>
 
 #include "log/log.h"
@@ -6,7 +6,7 @@
 #include "worker/direction.h"
 #include "worker/session.h"
 
-/* Bit `to` of `moves`: the phase may be followed by that one. */
+/* `moves` has one bit for each phase that may follow. */
 static const struct {
     const char *name;
     unsigned moves;

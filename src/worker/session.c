@@ -1,5 +1,4 @@
-/* worker/session.c: the beginning and the end of a session, and its state CLOSING. Worker thread; owns both sockets, the slot on the backend
- * and the places in the connection limits. */
+/* worker/session.c: the start and the end of a session, and its state CLOSING. Worker thread; owns both sockets and the lease. */
 #include <assert.h>
 #include <string.h>
 
@@ -31,13 +30,13 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
     for (int side = CLIENT; side <= BACKEND; side++) {
         struct end *end = &session->ends[side];
 
-        if (end->open && !end->sock.closing) /* a failed attempt's socket may be on its way already */
+        if (end->open && !end->sock.closing) /* the socket of a failed attempt may be closing already */
             io_close(worker->io, &end->sock, resets & 1u << side);
     }
 }
 
-/* Whether FIN at the direction's destination would make something look complete that is not. With both sides silent and nothing held it stands for just that;
- * but a side that has sent FIN waits for an answer, and a stop may come in the middle of anything. */
+/* Whether FIN at the direction's destination would make incomplete data look complete. If both sides are silent and nothing is held, FIN only means that. But a side
+ * that has sent FIN waits for an answer, and a stop may interrupt any transfer. */
 static bool cut_short(const struct session *session, enum side source, enum session_end reason)
 {
     const struct direction *direction = &session->directions[source];
@@ -51,7 +50,7 @@ void session_give_up(struct session *session, enum session_end reason)
 {
     unsigned resets = 0;
 
-    if (session->ends[CLIENT].error || session->ends[BACKEND].error) /* what is cut short must not look complete */
+    if (session->ends[CLIENT].error || session->ends[BACKEND].error) /* incomplete data must not look complete */
         resets = 1u << CLIENT | 1u << BACKEND;
     for (enum side source = CLIENT; source <= BACKEND; source++) {
         if (cut_short(session, source, reason))
@@ -66,7 +65,7 @@ static void session_free(struct session *session)
 {
     struct worker *worker = session->worker;
 
-    struct lease lease = session->lease; /* what it names stays valid to the end of the turn */
+    struct lease lease = session->lease; /* the objects in it stay valid until the end of the turn */
 
     assert(session->state == SESSION_CLOSING);
     counters_add(&worker->counters->ended, 1);
@@ -76,7 +75,7 @@ static void session_free(struct session *session)
         counters_add(&worker->counters->bytes[source], session->directions[source].bytes);
     counters_active_add(worker->counters, -1);
     lease_give(&session->lease, LEASE_ALL);
-    session_log(session, &lease); /* when all is given back: whoever reads that it has ended may count on its places */
+    session_log(session, &lease); /* after everything was given back, so that a reader of the line can rely on the free places */
     if (session->failed)
         backend_drop(session->failed);
     list_remove(&session->link);

@@ -1,7 +1,7 @@
-/* worker/session.h: one proxied TCP connection. Everything here runs on the worker that owns the session.
+/* worker/session.h: one proxied TCP connection. Everything here runs in the thread of the worker that owns the session.
  *
- * A session is two ends and two directions. A direction moves bytes from one end, its source, to the other; both directions are the same code. What a session
- * does, and what may happen to it, depends on its state: worker/session_state.h. */
+ * A session has two ends and two directions. A direction moves bytes from one end, its source, to the other. Both directions use the same code. The state of the
+ * session decides what it does and which events may occur: worker/session_state.h. */
 #ifndef WORKER_SESSION_H
 #define WORKER_SESSION_H
 
@@ -24,61 +24,61 @@
 struct backend;
 struct worker;
 
-/* Why a session ended; worker/session_log.h puts it into words. */
+/* Why a session ended. worker/session_log.c has the code and the text of each reason. */
 enum session_end {
     END_NORMAL,
-    END_CLIENT_GONE,      /* the client reset the connection, or stopped answering */
-    END_CLIENT_LEFT,      /* the same before a backend was connected */
+    END_CLIENT_GONE,      /* the client reset the connection, or its connection timed out */
+    END_CLIENT_LEFT,      /* the same, before a backend was connected */
     END_BACKEND_GONE,
-    END_CLIENT_IDLE,      /* idle_timeout, half_close_timeout: it was the client's turn */
+    END_CLIENT_IDLE,      /* idle_timeout or half_close_timeout, while the client was expected to send, read or close */
     END_BACKEND_IDLE,
-    END_CONNECT_REFUSED,  /* by every backend tried */
+    END_CONNECT_REFUSED,  /* all tried backends refused, or failed otherwise */
     END_CONNECT_TIMEOUT,
-    END_NO_BACKEND,       /* none up, or all at max_connections */
-    END_NO_RESOURCES,     /* this process is out of something */
-    END_STOPPED,          /* by drain_timeout or a second signal */
+    END_NO_BACKEND,       /* no backend is usable, or all are at max_connections */
+    END_NO_RESOURCES,     /* this machine lacks descriptors, memory or ports */
+    END_STOPPED,          /* drain_timeout, or a second signal */
     END_REASONS
 };
 
 struct end {
     struct io_sock sock;
     uint8_t side;              /* enum side */
-    bool open;                 /* io_open() was done and `closed` has not come */
-    int error;                 /* errno that ended it; 0: none */
+    bool open;                 /* io_open() succeeded, and `closed` has not come yet */
+    int error;                 /* errno of the connection; 0: none */
 };
 
-/* There are as many of these as connections: what is added here is paid for by each of them. */
+/* There is one for each connection, so each byte here counts. */
 struct session {
     struct worker *worker;
     struct list link;          /* in the worker's list of sessions */
-    uint64_t number;           /* counts the sessions of its worker, from 1 */
-    uint64_t active_ns;        /* when bytes last moved; CONNECTING: when the attempt began */
+    uint64_t number;           /* number of the session in its worker, from 1 */
+    uint64_t active_ns;        /* when bytes last moved; in CONNECTING: when the attempt began */
     enum session_state state : 8;
     enum session_end end : 8;
-    uint8_t last_source;       /* enum side: whose bytes came last */
-    bool last_small;           /* those were a small message: traffic_received() */
-    bool looked_after;         /* RELAYING: the timer looks whether an end is gone on which nothing is in flight */
-    uint8_t failures;          /* CONNECTING: attempts that failed through the backend's fault */
-    uint16_t attempts;         /* connects that failed, for the log */
-    uint32_t undelivered;      /* ABORTING: bytes that the side that is left had not acknowledged at the last look */
+    uint8_t last_source;       /* enum side: the source of the last bytes */
+    bool last_small;           /* those were a small message; for traffic_received() */
+    bool looked_after;         /* RELAYING: the timer also checks ends on which nothing is in flight */
+    uint8_t failures;          /* CONNECTING: number of attempts that failed through the backend's fault */
+    uint16_t attempts;         /* number of failed attempts, for the log */
+    uint32_t undelivered;      /* ABORTING: bytes that the remaining side had not acknowledged at the last check */
     struct end ends[2];        /* by enum side */
     struct direction directions[2]; /* by enum side of the source */
-    struct timer timer;        /* CONNECTING: connect_timeout, and looking after the client; RELAYING: idle, and looking after ends; ABORTING: delivering the rest */
+    struct timer timer;        /* what for: see the state's contract in worker/session_state.h */
 
-    struct lease lease;        /* its listener, pool and backend, and a place of each */
-    struct select_request request; /* tried backends */
-    struct backend *failed;    /* for the log: whose connect failed last; held; NULL: none did */
-    uint16_t last_error;       /* errno of that */
-    uint16_t lacking;          /* CONNECTING: errno of an attempt that failed through ours, such as EADDRNOTAVAIL; 0: none */
+    struct lease lease;        /* its listener, pool and backend, with the places it holds */
+    struct select_request request; /* the backends that were tried */
+    struct backend *failed;    /* the backend of the last failed attempt, for the log; referenced; NULL: none */
+    uint16_t last_error;       /* errno of that attempt */
+    uint16_t lacking;          /* CONNECTING: errno of an attempt that failed for a lack on this machine, such as EADDRNOTAVAIL; 0: none */
     struct addr client;
-    uint64_t accepted_ns, connected_ns; /* connected_ns 0: never */
+    uint64_t accepted_ns, connected_ns; /* connected_ns is 0 until a backend is connected */
 };
 
-/* A session's number in a log line, unique in the process: its worker's and its own, as in "2.1734". */
+/* The number of a session in log lines, unique in the process: the number of its worker and its own, as in "2.1734". */
 #define SESSION_NUMBER "%u.%" PRIu64
 #define SESSION_NUMBER_OF(session) (session)->worker->index, (session)->number
 
-/* Takes over an accepted client: `fd` is the session's from now on, also on failure. So is the lease that was taken for it. */
+/* An accepted client. session_new() takes over the descriptor and the lease, also on failure. */
 struct session_arrival {
     int fd;
     struct lease lease;
@@ -86,36 +86,36 @@ struct session_arrival {
 };
 void session_new(struct worker *worker, const struct session_arrival *arrival);
 
-/* Ends the session, for the reason that the log will give; nothing when it is CLOSING already. Each open end is closed, with RST if its bit in `resets` (1 << side) is set. */
+/* Ends the session with a reason for the log. Closes each open end, with RST if its bit (1 << side) in `resets` is set. Does nothing if the session is CLOSING. */
 void session_end(struct session *session, enum session_end reason, unsigned resets);
 
-/* Ends a session at once from outside its events: timeouts and stop. RST toward a side that FIN would tell that it has everything when it has not. */
+/* Ends a session because of a timeout or a stop. An end is closed with RST if FIN would make incomplete data look complete. */
 void session_give_up(struct session *session, enum session_end reason);
 
 /* ---- session_abort.c ---- */
 
-/* RELAYING to ABORTING: one side is gone (its `error` is set). The other side gets what is still on the way, then RST. */
+/* RELAYING to ABORTING: one side is gone, and its `error` is set. The other side gets the bytes that are still in transit, and then RST. */
 void session_abort(struct session *session, enum side gone);
-/* ABORTING: looks whether the other side has everything by now. */
+/* ABORTING: checks whether the other side has received everything. */
 void session_abort_progress(struct session *session);
 
 /* ---- session_timer.c ---- */
 
-/* Notes that bytes moved: now, or at a time of the clock of io->now_ns. */
+/* Notes that bytes moved: now, or at a given time of clock_now_ns(). */
 void session_touch(struct session *session);
 void session_touch_at(struct session *session, uint64_t at_ns);
 
-/* RELAYING: a direction does not read from its source just now, because its destination is full or the source has sent FIN. Nothing would tell if the
- * source were reset then: so it is looked at twice a second until the session reads again. */
+/* RELAYING: a direction does not read from its source at present, because its destination is full or the source has sent FIN. No event would report a reset of the
+ * source, so the timer checks it twice a second until the session reads again. */
 void session_look_after(struct session *session);
 
-/* Arms the timer for idle_timeout, or for half_close_timeout once a direction has ended, or for the next look. RELAYING. */
+/* RELAYING: arms the timer for idle_timeout, for half_close_timeout if a direction has ended, or for the next check of the ends. */
 void session_arm(struct session *session);
 
 /* RELAYING: the timer fires. */
 void session_idle_timer(struct timer *timer);
 
-/* ---- who is whose ---- */
+/* ---- from a member to its session ---- */
 
 static inline struct end *end_of_sock(struct io_sock *sock)
 {
@@ -129,7 +129,7 @@ static inline struct session *session_of_sock(struct io_sock *sock)
     return container_of(end - end->side, struct session, ends);
 }
 
-/* The settings in force: valid until the end of the turn. */
+/* The settings of its pool, valid until the end of the turn. */
 static inline const struct pool_settings *session_settings(const struct session *session)
 {
     return pool_settings(session->lease.pool);

@@ -1,11 +1,11 @@
-/* worker/session_abort.c: a session's state ABORTING: one side is gone, and the other still gets what it had sent. Worker thread; owns nothing beyond the
- * session. */
+/* worker/session_abort.c: the state ABORTING of a session: one side is gone, and the other one still gets the bytes that it had sent. Worker thread; owns nothing
+ * beyond the session. */
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 
 enum {
-    ABORT_MS = 1000,      /* patience with a side that takes nothing of what was sent before the other one went away */
+    ABORT_MS = 1000,      /* how long the remaining side may make no progress */
     ABORT_STEP_MS = 10,
 };
 
@@ -29,7 +29,7 @@ void session_abort_progress(struct session *session)
     bool may_read = from_gone->phase == DIRECTION_COPY || from_gone->phase == DIRECTION_TAPPED || from_gone->phase == DIRECTION_SPLICE;
     bool delivered = !may_read && relay_flushed(from_gone) && undelivered == 0;
 
-    if (undelivered != session->undelivered) /* the peer acknowledges what the socket holds, of which no event tells */
+    if (undelivered != session->undelivered) /* the peer has acknowledged bytes in the socket, which no event reports */
         session_touch(session);
     session->undelivered = undelivered;
     if (delivered || worker->io->now_ns - session->active_ns >= (uint64_t)ABORT_MS * 1000000)

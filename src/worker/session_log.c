@@ -1,4 +1,4 @@
-/* worker/session_log.c: says how a session ended. Worker thread; owns nothing. */
+/* worker/session_log.c: writes log lines about ended sessions. Worker thread; owns nothing. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* worker/session_state.c: the table of a session's states, and the moves between them. Worker thread; owns nothing. */
+/* worker/session_state.c: the table of session states and of the moves between them. Worker thread; owns nothing. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "worker/session.h"
 #include "worker/session_state.h"
 
-/* Bit `to` of `moves`: the state may be followed by that one. */
+/* `moves` has one bit for each state that may follow. */
 static const struct {
     const char *name;
     unsigned moves;
@@ -47,7 +47,7 @@ void session_move(struct session *session, enum session_state to)
         assert(session->ends[CLIENT].error || session->ends[BACKEND].error);
 }
 
-/* ---- events that cannot come ---- */
+/* ---- events that cannot occur ---- */
 
 static void __attribute__((noreturn)) unexpected(const struct session *session, const char *what)
 {

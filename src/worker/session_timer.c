@@ -1,10 +1,10 @@
-/* worker/session_timer.c: what the timer of a session that is RELAYING is for: idle and half-closed connections, and ends that nothing else watches. Worker
- * thread; owns nothing beyond the session. */
+/* worker/session_timer.c: the timer of a RELAYING session: idle and half-closed connections, and checks of ends for which no event would come. Worker thread; owns
+ * nothing beyond the session. */
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 
-enum { LOOK_MS = 500 }; /* between two looks at an end on which nothing is in flight */
+enum { LOOK_MS = 500 }; /* interval of the checks of ends on which nothing is in flight */
 
 void session_touch(struct session *session)
 {
@@ -17,7 +17,7 @@ void session_touch_at(struct session *session, uint64_t at_ns)
         session->active_ns = at_ns;
 }
 
-/* One side has sent FIN, or reads no more. */
+/* Whether one side has sent FIN or has stopped reading. */
 static bool half_closed(const struct session *session)
 {
     for (int source = CLIENT; source <= BACKEND; source++) {
@@ -44,7 +44,7 @@ void session_arm(struct session *session)
     timer_arm(&session->worker->timers, &session->timer, due_ms);
 }
 
-/* A direction is not reading, with nothing in flight on its source. */
+/* Whether a direction does not read at present, so that nothing is in flight on its source. */
 static bool needs_looking_after(const struct session *session)
 {
     for (int source = CLIENT; source <= BACKEND; source++) {
@@ -64,7 +64,7 @@ void session_look_after(struct session *session)
     session_arm(session);
 }
 
-/* An end that is gone makes the session ABORTING. What it sent before may still be unread in its socket: that direction goes on to its end. */
+/* Moves the session to ABORTING if an end is gone. Bytes that it sent before may still be unread in its socket: that direction continues. */
 static bool look_after(struct session *session)
 {
     for (enum side side = CLIENT; side <= BACKEND; side++) {
@@ -79,7 +79,7 @@ static bool look_after(struct session *session)
     return false;
 }
 
-/* Whose turn it was: who did not read, who did not close, or who did not say the next thing. */
+/* The side that was expected to act: to read, to close, or to send next. */
 static enum session_end idle_reason(const struct session *session)
 {
     if (!relay_flushed(&session->directions[CLIENT]))
@@ -93,7 +93,7 @@ static enum session_end idle_reason(const struct session *session)
     return session->last_source == CLIENT ? END_BACKEND_IDLE : END_CLIENT_IDLE;
 }
 
-/* The idle timer is not moved with every byte: when it fires it is armed for what is left. */
+/* The timer is not rearmed for every byte. When it fires early, it is armed for the remaining time. */
 void session_idle_timer(struct timer *timer)
 {
     struct session *session = container_of(timer, struct session, timer);
