@@ -1,7 +1,7 @@
 /* io/congestion.h: which congestion control (TCP_CONGESTION, tcp(7)) connections get. Any thread.
  *
- * If the system's default is BBR, the kernel paces every connection, also those that never leave the machine. There, pacing has nothing to adapt to and costs throughput
- * and CPU time. `auto` therefore uses reno for peers on the loopback. Every kernel has reno, and it is usually allowed to every user.
+ * If the system's default is BBR, the kernel paces every connection, also those that never leave the machine. There, pacing has nothing to adapt to and costs
+ * throughput and CPU time. `auto` therefore uses reno for peers on the loopback. Every kernel has reno, and it is usually allowed to every user.
  *   Input: the configured value, the system's default, and the address of the peer.
  *   Output: the name to set, or "-": none is set, and the system's default stays.
  *
@@ -12,13 +12,13 @@
  *     NAME         other     NAME                 NAME           -                     -
  *     system       any       -                    -              -                     -
  *
- *   Example: the default is bbr, the value auto, a client comes from 192.0.2.7, and its backend is 127.0.0.1:8001. The client's connection keeps bbr; the backend's gets
- *   reno.
+ *   Example: the default is bbr, the value auto, a client comes from 192.0.2.7, and its backend is 127.0.0.1:8001. The client's connection keeps bbr; the
+ *   backend's gets reno.
  *   Saves: row bulk, which costs 1.08 times the CPU time per byte without it, and 1.11 times over a wildcard listener (bench/README).
  *
- * Once a connection has used BBR, its socket is paced for good (sk_pacing_status in the kernel). That is why a listener on a loopback address itself uses reno, and why a
- * listener on a wildcard address has a second socket on a loopback address (control/binding.h). A client on this machine that connects by another address gets reno
- * after the handshake, which has only part of the effect. */
+ * Once a connection has used BBR, its socket is paced for good (sk_pacing_status in the kernel). That is why a listener on a loopback address itself uses
+ * reno, and why a listener on a wildcard address has a second socket on a loopback address (control/binding.h). A client on this machine that connects by
+ * another address gets reno after the handshake, which has only part of the effect. */
 #ifndef IO_CONGESTION_H
 #define IO_CONGESTION_H
 

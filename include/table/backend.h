@@ -1,10 +1,10 @@
 /* table/backend.h: the live object of one backend: who it is, what is known about it, its limit and how many sessions it has.
  *
- * Made by the publisher (table/apply.c). It outlives snapshots: a session keeps a pointer to it while it holds a slot (table/lease.h) or a reference. A backend that
- * left the configuration is freed when every worker has passed a quiescent point since, and no slot and no reference is left.
+ * Made by the publisher (table/apply.c). It outlives snapshots: a session keeps a pointer to it while it holds a slot (table/lease.h) or a reference. A
+ * backend that left the configuration is freed when every worker has passed a quiescent point since, and no slot and no reference is left.
  *
- * The slot count has acquire and release order, so that whoever finds it at zero may free the object. Everything else that several threads touch is either
- * immutable, or one word that stands for itself (relaxed), or a pointer to something immutable (release and acquire). */
+ * The slot count has acquire and release order, so that the publisher may free the object when it reads zero. All other shared fields are
+ * immutable, or a word on which no other memory depends (relaxed), or a pointer to something immutable (release and acquire). */
 #ifndef TABLE_BACKEND_H
 #define TABLE_BACKEND_H
 

@@ -1,7 +1,8 @@
 /* table/lease.h: what one session holds: a place of its listener, one of the process, its use of the pool, and a slot on its backend.
  *
- * Taken in two steps, for the client and for the backend, and given back by lease_give(): the only function through which a place, a pool or a slot becomes free.
- * The lease is its session's; the objects are shared by every worker, and stay valid while the lease holds them, and then until the worker's next quiescent point. */
+ * Taken in two steps, for the client and for the backend, and given back by lease_give(): the only function through which a place, a pool or a slot becomes
+ * free. The lease is its session's; the objects are shared by every worker, and stay valid while the lease holds them, and then until the worker's next
+ * quiescent point. */
 #ifndef TABLE_LEASE_H
 #define TABLE_LEASE_H
 
@@ -23,8 +24,8 @@ struct lease {
 
 enum lease_outcome { LEASE_TAKEN, LEASE_LISTENER_FULL, LEASE_PROCESS_FULL };
 
-/* Takes a place of the listener and one of the process, and enters the listener's pool; or says which of the two is full, and takes nothing. `lease` must be empty.
- * `since_ns`: since when the client has waited (table/limit.h). Any worker that is online in the epoch. */
+/* Takes a place of the listener and one of the process, and enters the listener's pool; or says which of the two is full, and takes nothing. `lease` must be
+ * empty. `since_ns`: since when the client has waited (table/limit.h). Any worker that is online in the epoch. */
 enum lease_outcome lease_take(struct lease *lease, struct listener *listener, struct limit *process, uint64_t since_ns);
 
 /* Keeps a slot that a selector has reserved on a backend of the pool. Any worker. */

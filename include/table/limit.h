@@ -1,59 +1,60 @@
-/* table/limit.h: a bound on how many of something there may be over all workers (connections of a listener, of the process), and who is next when it is reached.
+/* table/limit.h: a limit that is counted over all workers, such as the connections of a listener or of the process, and the order in which clients wait at it.
  *
- * The count never exceeds the maximum. A worker that is refused a place publishes since when its client has been waiting, and then tries again. From then on the
- * place that becomes free goes to the worker whose client waits longest: nobody else is given it. No place is reserved: whenever one becomes free, the worker that
- * is next is told, and tries again. While a place is free and somebody waits, the worker that is next has been told or is about to try; see table/limit.c for why.
+ * The count never exceeds the maximum. A worker that is refused a place publishes since when its client has waited, and then tries again. From then on, a free
+ * place goes only to the worker whose client has waited longest. No place is reserved for it: when a place becomes free, this worker is notified, and tries
+ * again. As long as a place is free and a client waits, the worker that is next has been notified or is about to try; table/limit.c says why.
  *
- * Writers and readers: every worker; limit_set_max(): whoever changes settings. The operations are sequentially consistent, so that whoever reads that none is used
- * may free what the limit belongs to, when the workers that gave the last ones back have passed a quiescent point. */
+ * Writers and readers: every worker; limit_set_max(): the publisher. All operations are sequentially consistent. If the count is read as zero, the object to
+ * which the limit belongs may be freed after the workers that gave the last places back have passed a quiescent point. */
 #ifndef TABLE_LIMIT_H
 #define TABLE_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Set in a time since when a client waits: not measured but placed among the others. Such times are not passed on by limit_oldest_measured(). */
+/* A bit in the time since when a client waits: the time was not measured, but chosen to place the client among others. limit_oldest_measured() ignores such
+ * times. */
 #define LIMIT_PLACED UINT64_C(1)
 
-/* Those who may wait. Immutable; outlives the limits. */
+/* The workers that may wait. Immutable; outlives the limits. */
 struct limit_workers {
     unsigned count;
-    void (*tell)(void *context, unsigned worker); /* tries limit_take() soon for its client that waits longest. Called in any thread, also in that worker's own */
+    void (*tell)(void *context, unsigned worker); /* makes the worker call limit_take() soon for its client that has waited longest; called in any thread */
     void *context;
 };
 
 struct limit {
     _Alignas(64) _Atomic uint32_t used;
-    _Atomic uint32_t max;         /* UINT32_MAX: no bound */
-    _Atomic uint32_t waiting;     /* workers whose time is not 0 */
-    const struct limit_workers *workers; /* immutable; NULL: nobody waits */
-    _Atomic uint64_t *since_ns;   /* one per worker, written by that worker: since when its client waits, by the workers' clock; 0: it has none */
+    _Atomic uint32_t max;         /* UINT32_MAX: no limit */
+    _Atomic uint32_t waiting;     /* number of workers whose time is not 0 */
+    const struct limit_workers *workers; /* immutable; NULL: no worker may wait */
+    _Atomic uint64_t *since_ns;   /* one per worker, written by that worker: since when its client has waited (clock_now_ns()); 0: no client waits */
 };
 
-/* Nobody waits. Before any other thread sees it. */
+/* Makes a limit at which no worker may wait. Before any other thread sees it. */
 void limit_init(struct limit *limit, uint32_t max);
-/* Workers may wait: 0 or -ENOMEM. Likewise. */
+/* Allows workers to wait. Returns 0 or -ENOMEM. Before any other thread sees it. */
 int limit_let_wait(struct limit *limit, const struct limit_workers *workers);
-/* Safe on all zero and twice. Nobody may use it any more. */
+/* Frees what it holds. No thread may use it any more. Safe on all zero and twice. */
 void limit_deinit(struct limit *limit);
 
-/* Takes a place for a client that has waited since `since_ns`; false: none is free, or a client has waited for it longer. Any worker. */
+/* Takes a place for a client that has waited since `since_ns`. Returns false if no place is free, or another client has waited longer. Any worker. */
 bool limit_take(struct limit *limit, uint64_t since_ns);
 
 /* Whether limit_take() would succeed now. Any worker. */
 bool limit_would_take(const struct limit *limit, uint64_t since_ns);
 
-/* Gives a place back, and tells who is next. Asserts that one was taken. Any worker. */
+/* Gives a place back, and notifies the worker that is next. Asserts that one was taken. Any worker. */
 void limit_give(struct limit *limit);
 
-/* Publishes since when a client of this worker has waited for a place, the one that has waited longest; 0 withdraws it. After publishing one the worker tries
- * limit_take() once more. Tells who is next, if that may be another one now. The worker itself. */
+/* Publishes since when the client of this worker that has waited longest has waited; 0 withdraws it. After publishing a time, the worker must try limit_take()
+ * once more. Notifies the worker that is next if another one may be next now. Only the worker itself. */
 void limit_wait(struct limit *limit, unsigned worker, uint64_t since_ns);
 
-/* The longest wait's beginning, of those that were measured; 0: there is none. Any worker. */
+/* Returns the earliest published time that was measured; 0: there is none. Any worker. */
 uint64_t limit_oldest_measured(const struct limit *limit);
 
-/* Changes the maximum, and tells who is next. Where more are in use than that, none is taken until enough were given back. Any thread. */
+/* Changes the maximum, and notifies the worker that is next. If more places are in use, none is taken until enough were given back. Any thread. */
 void limit_set_max(struct limit *limit, uint32_t max);
 
 uint32_t limit_max(const struct limit *limit);

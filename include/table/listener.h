@@ -1,7 +1,7 @@
 /* table/listener.h: the live object of one listener: its name, settings, pool and limit. Its sockets are control's, and an acceptor's of each worker.
  *
- * Made by the publisher (table/apply.c). A listener is what the configuration calls one: all of its addresses share its limit. One that left the configuration is
- * freed when every worker has passed a quiescent point since, no session uses it, and no socket is left. */
+ * Made by the publisher (table/apply.c). A listener is what the configuration calls one: all of its addresses share its limit. One that left the configuration
+ * is freed when every worker has passed a quiescent point since, no session uses it, and no socket is left. */
 #ifndef TABLE_LISTENER_H
 #define TABLE_LISTENER_H
 

@@ -1,13 +1,15 @@
-/* table/mailbox.h: how a thread asks another one for something. A mailbox belongs to one thread, its owner; any thread may ask. There are two ways:
+/* table/mailbox.h: how a thread sends a request to another one. A mailbox belongs to one thread, its owner. Any thread may send. There are two kinds of
+ * requests:
  *
- *  - An order is a bit without content ("stop"). Setting it always succeeds, because there is nothing that could be full, and setting it twice before the owner
- *    looks is the same as setting it once. Which bits there are, and in which sequence they are followed, is the owner's to define.
- *  - A message is a value of fixed size, in a bounded queue. A full queue refuses it, and the sender still has it: nothing is dropped.
+ *  - An order is a bit without content ("stop"). Setting it always succeeds, because nothing can be full. Setting it twice before the owner takes it has the
+ *    same effect as setting it once. The owner defines the bits, and the sequence in which it follows them.
+ *  - A message is a value of fixed size in a bounded queue. A full queue refuses it, and the sender keeps it: nothing is dropped.
  *
- * Both make `event_fd` readable. The owner polls that descriptor, and when it is readable: first clears it, then takes the orders, then the messages until there
- * are none. With that sequence nothing can be left in the box while the descriptor is silent: what comes after the owner has looked makes it readable again.
+ * Both make `event_fd` readable. The owner polls that descriptor. When it is readable, the owner clears it first, then takes the orders, and then all
+ * messages. In this sequence, no request can stay in the mailbox unnoticed: a request that is sent after the owner has taken makes the descriptor readable
+ * again.
  *
- * Whatever the sender wrote before it ordered or posted, the owner sees after it has taken that (release and acquire). */
+ * The owner sees everything that the sender wrote before it sent the request (release and acquire). */
 #ifndef TABLE_MAILBOX_H
 #define TABLE_MAILBOX_H
 
@@ -21,14 +23,14 @@ struct ring;
 #define MAILBOX_MESSAGE_BYTES 256
 
 struct mailbox_options {
-    size_t capacity;                /* messages: a power of two, at least 2; or 0 for a box that takes orders alone */
+    size_t capacity;                /* number of messages: a power of two, at least 2; or 0 for a mailbox that takes only orders */
     size_t message_bytes;           /* at most MAILBOX_MESSAGE_BYTES */
-    void (*dispose)(void *message); /* gives up what a message holds that nobody will take, such as a descriptor; NULL: it holds nothing */
+    void (*dispose)(void *message); /* releases what an untaken message holds, such as a descriptor; NULL: it holds nothing */
 };
 
 struct mailbox {
     /* Immutable from mailbox_init() on. */
-    struct ring *ring; /* NULL: orders alone */
+    struct ring *ring; /* NULL: it takes only orders */
     void (*dispose)(void *message);
     int event_fd;      /* non-blocking, to be polled for reading */
     bool open;
@@ -39,26 +41,26 @@ struct mailbox {
 /* 0 or a negative errno. Before any other thread sees it. */
 int mailbox_init(struct mailbox *mailbox, const struct mailbox_options *options);
 
-/* Disposes of the messages that are left. Nobody may use it any more. Safe on all zero and twice. */
+/* Disposes of the messages that are left. No thread may use it any more. Safe on all zero and twice. */
 void mailbox_deinit(struct mailbox *mailbox);
 
 /* Sets bits of the orders. Any thread; never fails, never waits. */
 void mailbox_order(struct mailbox *mailbox, uint32_t orders);
 
-/* Copies a message in. False: full, nothing was done, and what the message holds is still the caller's. Any thread; never waits. */
+/* Copies a message in. Returns false if the queue is full; what the message holds remains the caller's. Any thread; never waits. */
 bool mailbox_post(struct mailbox *mailbox, const void *message);
 
-/* The same, but waits for room until the time `deadline_ns` of clock_now_ns(). 0, or -ETIMEDOUT: as a refused mailbox_post(). For threads that may wait: no worker
- * may. */
+/* The same, but waits for room until `deadline_ns` (clock_now_ns()). Returns 0, or -ETIMEDOUT, which is like a refused mailbox_post(). Not for workers, which
+ * must not wait. */
 int mailbox_post_wait(struct mailbox *mailbox, const void *message, uint64_t deadline_ns);
 
-/* Makes the descriptor silent. The owner, if its engine has not read the descriptor already; before it takes. */
+/* Makes the descriptor unreadable. The owner calls it before it takes, unless its engine has read the descriptor. */
 void mailbox_clear(struct mailbox *mailbox);
 
 /* Returns and clears the orders. The owner. */
 uint32_t mailbox_take_orders(struct mailbox *mailbox);
 
-/* Copies the oldest message out; false: empty. The owner. */
+/* Copies the oldest message out. Returns false if there is none. The owner. */
 bool mailbox_take(struct mailbox *mailbox, void *message);
 
 #endif

@@ -1,7 +1,8 @@
 /* table/pool.h: the live object of one pool: its name, settings and backends, and how many sessions use it.
  *
- * Made by the publisher (table/apply.c), which alone reads and writes the list of backends: workers see those that may be picked in a snapshot. A pool that left the
- * configuration is freed when every worker has passed a quiescent point since, no session uses it, and its backends and the listeners that named it are gone. */
+ * Made by the publisher (table/apply.c), which alone reads and writes the list of backends: workers see those that may be picked in a snapshot. A pool that
+ * left the configuration is freed when every worker has passed a quiescent point since, no session uses it, and its backends and the listeners that named it
+ * are gone. */
 #ifndef TABLE_POOL_H
 #define TABLE_POOL_H
 
@@ -41,7 +42,7 @@ struct pool {
 
     /* Written by every worker. */
     _Alignas(64) _Atomic uint32_t cursor;   /* round robin: the next place in the sequence; relaxed, wraps */
-    _Alignas(64) _Atomic uint32_t sessions; /* that hold a lease (table/lease.h); release, so that whoever finds it at zero may free the pool */
+    _Alignas(64) _Atomic uint32_t sessions; /* sessions that hold a lease (table/lease.h); release order: the publisher may free the pool when it reads zero */
 };
 
 /* A live object without backends, or NULL: out of memory. `config` is read during the call. Publisher. */

@@ -1,4 +1,4 @@
-/* table/shortage.h: when somebody last lacked descriptors or memory, shared by all workers. Any worker; lock-free. */
+/* table/shortage.h: when a session of any worker last lacked descriptors or memory. Any worker; lock-free. */
 #ifndef TABLE_SHORTAGE_H
 #define TABLE_SHORTAGE_H
 
@@ -10,10 +10,10 @@ struct shortage {
     _Alignas(64) _Atomic uint64_t noted_ns;
 };
 
-/* `now_ns`, here and below, is the caller's monotonic clock. */
+/* Notes a lack. `now_ns`, here and below, is the caller's time of clock_now_ns(). */
 void shortage_note(struct shortage *shortage, uint64_t now_ns);
 
-/* Whether it was noted less than `span_ns` ago. */
+/* Whether a lack was noted less than `span_ns` ago. */
 bool shortage_since(const struct shortage *shortage, uint64_t now_ns, uint64_t span_ns);
 
 #endif

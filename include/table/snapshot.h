@@ -1,7 +1,7 @@
 /* table/snapshot.h: what a worker sees of the pools and their usable backends for one turn of its loop.
  *
- * Immutable. Built and published by the publisher; read by workers between epoch_online() and the next epoch_offline() or epoch_pass(): no pointer into it survives
- * the turn. (A pointer to a live object survives for as long as a lease or a reference holds the object.) */
+ * Immutable. Built and published by the publisher; read by workers between epoch_online() and the next epoch_offline() or epoch_pass(): no pointer into it
+ * survives the turn. (A pointer to a live object survives for as long as a lease or a reference holds the object.) */
 #ifndef TABLE_SNAPSHOT_H
 #define TABLE_SNAPSHOT_H
 
@@ -48,7 +48,8 @@ static inline const struct snapshot_pool *snapshot_find(const struct snapshot *s
     return found && found->pool == pool ? found : NULL;
 }
 
-/* What a selector adds to a pool's snapshot before it is published: fills sequence or maglev with malloc'ed arrays that the snapshot then owns. 0 or -ENOMEM. */
+/* What a selector adds to a pool's snapshot before it is published: fills sequence or maglev with malloc'ed arrays that the snapshot then owns. 0 or
+ * -ENOMEM. */
 typedef int table_prepare_fn(struct snapshot_pool *pool);
 
 #endif

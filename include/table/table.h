@@ -1,7 +1,7 @@
 /* table/table.h: the live objects of the configuration in force, and the one published snapshot of them.
  *
- * Readers (workers) take no lock. One thread writes, the publisher: control until health starts, then health alone. What was replaced or removed is freed when no
- * worker can hold it any more (table/epoch.h). */
+ * Readers (workers) take no lock. One thread writes, the publisher: control until health starts, then health alone. What was replaced or removed is freed when
+ * no worker can hold it any more (table/epoch.h). */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
 
@@ -29,8 +29,8 @@ struct table_change {
     struct table_tally listeners, pools, backends;
 };
 
-/* A table without objects, and a first, empty publication. `prepare` (table/snapshot.h) is given by the caller so that the table need not know selectors; NULL adds
- * nothing. `epoch` must outlive the table. NULL: out of memory. */
+/* A table without objects, and a first, empty publication. `prepare` (table/snapshot.h) is given by the caller so that the table need not know selectors; NULL
+ * adds nothing. `epoch` must outlive the table. NULL: out of memory. */
 struct table *table_new(struct epoch *epoch, table_prepare_fn *prepare);
 
 /* Workers may wait for the limits of the listeners to come. `workers` must outlive the table. Before the first table_apply(). */
@@ -39,9 +39,9 @@ void table_let_wait(struct table *table, const struct limit_workers *workers);
 /* Frees everything. No reader may be left; asserts that no lease and no reference is. NULL is allowed. */
 void table_free(struct table *table);
 
-/* Turns a configuration into a change of the live objects: those that it names are added, or get its settings, and those that it does not name are retired. The start
- * gives it the whole file, a reload the next one. Objects are the same when they have the same name (and, for a backend, pool and address); they keep their sessions,
- * counts and state. Then publishes, but frees nothing yet. `config` is read during the call only. `change` may be NULL.
+/* Turns a configuration into a change of the live objects: those that it names are added, or get its settings, and those that it does not name are retired.
+ * The start gives it the whole file, a reload the next one. Objects are the same when they have the same name (and, for a backend, pool and address); they
+ * keep their sessions, counts and state. Then publishes, but frees nothing yet. `config` is read during the call only. `change` may be NULL.
  *
  * 0; or -ENOMEM, and nothing has changed. (When only the publication lacks memory, 0: it is due, and the next table_publish() makes it.) Publisher. */
 int table_apply(struct table *table, const struct config *config, struct table_change *change);
@@ -59,8 +59,8 @@ struct backend *table_backend(const struct table *table, size_t pool, size_t pos
 /* Writes one source's part of a backend's state. Nothing is visible to selectors until table_publish(). Publisher. */
 void table_set_state(struct table *table, struct backend *backend, enum backend_source source, unsigned value);
 
-/* Rebuilds the pools that changed since the last publication, publishes, and frees what no worker can hold; never waits. Returns 0 (also when nothing had changed) or
- * -ENOMEM: the old snapshot then stays published and the change stays due. Publisher. */
+/* Rebuilds the pools that changed since the last publication, publishes, and frees what no worker can hold; never waits. Returns 0 (also when nothing had
+ * changed) or -ENOMEM: the old snapshot then stays published and the change stays due. Publisher. */
 int table_publish(struct table *table);
 
 /* What was replaced or removed and is not freed yet: publications, pools of them, settings, live objects. Publisher. */

@@ -57,8 +57,8 @@ struct worker_options {
 
 /* Makes one mailbox per worker. NULL: no memory or descriptors. Control, before the first worker starts. */
 struct mailbox *worker_mailboxes_new(unsigned workers);
-/* Notifies a worker that a place is free at a limit where its client is next: the `tell` function of struct limit_workers. `mailboxes` are those of all workers. Any
- * thread. */
+/* Notifies a worker that a place is free at a limit where its client is next: the `tell` function of struct limit_workers. `mailboxes` are those of all
+ * workers. Any thread. */
 void worker_tell_of_place(void *mailboxes, unsigned worker);
 /* Frees the mailboxes and closes descriptors that are left in them. After the last worker has ended. NULL is allowed. Control. */
 void worker_mailboxes_free(struct mailbox *mailboxes, unsigned workers);
@@ -72,8 +72,8 @@ void worker_accept(struct worker *worker);
 /* Notifies a worker that the process was stopped (SIGSTOP) and continues. Control only. */
 void worker_continued(struct worker *worker);
 
-/* Orders a worker to accept the clients in its accept queues, to stop accepting then, and to end after its last session. worker_stop_now() also ends all sessions at
- * once. Both may be repeated, and have no effect on a worker that has ended. Control only. */
+/* Orders a worker to accept the clients in its accept queues, to stop accepting then, and to end after its last session. worker_stop_now() also ends all
+ * sessions at once. Both may be repeated, and have no effect on a worker that has ended. Control only. */
 void worker_drain(struct worker *worker);
 void worker_stop_now(struct worker *worker);
 

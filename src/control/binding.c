@@ -1,17 +1,22 @@
 /* control/binding.c: makes one socket of a listener. Control's thread; owns nothing. */
+#include "control/binding.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "control/binding.h"
 #include "io/congestion.h"
 #include "log/log.h"
 
 struct binding binding_make(const struct config_listener *listener, const struct config_bind *bind, const char *on_loopback)
 {
     return (struct binding){
-        .listener = listener, .bind = bind, .addr = bind->addr, .congestion = congestion_for_client(listener->settings.congestion_control, on_loopback, &bind->addr)};
+        .listener = listener,
+        .bind = bind,
+        .addr = bind->addr,
+        .congestion = congestion_for_client(listener->settings.congestion_control, on_loopback, &bind->addr),
+    };
 }
 
 bool binding_beside(const char *on_loopback, const struct binding *wildcard, struct binding *beside)
@@ -106,7 +111,8 @@ static int set_options(int fd, const struct binding *binding)
         result = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     if (result == 0 && listener->settings.defer_accept)
         result = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
-    if (result == 0 && listener->settings.interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->settings.interface, (socklen_t)strlen(listener->settings.interface) + 1) < 0)
+    if (result == 0 && listener->settings.interface &&
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->settings.interface, (socklen_t)strlen(listener->settings.interface) + 1) < 0)
         result = -errno;
     return result;
 }

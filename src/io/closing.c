@@ -1,5 +1,6 @@
 /* io/closing.c: closes sockets when there is time. The engine's thread; owns their descriptors until they are closed. */
 #include "io/closing.h"
+
 #include "io/handles.h"
 #include "io/io.h"
 #include "io/kernel.h"

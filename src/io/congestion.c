@@ -1,11 +1,11 @@
 /* io/congestion.c: which congestion control connections get. Any thread; owns nothing. */
+#include "io/congestion.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "io/congestion.h"
 
 enum { NAME_BYTES = 16 }; /* TCP_CA_NAME_MAX of the kernel */
 

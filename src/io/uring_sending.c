@@ -1,21 +1,21 @@
 /* io/uring_sending.c: the sends of a turn, submitted together with the next wait. Worker thread; owns nothing.
  *
- * Entering the kernel costs a good part of what sending a small message costs. A send that starts while events are dispatched therefore only becomes a request. It is
- * submitted by the call that waits for the next events.
+ * Entering the kernel costs a good part of what sending a small message costs. A send that starts while events are dispatched therefore only becomes a
+ * request. It is submitted by the call that waits for the next events.
  *   Input: the sends that were started in a turn.
  *   Output: `sent` for each, in one of the next turns.
  *
  *     calls of a turn with n sends:  1 + n / 32, rounded down, instead of n + 1
  *
- *   Example: 64 clients, and ten messages arrive in a turn: ten requests and the wait are one call instead of eleven. If a call costs 1 us and a request 0.1 us, this
- *   saves 0.9 us per message.
- *   Constants: a batch of 32 is submitted before the turn ends, or the first of many messages would wait for the last; 12 and 128 cost the same. At most 512 sends are
- *   kept; further ones are sent directly.
+ *   Example: 64 clients, and ten messages arrive in a turn: ten requests and the wait are one call instead of eleven. If a call costs 1 us and a request 0.1
+ *   us, this saves 0.9 us per message.
+ *   Constants: a batch of 32 is submitted before the turn ends, or the first of many messages would wait for the last; 12 and 128 cost the same. At most 512
+ *   sends are kept; further ones are sent directly.
  *   Saves: row echo-128-512, which costs 1.11 times the CPU time per request without it; row echo-128-64, 1.01 (bench/README).
  *
- * A send that succeeds in full posts no completion (IOSQE_CQE_SKIP_SUCCESS), because its own completion would end that wait at once. MSG_DONTWAIT keeps the kernel from
- * queueing a send that has to wait for room: it fails within the call instead. MSG_WAITALL turns a short send into a failure that reports how many bytes were sent;
- * without it, a short send would count as a success and be skipped. So after the call, a send without a completion is complete. */
+ * A send that succeeds in full posts no completion (IOSQE_CQE_SKIP_SUCCESS), because its own completion would end that wait at once. MSG_DONTWAIT keeps the
+ * kernel from queueing a send that has to wait for room: it fails within the call instead. MSG_WAITALL turns a short send into a failure that reports how many
+ * bytes were sent; without it, a short send would count as a success and be skipped. So after the call, a send without a completion is complete. */
 #include <errno.h>
 
 #include "io/kernel.h"
@@ -104,7 +104,7 @@ void uring_sending_settle(struct uring *uring)
     if (count == 0)
         return;
     if (!all_completed(uring)) {
-        uring->hurried = true; /* whoever hurried has not been told */
+        uring->hurried = true; /* `sent` is still due to the caller of io_hurry() */
         return;
     }
     uring->io.sent_ns = uring->gathered_ns;
@@ -113,7 +113,7 @@ void uring_sending_settle(struct uring *uring)
             tell_sent(uring, uring->gathered[i], 0);
     }
     uring->io.sent_ns = uring->io.now_ns;
-    uring->gathered_count -= count; /* what is left was started meanwhile */
+    uring->gathered_count -= count; /* the rest were started during these events */
     for (uint32_t i = 0; i < uring->gathered_count; i++)
         uring->gathered[i] = uring->gathered[count + i];
     uring->gathered_prepared = 0;

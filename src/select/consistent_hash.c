@@ -119,7 +119,7 @@ static void mask_bytes(unsigned char *bytes, size_t length, unsigned bits)
 static uint64_t client_hash(const struct snapshot_pool *pool, const struct addr *client)
 {
     const struct pool_settings *settings = pool->settings;
-    unsigned char key[1 + 16 + 2] = { 0 };
+    unsigned char key[1 + 16 + 2] = {0};
     size_t length = 1;
     const struct in6_addr *v6 = &client->in6.sin6_addr;
     bool ip = client->sa.sa_family == AF_INET || client->sa.sa_family == AF_INET6;
@@ -164,7 +164,7 @@ static struct backend *pick_highest(const struct snapshot_pool *pool, struct sel
     }
     if (chosen == pool->usable_count)
         return NULL;
-    /* Another worker may have taken its last slot meanwhile. */
+    /* Another worker may have taken its last slot. */
     return algorithm_take_any(pool, chosen, request);
 }
 

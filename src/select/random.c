@@ -13,7 +13,7 @@
 /* Pairs drawn before the backends are gone through in order. */
 #define PAIRS_MAX 2
 
-static uint32_t draw(const struct snapshot_pool *pool, struct select_request *request)
+static uint32_t draw_backend(const struct snapshot_pool *pool, struct select_request *request)
 {
     return pool->sequence[random_below(request->random, pool->sequence_count)];
 }
@@ -22,12 +22,12 @@ static uint32_t draw_other(const struct snapshot_pool *pool, struct select_reque
 {
     uint32_t second = first;
     for (int i = 0; i < SECOND_DRAWS_MAX && second == first; i++)
-        second = draw(pool, request);
+        second = draw_backend(pool, request);
     return second;
 }
 
 /* a has more sessions for its weight than b. */
-static bool busier(const struct snapshot_backend *a, const struct snapshot_backend *b)
+static bool is_busier(const struct snapshot_backend *a, const struct snapshot_backend *b)
 {
     return (uint64_t)backend_in_flight(a->backend) * b->weight > (uint64_t)backend_in_flight(b->backend) * a->weight;
 }
@@ -35,9 +35,9 @@ static bool busier(const struct snapshot_backend *a, const struct snapshot_backe
 static struct backend *random_pick(const struct snapshot_pool *pool, struct select_request *request)
 {
     for (int pair = 0; pair < PAIRS_MAX; pair++) {
-        uint32_t better = draw(pool, request);
+        uint32_t better = draw_backend(pool, request);
         uint32_t worse = draw_other(pool, request, better);
-        if (busier(&pool->usable[better], &pool->usable[worse])) {
+        if (is_busier(&pool->usable[better], &pool->usable[worse])) {
             uint32_t other = better;
             better = worse;
             worse = other;
@@ -48,7 +48,7 @@ static struct backend *random_pick(const struct snapshot_pool *pool, struct sele
         if (backend)
             return backend;
     }
-    return algorithm_take_any(pool, draw(pool, request), request);
+    return algorithm_take_any(pool, draw_backend(pool, request), request);
 }
 
 const struct algorithm algorithm_random = {

@@ -1,8 +1,8 @@
 /* select/sequence.c: builds the weighted round that round robin walks and random draws from. Health or control; pure.
  *
- * Two cases. While nobody has more than half of the places, turns are given out earliest deadline first, but never
- * twice in a row, and to whoever can only be fitted in if it goes now (smooth_fill). A backend with more than half
- * goes into the gaps of the sequence of the others, spread evenly (spread), and so on for what is left without it. */
+ * There are two cases. If no backend has more than half of the places, the places are assigned by earliest deadline first, but never
+ * twice in a row to the same backend, and at once to a backend that could otherwise not be fitted in any more (smooth_fill). A backend with
+ * more than half of the places is spread evenly over the gaps in the sequence of the others (spread_share); the rest is treated likewise. */
 #include "select/sequence.h"
 
 #include <assert.h>
@@ -39,7 +39,7 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
 }
 
 /* Divides by the common divisor, scales to SEQUENCE_MAX, returns the number of places. */
-static uint32_t reduce(struct share *shares, uint32_t count)
+static uint32_t reduce_shares(struct share *shares, uint32_t count)
 {
     uint32_t divisor = 0;
     uint64_t total = 0;
@@ -48,7 +48,7 @@ static uint32_t reduce(struct share *shares, uint32_t count)
         total += shares[i].weight;
     }
     total /= divisor;
-    /* Rounding up to one adds at most `count`, hence that much less to share out. */
+    /* Rounding up to one adds at most `count` places, so that many fewer are shared out. */
     uint64_t room = count < SEQUENCE_MAX ? SEQUENCE_MAX - count : 0;
     uint32_t places = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -114,7 +114,7 @@ fail:
 
 /* Spreads the first `others` places of `out` over others + share->weight places and fills the gaps, each at least one
  * wide, with the share. */
-static void spread(uint32_t *out, uint32_t others, struct share share)
+static void spread_share(uint32_t *out, uint32_t others, struct share share)
 {
     uint32_t places = others + share.weight;
     uint32_t end = places; /* gaps from here on are filled */
@@ -131,7 +131,7 @@ static void spread(uint32_t *out, uint32_t others, struct share share)
         out[--end] = share.index;
 }
 
-static int fill(const struct share *shares, uint32_t count, uint32_t *out, uint32_t places)
+static int fill_sequence(const struct share *shares, uint32_t count, uint32_t *out, uint32_t places)
 {
     uint32_t first = 0;
     while (first < count && 2 * (uint64_t)shares[first].weight > places)
@@ -142,7 +142,7 @@ static int fill(const struct share *shares, uint32_t count, uint32_t *out, uint3
             return error;
     }
     while (first > 0) {
-        spread(out, places, shares[--first]);
+        spread_share(out, places, shares[--first]);
         places += shares[first].weight;
     }
     return 0;
@@ -158,13 +158,13 @@ int sequence_build(struct snapshot_pool *pool)
     if (!shares)
         goto fail;
     for (uint32_t i = 0; i < count; i++)
-        shares[i] = (struct share){ .index = i, .weight = pool->usable[i].weight };
+        shares[i] = (struct share){.index = i, .weight = pool->usable[i].weight};
     qsort(shares, count, sizeof(*shares), heavier_first);
-    uint32_t places = reduce(shares, count);
+    uint32_t places = reduce_shares(shares, count);
     sequence = calloc(places, sizeof(*sequence));
     if (!sequence)
         goto fail;
-    result = fill(shares, count, sequence, places);
+    result = fill_sequence(shares, count, sequence, places);
     if (result)
         goto fail;
     pool->sequence = sequence; /* the snapshot owns it now */

@@ -19,7 +19,7 @@ struct turns {
     uint32_t *winners;
 };
 
-static uint32_t winner(const struct turns *turns, uint32_t a, uint32_t b)
+static uint32_t find_winner(const struct turns *turns, uint32_t a, uint32_t b)
 {
     const struct participant *first = &turns->participants[a], *second = &turns->participants[b];
     if (first->resting != second->resting)
@@ -28,15 +28,15 @@ static uint32_t winner(const struct turns *turns, uint32_t a, uint32_t b)
     return second->due * first->weight < first->due * second->weight ? b : a;
 }
 
-static void replay(struct turns *turns, uint32_t node)
+static void replay_match(struct turns *turns, uint32_t node)
 {
-    turns->winners[node] = winner(turns, turns->winners[2 * node], turns->winners[2 * node + 1]);
+    turns->winners[node] = find_winner(turns, turns->winners[2 * node], turns->winners[2 * node + 1]);
 }
 
 static void replay_above(struct turns *turns, uint32_t i)
 {
     for (uint32_t node = (turns->leaf_count + i) / 2; node > 0; node /= 2)
-        replay(turns, node);
+        replay_match(turns, node);
 }
 
 struct turns *turns_new(const uint32_t *weights, uint32_t count)
@@ -61,7 +61,7 @@ struct turns *turns_new(const uint32_t *weights, uint32_t count)
         turns->winners[leaf_count + i] = i;
     }
     for (uint32_t node = leaf_count - 1; node > 0; node--)
-        replay(turns, node);
+        replay_match(turns, node);
     return turns;
 fail:
     turns_free(turns);

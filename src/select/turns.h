@@ -1,8 +1,8 @@
 /* select/turns.h: whose turn it is among weighted participants: earliest deadline first.
  *
  * The k-th turn (from 0) of a participant of weight w is due at (k + 1/2) / w; the earliest due goes first, of equals
- * the one with the lower index. The order of any two depends on their own weights alone, whoever else takes part. One
- * thread; no shared state. */
+ * the one with the lower index. The order of any two participants depends only on their own weights. One thread; no
+ * shared state. */
 #ifndef SELECT_TURNS_H
 #define SELECT_TURNS_H
 

@@ -199,7 +199,7 @@ static void commit_listener(struct table *table, struct plan_listener *row, stru
 }
 
 /* New pools are published before a listener leads to them, and old ones leave the snapshot after no listener does: a session finds its pool at any time. */
-static void commit(struct table *table, struct plan *plan, struct table_change *change)
+static void commit_plan(struct table *table, struct plan *plan, struct table_change *change)
 {
     for (size_t i = 0; i < plan->pool_count; i++)
         commit_pool(table, &plan->pools[i], change);
@@ -249,7 +249,7 @@ int table_apply(struct table *table, const struct config *config, struct table_c
         for (size_t i = 0; i < plan.pool_count; i++)
             plan.pools[i].pool->changed |= table->seed != config->seed;
         table->seed = config->seed;
-        commit(table, &plan, &found);
+        commit_plan(table, &plan, &found);
     }
     plan_deinit(&plan);
     if (change)

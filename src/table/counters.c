@@ -1,6 +1,6 @@
-/* table/counters.c: per-worker numbers that other threads read. Owned by whoever called counters_new().
+/* table/counters.c: statistics of each worker that other threads read. Owned by the caller of counters_new().
  *
- * All orders are relaxed: a count stands for itself and publishes nothing else. */
+ * All operations are relaxed, because no other memory depends on the counts. */
 #include "table/counters.h"
 
 #include <stdatomic.h>
@@ -32,7 +32,7 @@ uint32_t counters_active(const struct counters *worker)
 
 void counters_add(_Atomic uint64_t *field, uint64_t n)
 {
-    /* One writer, so that load and store need not be one instruction; both are atomic for the readers' sake. */
+    /* There is one writer, so load and store need not be one instruction. Both are atomic because other threads read. */
     uint64_t value = atomic_load_explicit(field, memory_order_relaxed);
     atomic_store_explicit(field, value + n, memory_order_relaxed);
 }

@@ -1,4 +1,4 @@
-/* table/intake.c: count and bit in one word. Every worker; owned by whoever called intake_new(). */
+/* table/intake.c: a count and a bit in one word. Every worker; owned by the caller of intake_new(). */
 #include "table/intake.h"
 
 #include <assert.h>

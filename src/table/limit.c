@@ -1,13 +1,13 @@
-/* table/limit.c: shared counting limit with an order of waiting. Every worker; owns the array of times.
+/* table/limit.c: a shared counter with a maximum and an order of waiting clients. Every worker; owns the array of times.
  *
- * Why no call is missed. Every operation is sequentially consistent, so all threads see them in one order.
- *   - A worker W publishes its client and then reads `used`; a giver G lowers `used` and then reads the times. If W's reading comes before G's lowering, then W's
- *     publishing comes before G's reading, and G sees W. Else W sees the free place itself.
- *   - W is refused a free place because an older client of Z is published. Z was told, or is about to try, by the same rule. When Z withdraws, with a place or
- *     without, it reads the times again, after its own is gone: if a place is free then, it sees W and tells it. The same goes for a client that is published
- *     younger than before, as the next of its queue.
- *   - W reads that no place is free: then each of them is going to be given back, after that reading, by somebody who will see W.
- * A client that comes when nobody waits pays one more load of a line that it needs anyway. */
+ * Why no notification is missed. All operations are sequentially consistent, so all threads see them in the same order.
+ *   - Worker W publishes the time of its client and then reads `used`. Worker G, which gives a place back, decrements `used` and then reads the times. If W
+ *     reads `used` before G decrements it, then W has published before G reads the times, so G sees W and notifies it. Otherwise W sees the free place itself.
+ *   - W is refused a free place because worker Z has published an older client. By the same rule, Z was notified or is about to try. When Z withdraws its
+ *     time, with or without a place, it reads the times again. If a place is free then, it sees W and notifies it. The same holds when Z publishes a later
+ *     time, for the next client of its queue.
+ *   - W reads that no place is free. Then each place will be given back after this read, by a worker that will see W.
+ * If no client waits, taking a place costs one more load, from a cache line that is needed anyway. */
 #include "table/limit.h"
 
 #include <assert.h>
@@ -42,7 +42,7 @@ void limit_deinit(struct limit *limit)
     limit->since_ns = NULL;
 }
 
-/* The worker whose client waits longest, and since when. NOBODY: nobody does. */
+/* Returns the worker whose client has waited longest, and since when. NOBODY: no client waits. */
 static int find_oldest(const struct limit *limit, uint64_t *oldest_ns)
 {
     int found = NOBODY;

@@ -1,17 +1,17 @@
-/* table/mailbox.c: orders, messages and the descriptor that tells of them. Any thread sends, the owner takes.
+/* table/mailbox.c: orders, messages and the descriptor that reports them. Any thread sends, the owner takes.
  *
- * Messages are published by the ring. Orders are one word: the sender sets bits with release, the owner exchanges the word with acquire. A sender that finds the
- * word not zero does not write to the descriptor: another sender made it so, the owner has not exchanged it since, and that sender's write to the descriptor comes
- * after it set its bits, so that the owner is still going to look. What this sender wrote before is seen all the same, since its read-modify-write continues the
- * release sequence that the exchange acquires. */
+ * The ring publishes the messages. The orders are one word: a sender sets bits with release order, and the owner exchanges the word with acquire order. A
+ * sender that finds bits set does not write to the descriptor. Another sender has set them, and writes to the descriptor after that; the owner has not
+ * exchanged the word since, so it will still do so. The owner also sees what this sender wrote before, because its read-modify-write continues the release
+ * sequence that the exchange acquires. */
 #include "table/mailbox.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <unistd.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/ring.h"
@@ -53,7 +53,7 @@ static void tell_owner(const struct mailbox *mailbox)
 {
     uint64_t one = 1;
 
-    /* Fails only when the counter would overflow: the descriptor is readable then. */
+    /* This fails only if the counter would overflow. The descriptor is readable then. */
     while (write(mailbox->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
 }
@@ -86,7 +86,7 @@ void mailbox_clear(struct mailbox *mailbox)
 {
     uint64_t count;
 
-    while (read(mailbox->event_fd, &count, sizeof(count)) < 0 && errno == EINTR) /* EAGAIN: it was silent */
+    while (read(mailbox->event_fd, &count, sizeof(count)) < 0 && errno == EINTR) /* EAGAIN: it was not readable */
         ;
 }
 

@@ -33,7 +33,7 @@ struct table {
     struct reclaim reclaim;
 };
 
-/* table_publish() without freeing anything, so that whoever keeps pointers to what was retired can drop them first. */
+/* table_publish() without freeing anything, so that the caller can first drop pointers to retired objects. */
 int objects_publish(struct table *table);
 
 /* Frees a pool that nobody uses, and its slot. */

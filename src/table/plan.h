@@ -40,7 +40,7 @@ struct plan {
 /* Fills a plan. 0 or -ENOMEM; the table's objects are as before. Ends in plan_deinit() in any case. */
 int plan_init(struct plan *plan, struct table *table, const struct config *config);
 
-/* Frees what the plan allocated and nobody has taken (whoever takes it sets it to NULL), new objects included. */
+/* Frees what the plan has allocated, including new objects. A caller that has taken something over has set its pointer to NULL. */
 void plan_deinit(struct plan *plan);
 
 #endif

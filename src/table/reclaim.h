@@ -2,8 +2,8 @@
  *
  *   added --sealed--> waits until every worker has passed a quiescent point --> condemned --> waits for another one --> destroyed
  *
- * Something is added before the publication that hides it, and sealed after it. A live object is condemned when nobody uses it any more; it needs the second wait
- * because the worker that gave back the last lease may read the object until the end of its turn. Everything else is destroyed after the first wait. */
+ * Something is added before the publication that hides it, and sealed after it. A live object is condemned when nobody uses it any more; it needs the second
+ * wait because the worker that gave back the last lease may read the object until the end of its turn. Everything else is destroyed after the first wait. */
 #ifndef TABLE_RECLAIM_H
 #define TABLE_RECLAIM_H
 

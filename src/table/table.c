@@ -1,7 +1,7 @@
 /* table/table.c: owns the live objects and the snapshots; publishes. Publisher; readers: workers, table_load().
  *
- * A publication is one snapshot with the array of its pools. When the next one replaces it, it goes to the reclaim list with those of its pools that the next one no
- * longer has; a pool that did not change is passed on by pointer. */
+ * A publication is one snapshot with the array of its pools. When the next one replaces it, it goes to the reclaim list with those of its pools that the next
+ * one no longer has; a pool that did not change is passed on by pointer. */
 #include "table/table.h"
 
 #include <assert.h>
@@ -127,7 +127,7 @@ static const struct snapshot_pool *published_pool(const struct table *table, siz
 }
 
 /* Frees a publication that was never shown, and those of its pools that the published one does not have. */
-static void abandon(const struct table *table, struct publication *next)
+static void abandon_publication(const struct table *table, struct publication *next)
 {
     for (size_t i = 0; i < next->snapshot.slot_count; i++) {
         if (next->pools[i] != published_pool(table, i))
@@ -136,7 +136,7 @@ static void abandon(const struct table *table, struct publication *next)
     free(next);
 }
 
-/* The next publication: changed pools built anew, the others taken over. Changes nothing of the table. NULL: out of memory. */
+/* Builds the next publication: changed pools are rebuilt, and the others are taken over. Does not change the table. NULL: out of memory. */
 static struct publication *publication_new(const struct table *table)
 {
     struct publication *next = calloc(1, sizeof(*next) + table->slot_count * sizeof(next->pools[0]));
@@ -155,7 +155,7 @@ static struct publication *publication_new(const struct table *table)
             continue;
         next->pools[i] = pool->changed ? snapshot_pool_new(pool, table->seed, table->prepare) : published_pool(table, i);
         if (!next->pools[i]) {
-            abandon(table, next);
+            abandon_publication(table, next);
             return NULL;
         }
     }

@@ -6,6 +6,8 @@
  *   At a limit, the acceptor continues when it is notified that a place is free for its next client (admission.c). While its queue is empty, it polls as usual.
  *   Without descriptors or memory, all acceptors of the worker pause. They continue when one of its sessions ends, unless a session of any worker still lacks a
  *   descriptor. They also retry after a short time, because another worker or process may have freed what was missing. */
+#include "worker/acceptor.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +24,6 @@
 #include "table/shortage.h"
 #include "worker/admission.h"
 #include "worker/context.h"
-#include "worker/acceptor.h"
 
 enum {
     ACCEPT_BATCH = 16,        /* clients accepted in a row; then the sessions have their turn */
@@ -42,7 +43,8 @@ static void wait_for_clients(struct acceptor *acceptor)
     io_poll(acceptor->worker->io, &acceptor->sock, IO_IN);
 }
 
-/* Pauses all acceptors of the worker, for lack of descriptors or memory. Their clients give up their turn for a place, so that they do not block other workers. */
+/* Pauses all acceptors of the worker, for lack of descriptors or memory. Their clients give up their turn for a place, so that they do not block other
+ * workers. */
 static void pause_all(struct worker *worker, uint32_t retry_ms)
 {
     worker->accept_paused = true;
@@ -51,9 +53,9 @@ static void pause_all(struct worker *worker, uint32_t retry_ms)
     timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + retry_ms);
 }
 
-/* Whether a session of any worker lacks a descriptor or memory. Such a session retries every 20 ms and notes its failure each time. If only its own worker stopped
- * accepting, the others would use each freed descriptor for a new client, until all descriptors belonged to clients that wait for a second one. */
-static bool held(const struct worker *worker)
+/* Whether a session of any worker lacks a descriptor or memory. Such a session retries every 20 ms and notes its failure each time. If only its own worker
+ * stopped accepting, the others would use each freed descriptor for a new client, until all descriptors belonged to clients that wait for a second one. */
+static bool is_held(const struct worker *worker)
 {
     return shortage_since(worker->shared->shortage, worker->io->now_ns, (uint64_t)HOLD_MS * 1000000);
 }
@@ -82,8 +84,8 @@ static bool process_drains(const struct worker *worker)
     return false;
 }
 
-/* Another process has shut the socket down, with `ss -K` or through a descriptor of its own. The queued clients have been reset, but the address is still bound. A UNIX
- * socket cannot listen again. */
+/* Another process has shut the socket down, with `ss -K` or through a descriptor of its own. The queued clients have been reset, but the address is still
+ * bound. A UNIX socket cannot listen again. */
 static enum accepting listen_again(struct acceptor *acceptor)
 {
     struct worker *worker = acceptor->worker;
@@ -167,7 +169,7 @@ static enum accepting accept_some(struct acceptor *acceptor)
 
         if (worker->draining && acceptor->drain_left == 0)
             return ACCEPT_EMPTY;
-        if (held(worker)) {
+        if (is_held(worker)) {
             pause_all(worker, HOLD_RETRY_MS);
             return ACCEPT_PAUSED;
         }
@@ -306,7 +308,7 @@ void acceptor_resume(struct worker *worker)
         timer_cancel(&worker->timers, &worker->accept_timer);
         return;
     }
-    if (held(worker)) {
+    if (is_held(worker)) {
         pause_all(worker, HOLD_RETRY_MS);
         return;
     }
@@ -329,7 +331,7 @@ static void on_accept_timer(struct timer *timer)
 {
     struct worker *worker = container_of(timer, struct worker, accept_timer);
 
-    if (held(worker)) {
+    if (is_held(worker)) {
         pause_all(worker, HOLD_RETRY_MS);
         return;
     }

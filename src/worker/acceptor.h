@@ -26,18 +26,19 @@ struct acceptor {
     uint32_t drain_left; /* while draining: how many more clients may be accepted */
 };
 
-/* Registers the worker's sockets with its engine; they need not listen yet. Returns 0 or a negative errno. acceptor_close_all() closes those that were registered. */
+/* Registers the worker's sockets with its engine; they need not listen yet. Returns 0 or a negative errno. acceptor_close_all() closes those that were
+ * registered. */
 int acceptor_open_all(struct worker *worker);
 
 /* Starts waiting for clients: the sockets listen now. Once, after acceptor_open_all(). */
 void acceptor_accept_all(struct worker *worker);
 
-/* A session lacks a descriptor or memory for its backend. No worker accepts a client until no session has lacked any for 50 ms, so that what becomes free goes to
- * sessions that already exist. */
+/* A session lacks a descriptor or memory for its backend. No worker accepts a client until no session has lacked any for 50 ms, so that what becomes free goes
+ * to sessions that already exist. */
 void acceptor_hold(struct worker *worker);
 
-/* Starts draining: keeps new clients out of the accept queues, accepts the queued ones, one batch per turn, and closes the sockets. A socket whose clients wait at a
- * limit stays open until they are accepted. Once. */
+/* Starts draining: keeps new clients out of the accept queues, accepts the queued ones, one batch per turn, and closes the sockets. A socket whose clients
+ * wait at a limit stays open until they are accepted. Once. */
 void acceptor_drain_all(struct worker *worker);
 /* Closes the sockets, even if clients are queued. `closed` events follow. */
 void acceptor_close_all(struct worker *worker);

@@ -1,4 +1,7 @@
-/* worker/admission.c: waiting for a place at a limit, and the spreading of clients over workers. The accepting worker's thread; owns nothing. */
+/* worker/admission.c: lets clients wait for a place at a limit, and distributes accepted clients over the workers. The accepting worker's thread; owns
+ * nothing. */
+#include "worker/admission.h"
+
 #include "table/counters.h"
 #include "table/intake.h"
 #include "table/lease.h"
@@ -6,31 +9,32 @@
 #include "table/listener.h"
 #include "table/mailbox.h"
 #include "worker/acceptor.h"
-#include "worker/admission.h"
 #include "worker/context.h"
 #include "worker/mail.h"
 #include "worker/session.h"
 
-/* A hand-over costs a wake-up of another thread, so that with many sessions a small lead is left alone: one in 16. With fewer than 16 the spread is exact. */
+/* A hand-over wakes up another thread, so a worker keeps a client unless another worker has fewer sessions by more than one in 16. Below 16 sessions the
+ * distribution is exact. */
 enum { LEAD_SHARE = 16 };
 
-enum { MOVES_MAX = 4 }; /* from one limit to the other in a turn */
+enum { MOVES_MAX = 4 }; /* how often a client may change between the two limits in one turn */
 
 /* ---- waiting for a place ----
  *
- * A client needs a place of its listener and one of the process. The first client of an acceptor's queue waits for one of the two at a time, `waits_for`: the one
- * that refused it last. It holds no place of the other meanwhile, so that it keeps nobody out. Told that there is one, it begins again with the listener's.
+ * A client needs a place of its listener and one of the process. The first client in the queue of an acceptor waits at one limit at a time, `waits_for`: the
+ * one that refused it last. It holds no place of the other limit while it waits, so that it does not block other clients. When it is notified, it starts again
+ * with the listener's limit.
  *
- * That ends, although a client that is on its way to wait for the process may have held the only place of a listener when an older one tried. The older one then waits
- * for the listener; it is told when the place is given back, and no younger client can take that place before. So a client is turned back in this way at most once
- * for each younger one that was already on its way, and each of those ends with a session or among those that wait for the process.
+ * This ends. A younger client may hold the last place of a listener for a moment, on its way to wait for the process, while an older client tries. The older
+ * client then waits for the listener. It is notified when the place is given back, and no younger client can take the place first. So a client is refused in
+ * this way at most once for each younger client that was already on its way, and each of those gets a session or waits for the process.
  *
- * The order is that of `since_ns`. For the first client in an empty queue it is when the listening socket became readable. Of the ones behind it, it is known only
- * that they came no earlier than the one that was accepted last, and when that one came TCP tells: so a client is placed too early by the gap between itself and the
- * one before it, at most. A UNIX socket does not tell. There the next client is placed right behind whoever waits longest, of those whose time is known: its queue has its
- * turn with others, and neither keeps the other out. */
+ * Clients are ordered by `since_ns`. For the first client in an empty queue, this is the time at which the listening socket became readable. For each client
+ * behind it, only a lower bound is known: it arrived no earlier than the client accepted before it, whose arrival time TCP reports. So the assumed time is too
+ * early by at most the gap between these two clients. A UNIX socket does not report arrival times. Its next client is placed directly behind the oldest client
+ * with a measured time, so that UNIX and TCP queues take turns. */
 
-/* Publishes the longest wait of the worker's acceptors. */
+/* Publishes the earliest time of the acceptors that wait at this limit. */
 static void publish_wait(struct worker *worker, struct limit *limit)
 {
     uint64_t since_ns = 0;
@@ -64,7 +68,7 @@ static void wait_for_place(struct acceptor *acceptor, struct limit *limit)
     publish_wait(acceptor->worker, limit);
 }
 
-static uint64_t since(const struct acceptor *acceptor, uint64_t time_ns)
+static uint64_t order_time(const struct acceptor *acceptor, uint64_t time_ns)
 {
     return acceptor->is_unix ? time_ns | LIMIT_PLACED : time_ns & ~LIMIT_PLACED;
 }
@@ -79,14 +83,14 @@ static struct limit *full_limit(const struct acceptor *acceptor, enum lease_outc
     return outcome == LEASE_LISTENER_FULL ? &acceptor->listener->connections : acceptor->worker->shared->connections;
 }
 
-/* Ends waiting for the limit that refused the client when that was published: whoever gives a place back from then on sees it. */
+/* On failure, the client waits at the limit that refused it, and its time is published there: a thread that gives a place back from then on sees it. */
 enum admission admission_take(struct acceptor *acceptor, struct lease *lease)
 {
     struct worker *worker = acceptor->worker;
     enum lease_outcome outcome;
 
     if (!acceptor->since_ns)
-        acceptor->since_ns = since(acceptor, worker->io->now_ns);
+        acceptor->since_ns = order_time(acceptor, worker->io->now_ns);
     outcome = try_to_take(acceptor, lease);
     if (outcome == LEASE_TAKEN)
         return ADMITTED;
@@ -100,7 +104,7 @@ enum admission admission_take(struct acceptor *acceptor, struct lease *lease)
     }
     if (outcome == LEASE_TAKEN)
         return ADMITTED;
-    if (full_limit(acceptor, outcome) != acceptor->waits_for) /* others come and go meanwhile: once more when the sessions have had their turn */
+    if (full_limit(acceptor, outcome) != acceptor->waits_for) /* other workers take and give places too: retry after this turn */
         worker->admits = true;
     return ADMISSION_FULL;
 }
@@ -119,7 +123,7 @@ void admission_accepted(struct acceptor *acceptor, int fd)
     else if (acceptor->waits_for && limit_oldest_measured(acceptor->waits_for))
         next_ns = limit_oldest_measured(acceptor->waits_for);
     admission_withdraw(acceptor);
-    acceptor->since_ns = since(acceptor, next_ns);
+    acceptor->since_ns = order_time(acceptor, next_ns);
 }
 
 void admission_emptied(struct acceptor *acceptor)
@@ -131,7 +135,7 @@ void admission_emptied(struct acceptor *acceptor)
 
 /* ---- spreading ---- */
 
-/* The worker with the fewest sessions if it has clearly fewer than this one. */
+/* Returns the worker with the fewest sessions if it has clearly fewer than this one, and otherwise this one. */
 static unsigned choose_worker(const struct worker *worker)
 {
     const struct worker_shared *shared = worker->shared;
@@ -150,7 +154,7 @@ static unsigned choose_worker(const struct worker *worker)
     return chosen;
 }
 
-/* False: the other worker ends, or its mailbox is full. */
+/* Returns false if the other worker ends or its mailbox is full. */
 static bool hand_over(struct worker *worker, unsigned to, const struct mail *mail)
 {
     struct counters *target = &worker->shared->counters[to];
@@ -165,7 +169,7 @@ static bool hand_over(struct worker *worker, unsigned to, const struct mail *mai
         return true;
     }
     counters_active_add(target, -1);
-    if (intake_leave(intake)) /* the other worker may wait for just this before it ends */
+    if (intake_leave(intake)) /* the other worker may wait for this before it ends */
         mailbox_order(mailbox, ORDER_DRAIN);
     return false;
 }

@@ -1,6 +1,8 @@
 /* worker/connect.c: connects a session to a backend. Worker thread; owns the backend's slot until the session's sockets are closed or the attempt has failed.
  *
  * A failed attempt keeps its slot until its socket is closed, and only then the next attempt starts. So the limit of a backend holds at every moment. */
+#include "worker/connect.h"
+
 #include <assert.h>
 #include <errno.h>
 
@@ -9,9 +11,8 @@
 #include "table/backend.h"
 #include "table/snapshot.h"
 #include "table/table.h"
-#include "worker/connect.h"
-#include "worker/context.h"
 #include "worker/acceptor.h"
+#include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 
@@ -127,7 +128,7 @@ static uint64_t attempt_due_ms(const struct session *session)
 }
 
 /* Arms the timer for the end of the attempt or for the next check of the client. */
-static void arm(struct session *session)
+static void arm_timer(struct session *session)
 {
     uint64_t look_ms = worker_now_ms(session->worker) + CLIENT_LOOK_MS, due_ms = attempt_due_ms(session);
 
@@ -209,7 +210,7 @@ void connect_start(struct session *session)
     end->open = true;
     io_connect(worker->io, &end->sock, &session->lease.backend->addr, &options);
     session_touch(session);
-    arm(session);
+    arm_timer(session);
 }
 
 static void on_connected(struct io_sock *sock, int error)
@@ -244,7 +245,7 @@ static void on_timer(struct timer *timer)
     else if (worker_now_ms(session->worker) >= attempt_due_ms(session))
         attempt_failed(session, END_CONNECT_TIMEOUT, ETIMEDOUT);
     else if (!client_left(session))
-        arm(session);
+        arm_timer(session);
 }
 
 /* The socket of a failed attempt is closed: starts the next attempt. */

@@ -4,8 +4,8 @@
 
 struct session;
 
-/* Selects a backend, takes a slot on it and starts to connect. Ends the session if there is no backend, or if its client has left. The session is CONNECTING and
- * has no backend socket. */
+/* Selects a backend, takes a slot on it and starts to connect. Ends the session if there is no backend, or if its client has left. The session is CONNECTING
+ * and has no backend socket. */
 void connect_start(struct session *session);
 
 #endif

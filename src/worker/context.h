@@ -11,9 +11,9 @@
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "io/io.h"
+#include "worker/pipe_pool.h"
 #include "worker/traffic.h"
 #include "worker/waiting.h"
-#include "worker/pipe_pool.h"
 #include "worker/worker.h"
 
 struct counters;
@@ -79,7 +79,8 @@ int worker_open_mail(struct worker *worker);
 /* Frees the worker's resources. All sockets must have been closed. */
 void worker_dismantle(struct worker *worker);
 
-/* One turn: waits for events, at most `timeout_ms` (-1: no limit), dispatches them, and fires timers. Returns 0, or a negative errno if the engine has failed. */
+/* One turn: waits for events, at most `timeout_ms` (-1: no limit), dispatches them, and fires timers. Returns 0, or a negative errno if the engine has
+ * failed. */
 int worker_turn(struct worker *worker, int64_t timeout_ms);
 
 /* Starts to drain: the listening sockets are closed after their queued clients are accepted. May be repeated. */

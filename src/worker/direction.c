@@ -1,9 +1,10 @@
 /* worker/direction.c: the table of direction phases and of the moves between them. Worker thread; owns nothing. */
+#include "worker/direction.h"
+
 #include <assert.h>
 
 #include "log/log.h"
 #include "worker/context.h"
-#include "worker/direction.h"
 #include "worker/session.h"
 
 /* `moves` has one bit for each phase that may follow. */

@@ -1,9 +1,10 @@
 /* worker/mail.c: the workers' mailboxes. Control makes and frees them. */
+#include "worker/mail.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "table/mailbox.h"
-#include "worker/mail.h"
 #include "worker/worker.h"
 
 enum { MAIL_CAPACITY = 1024 };

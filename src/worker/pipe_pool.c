@@ -1,12 +1,12 @@
 /* worker/pipe_pool.c: pipes for splicing. Worker thread; owns the idle pipes. */
+#include "worker/pipe_pool.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "worker/pipe_pool.h"
-
-/* A pipe of 256 KiB costs half the CPU per byte of a copy, one of 1 MiB two thirds of that again; on a network card, whose segments fill a pipe's slots with
- * 1.5 KB each, even less (bench/README). But an ordinary user has 64 MiB of pipes in all: so a fifth of them is large. */
+/* With a pipe of 256 KiB, splicing costs half the CPU time per byte of a copy; with 1 MiB, two thirds of that; and less with a network card, whose segments
+ * use up the slots of a pipe with 1.5 KB each (bench/README). But an unprivileged user may have only 64 MiB of pipes in all, so one fifth of them is large. */
 enum { LARGE_BYTES = 1024 * 1024, USUAL_BYTES = 256 * 1024, PIPE_BYTES_MIN = 64 * 1024, LARGE_SHARE = 5 };
 #define PIPE_RETRY_NS ((uint64_t)1000000000)
 
@@ -57,7 +57,7 @@ static bool open_one(struct pipe_pool *pool, struct io_pipe *pipe, enum pipe_siz
         *pipe = PIPE_NONE;
         return false;
     }
-    if (pipe->capacity >= PIPE_BYTES_MIN) /* else past the user's share of pipe pages: a copy is cheaper than so small a pipe */
+    if (pipe->capacity >= PIPE_BYTES_MIN) /* otherwise the user's limit on pipe pages is reached, and a copy is cheaper than such a small pipe */
         return true;
     io_pipe_close(pool->io, pipe);
     return false;

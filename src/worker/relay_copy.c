@@ -1,7 +1,7 @@
-/* worker/relay_copy.c: moves bytes by receive and send. Worker thread; owns the buffers it keeps because the destination is slow.
+/* worker/relay_copy.c: moves bytes by receive and send. Worker thread; owns the buffers that it holds because the destination is slow.
  *
- * Memory is bounded by the credit of a receive: while anything is held, no new receive is started, so that a direction keeps at most the credit and one
- * buffer, however slowly its destination reads. */
+ * The credit of a receive bounds the memory. While any bytes are held, no new receive starts. So a direction holds at most the credit and one buffer, however
+ * slowly its destination reads. */
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"
@@ -14,7 +14,7 @@ static struct io *io_of(struct direction *direction)
     return session_of_direction(direction)->worker->io;
 }
 
-static void receive(struct direction *direction, uint32_t credit_bytes)
+static void start_receive(struct direction *direction, uint32_t credit_bytes)
 {
     direction->receiving = true;
     io_receive(io_of(direction), &direction_source(direction)->sock, credit_bytes);
@@ -24,26 +24,26 @@ void relay_copy_start(struct direction *direction)
 {
     if (direction->phase != DIRECTION_COPY)
         direction_move(direction, DIRECTION_COPY);
-    receive(direction, RELAY_CREDIT_BYTES);
+    start_receive(direction, RELAY_CREDIT_BYTES);
 }
 
-/* What the tap holds is of the credit. */
+/* Bytes that the tap holds reduce the credit. */
 void relay_copy_tapped(struct direction *direction)
 {
     if (tap_full(direction->tap))
         session_look_after(session_of_direction(direction));
     else
-        receive(direction, RELAY_CREDIT_BYTES - direction->tap->held_bytes);
+        start_receive(direction, RELAY_CREDIT_BYTES - direction->tap->held_bytes);
 }
 
 void relay_copy_drop(struct direction *direction)
 {
     direction_move(direction, DIRECTION_DROP);
     if (!direction->receiving)
-        receive(direction, RELAY_CREDIT_BYTES);
+        start_receive(direction, RELAY_CREDIT_BYTES);
 }
 
-/* Sends a buffer when no send is pending. True: the engine has it now. */
+/* Sends a buffer; no send may be pending. Returns true if the engine keeps the buffer until `sent`. */
 static bool send_buffer(struct direction *direction, struct buffer *buffer)
 {
     struct io_sock *sock = &direction_destination(direction)->sock;
@@ -58,7 +58,7 @@ static bool send_buffer(struct direction *direction, struct buffer *buffer)
     return false;
 }
 
-/* The end of a pending send is told with the next event, whenever that is, unless something waits for it: held bytes, FIN, or the next receive. */
+/* Hurries a pending send if held bytes, FIN or the next receive wait for its end. Otherwise `sent` comes with the next event, whenever that is. */
 static void want_sent(struct direction *direction)
 {
     if (direction->sending && (direction->held.first || direction->phase == DIRECTION_ENDING || !direction->receiving))
@@ -83,7 +83,7 @@ bool relay_copy_received(struct io_sock *sock, struct buffer *buffer)
     struct direction *direction = direction_from(sock);
     bool kept;
 
-    if (direction->phase != DIRECTION_COPY && direction->phase != DIRECTION_TAPPED) /* what is dropped keeps no session alive either */
+    if (direction->phase != DIRECTION_COPY && direction->phase != DIRECTION_TAPPED) /* dropped bytes do not count as activity */
         return false;
     relay_took(direction, buffer_length(buffer));
     learn_size(direction, buffer_length(buffer));
@@ -106,14 +106,14 @@ void relay_copy_rest(struct io_sock *sock, enum io_rest why, int error)
         relay_source_failed(direction, error);
         break;
     case IO_REST_EOF:
-        if (direction_source(direction)->error) /* a send to it failed before: this is no orderly end */
+        if (direction_source(direction)->error) /* a send to this end has failed before, so this is not a normal end */
             relay_source_failed(direction, direction_source(direction)->error);
         else
             relay_source_ended(direction);
         break;
     case IO_REST_CREDIT:
         if (direction->phase == DIRECTION_DROP)
-            receive(direction, RELAY_CREDIT_BYTES);
+            start_receive(direction, RELAY_CREDIT_BYTES);
         else if (direction->phase != DIRECTION_BROKEN && !direction->sending && !direction->held.first)
             relay_resume(direction);
         else

@@ -1,7 +1,7 @@
-/* worker/relay_splice.c: moves bytes through a pipe without copying them. Worker thread; owns the direction's pipe while bytes are in it.
+/* worker/relay_splice.c: moves bytes through a pipe without copying them. Worker thread; owns the pipe of a direction while bytes are in it.
  *
- * The pipe is filled only when it is empty: EAGAIN from the source then means that the source is empty and never that the pipe is full. A direction waits for
- * its source or for its destination, not for both. */
+ * A pipe is filled only when it is empty. EAGAIN then means that the source is empty, and never that the pipe is full. A direction waits either for its source
+ * or for its destination, never for both. */
 #include <errno.h>
 
 #include "worker/context.h"
@@ -9,10 +9,10 @@
 #include "worker/session.h"
 
 enum {
-    TURN_BYTES = 1024 * 1024,  /* then the other sessions of the worker have their turn: one large pipe */
-    SMALL_BYTES = BUFFER_BYTES, /* a turn that moves no more would have been as cheap as a copy, and quicker */
+    TURN_BYTES = 1024 * 1024,  /* one large pipe; then the other sessions of the worker have their turn */
+    SMALL_BYTES = BUFFER_BYTES, /* a turn that moves no more than this costs as much as a copy, and takes longer */
     SMALL_TURNS = 3,
-    STREAM_BYTES = 256 * 1024, /* one way, without a word the other way: not a message that someone waits for */
+    STREAM_BYTES = 256 * 1024, /* so many bytes in one direction, with none in the other, are a stream and not a message */
 };
 
 static void wait_for_source(struct direction *direction)
@@ -33,7 +33,7 @@ static void give_pipe(struct direction *direction)
     pipe_pool_give(&session_of_direction(direction)->worker->pipes, &direction->pipe);
 }
 
-/* At the end of a turn, with an empty pipe. */
+/* Continues at the end of a turn. The pipe is empty. */
 static void splice_on(struct direction *direction)
 {
     if (relay_may_splice(direction))
@@ -42,7 +42,7 @@ static void splice_on(struct direction *direction)
         relay_copy_start(direction);
 }
 
-/* The source is empty: on with splicing, or back to copying? */
+/* The source is empty: waits for it, or goes back to copying. */
 static void source_empty(struct direction *direction, uint32_t moved)
 {
     struct session *session = session_of_direction(direction);
@@ -50,7 +50,7 @@ static void source_empty(struct direction *direction, uint32_t moved)
 
     give_pipe(direction);
     direction->was_readable = false;
-    if (stuck) { /* a poll said otherwise: splice(2) does not pass TCP's urgent mark, a receive does */
+    if (stuck) { /* a poll had reported bytes, so this is TCP's urgent mark, which splice(2) does not pass, unlike a receive */
         relay_copy_start(direction);
         return;
     }
@@ -65,8 +65,8 @@ static void source_empty(struct direction *direction, uint32_t moved)
     splice_on(direction);
 }
 
-/* Empties the pipe. True: it is empty; false: the destination is full, or failed. */
-static bool flush(struct direction *direction)
+/* Empties the pipe. Returns false if the destination is full or has failed. */
+static bool flush_pipe(struct direction *direction)
 {
     struct session *session = session_of_direction(direction);
 
@@ -87,8 +87,8 @@ static bool flush(struct direction *direction)
     return true;
 }
 
-/* Fills the empty pipe. True: it holds something; false: the direction waits, or has changed to copying. */
-static bool fill(struct direction *direction, uint32_t *moved)
+/* Fills the empty pipe. Returns false if the direction waits for its source, or copies from now on. */
+static bool fill_pipe(struct direction *direction, uint32_t *moved)
 {
     struct session *session = session_of_direction(direction);
     ssize_t got;
@@ -109,29 +109,29 @@ static bool fill(struct direction *direction, uint32_t *moved)
         source_empty(direction, *moved);
         return false;
     }
-    /* An end, or an error, is not believed: at TCP's urgent mark splice(2) tells what is behind all the bytes that it does not pass. A receive passes them and
-     * meets the end itself. What is left is short: no more splicing, or it would stop at the mark again. */
+    /* splice(2) stops at TCP's urgent mark and then reports the end or the error that follows all remaining bytes. So neither is trusted here: a receive passes
+     * the mark and finds the end itself. Few bytes are left, and splicing would stop at the mark again, so the direction is not spliced any more. */
     give_pipe(direction);
     direction->never_splice = true;
     relay_copy_start(direction);
-    if (got < 0 && got != -EINVAL) /* the kernel tells an error once: the receive will only find an end of file */
+    if (got < 0 && got != -EINVAL) /* the kernel reports an error only once: the receive will find only an end of file */
         relay_source_broke(direction, (int)-got);
     return false;
 }
 
-static void pump(struct direction *direction)
+static void pump_direction(struct direction *direction)
 {
     struct session *session = session_of_direction(direction);
     uint32_t moved = 0;
 
     session->worker->traffic.stream_turns += direction->streamed >= STREAM_BYTES;
-    while (flush(direction)) {
+    while (flush_pipe(direction)) {
         if (moved >= TURN_BYTES || !relay_may_splice(direction)) {
             give_pipe(direction);
             splice_on(direction);
             return;
         }
-        if (!fill(direction, &moved))
+        if (!fill_pipe(direction, &moved))
             return;
     }
 }
@@ -140,7 +140,7 @@ void relay_splice_start(struct direction *direction)
 {
     direction_move(direction, DIRECTION_SPLICE);
     direction->small_turns = 0;
-    pump(direction);
+    pump_direction(direction);
 }
 
 void relay_splice_readable(struct io_sock *sock)
@@ -150,7 +150,7 @@ void relay_splice_readable(struct io_sock *sock)
     direction->polling_in = false;
     direction->was_readable = true;
     if (direction->phase == DIRECTION_SPLICE)
-        pump(direction);
+        pump_direction(direction);
 }
 
 void relay_splice_writable(struct io_sock *sock)
@@ -159,5 +159,5 @@ void relay_splice_writable(struct io_sock *sock)
 
     direction->polling_out = false;
     if (direction->phase == DIRECTION_SPLICE)
-        pump(direction);
+        pump_direction(direction);
 }

@@ -1,16 +1,17 @@
 /* worker/session.c: the start and the end of a session, and its state CLOSING. Worker thread; owns both sockets and the lease. */
+#include "worker/session.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "log/log.h"
 #include "table/backend.h"
 #include "table/counters.h"
+#include "worker/acceptor.h"
 #include "worker/admission.h"
 #include "worker/connect.h"
 #include "worker/context.h"
-#include "worker/acceptor.h"
 #include "worker/relay.h"
-#include "worker/session.h"
 #include "worker/session_log.h"
 
 _Static_assert(sizeof(struct session) <= 640, "a slab rounds up to lines of 64 bytes, and an idle connection is promised to cost few");
@@ -35,8 +36,8 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
     }
 }
 
-/* Whether FIN at the direction's destination would make incomplete data look complete. If both sides are silent and nothing is held, FIN only means that. But a side
- * that has sent FIN waits for an answer, and a stop may interrupt any transfer. */
+/* Whether FIN at the direction's destination would make incomplete data look complete. If both sides are silent and nothing is held, FIN only means that. But
+ * a side that has sent FIN waits for an answer, and a stop may interrupt any transfer. */
 static bool cut_short(const struct session *session, enum side source, enum session_end reason)
 {
     const struct direction *direction = &session->directions[source];
@@ -146,8 +147,8 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
     if (log_enabled(LOG_DEBUG)) {
         char client[ADDR_TEXT_BYTES];
 
-        log_debug("session " SESSION_NUMBER ": client %s of listener %s -> %s", SESSION_NUMBER_OF(session), addr_format(&session->client, client, sizeof(client)),
-                  session->lease.listener->name, session_state_name(session->state));
+        log_debug("session " SESSION_NUMBER ": client %s of listener %s -> %s", SESSION_NUMBER_OF(session),
+                  addr_format(&session->client, client, sizeof(client)), session->lease.listener->name, session_state_name(session->state));
     }
     connect_start(session);
     return;

@@ -1,7 +1,7 @@
 /* worker/session.h: one proxied TCP connection. Everything here runs in the thread of the worker that owns the session.
  *
- * A session has two ends and two directions. A direction moves bytes from one end, its source, to the other. Both directions use the same code. The state of the
- * session decides what it does and which events may occur: worker/session_state.h. */
+ * A session has two ends and two directions. A direction moves bytes from one end, its source, to the other. Both directions use the same code. The state of
+ * the session decides what it does and which events may occur: worker/session_state.h. */
 #ifndef WORKER_SESSION_H
 #define WORKER_SESSION_H
 
@@ -86,7 +86,8 @@ struct session_arrival {
 };
 void session_new(struct worker *worker, const struct session_arrival *arrival);
 
-/* Ends the session with a reason for the log. Closes each open end, with RST if its bit (1 << side) in `resets` is set. Does nothing if the session is CLOSING. */
+/* Ends the session with a reason for the log. Closes each open end, with RST if its bit (1 << side) in `resets` is set. Does nothing if the session is
+ * CLOSING. */
 void session_end(struct session *session, enum session_end reason, unsigned resets);
 
 /* Ends a session because of a timeout or a stop. An end is closed with RST if FIN would make incomplete data look complete. */
@@ -105,8 +106,8 @@ void session_abort_progress(struct session *session);
 void session_touch(struct session *session);
 void session_touch_at(struct session *session, uint64_t at_ns);
 
-/* RELAYING: a direction does not read from its source at present, because its destination is full or the source has sent FIN. No event would report a reset of the
- * source, so the timer checks it twice a second until the session reads again. */
+/* RELAYING: a direction does not read from its source at present, because its destination is full or the source has sent FIN. No event would report a reset of
+ * the source, so the timer checks it twice a second until the session reads again. */
 void session_look_after(struct session *session);
 
 /* RELAYING: arms the timer for idle_timeout, for half_close_timeout if a direction has ended, or for the next check of the ends. */

@@ -1,5 +1,5 @@
-/* worker/session_abort.c: the state ABORTING of a session: one side is gone, and the other one still gets the bytes that it had sent. Worker thread; owns nothing
- * beyond the session. */
+/* worker/session_abort.c: the state ABORTING of a session: one side is gone, and the other one still gets the bytes that it had sent. Worker thread; owns
+ * nothing beyond the session. */
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"

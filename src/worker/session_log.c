@@ -1,4 +1,6 @@
 /* worker/session_log.c: writes log lines about ended sessions. Worker thread; owns nothing. */
+#include "worker/session_log.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +9,6 @@
 #include "table/backend.h"
 #include "worker/context.h"
 #include "worker/session.h"
-#include "worker/session_log.h"
 
 static const struct {
     const char *code, *text;
@@ -55,8 +56,8 @@ void session_log(struct session *session, const struct lease *lease)
         (void)addr_format(&backend->addr, addr, sizeof(addr));
     if (session->connected_ns)
         (void)snprintf(connect, sizeof(connect), "%" PRIu64, (session->connected_ns - session->accepted_ns) / 1000000);
-    log_access("session=" SESSION_NUMBER " client=%s listener=%s pool=%s backend=%s addr=%s worker=%u connect_ms=%s duration_ms=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64
-               " tries=%u end=%s reason=\"%s\"",
+    log_access("session=" SESSION_NUMBER " client=%s listener=%s pool=%s backend=%s addr=%s worker=%u connect_ms=%s duration_ms=%" PRIu64
+               " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " tries=%u end=%s reason=\"%s\"",
                SESSION_NUMBER_OF(session), client, lease->listener->name, lease->pool->name,
                backend ? backend->name : "-", addr, worker->index, connect,
                (worker->io->now_ns - session->accepted_ns) / 1000000, session->directions[CLIENT].bytes, session->directions[BACKEND].bytes,

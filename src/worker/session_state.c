@@ -1,11 +1,12 @@
 /* worker/session_state.c: the table of session states and of the moves between them. Worker thread; owns nothing. */
+#include "worker/session_state.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 #include "log/log.h"
 #include "worker/context.h"
 #include "worker/session.h"
-#include "worker/session_state.h"
 
 /* `moves` has one bit for each state that may follow. */
 static const struct {
@@ -49,7 +50,7 @@ void session_move(struct session *session, enum session_state to)
 
 /* ---- events that cannot occur ---- */
 
-static void __attribute__((noreturn)) unexpected(const struct session *session, const char *what)
+static void __attribute__((noreturn)) fail_unexpected(const struct session *session, const char *what)
 {
     log_error("session " SESSION_NUMBER ": %s came in state %s, where it cannot: penstock gives up", SESSION_NUMBER_OF(session), what,
               session_state_name(session->state));
@@ -60,39 +61,39 @@ static void __attribute__((noreturn)) unexpected(const struct session *session, 
 void session_never_connected(struct io_sock *sock, int error)
 {
     (void)error;
-    unexpected(session_of_sock(sock), "the end of a connect");
+    fail_unexpected(session_of_sock(sock), "the end of a connect");
 }
 
 bool session_never_received(struct io_sock *sock, struct buffer *buffer)
 {
     (void)buffer;
-    unexpected(session_of_sock(sock), "bytes");
+    fail_unexpected(session_of_sock(sock), "bytes");
 }
 
 void session_never_rest(struct io_sock *sock, enum io_rest why, int error)
 {
     (void)why;
     (void)error;
-    unexpected(session_of_sock(sock), "the end of a receive");
+    fail_unexpected(session_of_sock(sock), "the end of a receive");
 }
 
 void session_never_sent(struct io_sock *sock, int error)
 {
     (void)error;
-    unexpected(session_of_sock(sock), "the end of a send");
+    fail_unexpected(session_of_sock(sock), "the end of a send");
 }
 
 void session_never_ready(struct io_sock *sock)
 {
-    unexpected(session_of_sock(sock), "the end of a poll");
+    fail_unexpected(session_of_sock(sock), "the end of a poll");
 }
 
 void session_never_closed(struct io_sock *sock)
 {
-    unexpected(session_of_sock(sock), "the end of a socket");
+    fail_unexpected(session_of_sock(sock), "the end of a socket");
 }
 
 void session_never_timer(struct timer *timer)
 {
-    unexpected(container_of(timer, struct session, timer), "the timer");
+    fail_unexpected(container_of(timer, struct session, timer), "the timer");
 }

@@ -7,8 +7,8 @@
  *                        |                  |                              ^
  *                        +------------------+------------------------------+
  *
- * The contract of each state: what happens in it; for each socket, whether it is open, what is in flight, and (after ->) which events may occur; what the timer is
- * for; and which fields have a meaning in addition to those that always have one.
+ * The contract of each state: what happens in it; for each socket, whether it is open, what is in flight, and (after ->) which events may occur; what the
+ * timer is for; and which fields have a meaning in addition to those that always have one.
  *
  *   CONNECTING  A slot on a backend is taken and the connection is being made, or this is about to happen.
  *     client    open, nothing in flight. No event reports that the client has left: it is checked before each selection and every 100 ms
@@ -22,7 +22,8 @@
  *     timer     armed for idle_timeout, for half_close_timeout after a direction has ended, or for the next check of ends that are not being read
  *     fields    active_ns: when bytes last moved; looked_after, last_source, last_small; connected_ns is set from now on
  *
- *   ABORTING    One side is gone. The other one still gets the bytes that had arrived before, and then RST. It must make progress: in each second, some bytes must be
+ *   ABORTING    One side is gone. The other one still gets the bytes that had arrived before, and then RST. It must make progress: in each second, some bytes
+ *   must be
  *               sent or acknowledged. A reader that pauses for longer, or reads too little for its kernel to open the window, loses the rest.
  *     both      open. The `error` of one is set. The direction toward that one is BROKEN, the other one runs: events as in RELAYING
  *     timer     armed every 10 ms, to check how much was acknowledged
@@ -66,8 +67,8 @@ void session_never_ready(struct io_sock *sock);
 void session_never_closed(struct io_sock *sock);
 void session_never_timer(struct timer *timer);
 
-/* The only function that changes the state. Asserts that the drawing has the move, and what must hold in the new state. Installs the handlers of the new state. Logs
- * the move at level debug. */
+/* The only function that changes the state. Asserts that the drawing has the move, and what must hold in the new state. Installs the handlers of the new
+ * state. Logs the move at level debug. */
 void session_move(struct session *session, enum session_state to);
 
 /* The name in the drawing. */

@@ -1,5 +1,5 @@
-/* worker/session_timer.c: the timer of a RELAYING session: idle and half-closed connections, and checks of ends for which no event would come. Worker thread; owns
- * nothing beyond the session. */
+/* worker/session_timer.c: the timer of a RELAYING session: idle and half-closed connections, and checks of ends for which no event would come. Worker thread;
+ * owns nothing beyond the session. */
 #include "worker/context.h"
 #include "worker/relay.h"
 #include "worker/session.h"

@@ -1,18 +1,19 @@
-/* worker/tap.c: the seam between a direction and its tap. Worker thread; owns what a tap holds. */
+/* worker/tap.c: connects a direction with its tap. Worker thread; owns the buffers that a tap holds. */
+#include "worker/tap.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "worker/context.h"
 #include "worker/session.h"
-#include "worker/tap.h"
 
 static struct buffer_pool *pool_of(struct direction *direction)
 {
     return &session_of_direction(direction)->worker->io->buffers;
 }
 
-/* What one of the tap's own functions has said. True: the session goes on. */
+/* Handles the result of one of the tap's functions. Returns false if the session has ended. */
 static bool went_well(struct direction *direction, int result)
 {
     if (result >= 0)
@@ -75,7 +76,7 @@ void tap_remove(struct direction *direction)
 void tap_push(struct direction *direction)
 {
     if (direction->held.first && !direction->sending)
-        session_touch(session_of_direction(direction)); /* bytes move, although none has come just now */
+        session_touch(session_of_direction(direction)); /* bytes move, although none were received just now */
     relay_copy_push(direction);
 }
 

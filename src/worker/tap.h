@@ -1,4 +1,4 @@
-/* worker/tap.h: a tap sits in a direction between receive and send: it sees every byte before the destination does, and may hold, inject or pass bytes. The
+/* worker/tap.h: a tap sits between receive and send of a direction. It gets every byte before the destination does, and may hold, inject or pass bytes. The
  * session's worker.
  *
  *                      +--------------- tap ----------------+
@@ -6,15 +6,16 @@
  *                      |            tap_inject() -----------+
  *                      +------------------------------------+
  *
- * A direction with a tap is TAPPED (worker/direction.h): it copies and never splices. A direction without one does not know of taps.
+ * A direction with a tap is TAPPED (worker/direction.h): it copies and never splices. A direction without a tap runs no code for taps.
  *
- *  - What was received is held until the tap passes it, and goes before whatever is injected later: what is put into the queue leaves in that order.
- *  - Memory is bounded by the credit of a receive, as without a tap: what the tap holds is taken from the credit, and no receive begins while the queue is not
- *    empty. With the credit's worth held nothing more comes: a tap that waits for more than that waits until idle_timeout. What it injects comes on top.
+ *  - Received bytes are held until the tap passes them. Bytes leave the direction's queue in the order in which tap_pass() and tap_inject() added them.
+ *  - The credit of a receive bounds the memory, as without a tap: held bytes reduce the credit, and no receive starts while the queue is not empty. When the
+ *    tap holds as many bytes as the credit, nothing more is received, so a tap that needs more bytes than that waits until idle_timeout. Injected bytes are in
+ *    addition to this.
  *  - FIN waits until the tap holds nothing. Then the tap is freed, and FIN is passed on.
- *  - When the direction breaks, or its session ends, what is held is dropped and the tap is freed.
+ *  - If the direction breaks or its session ends, the held bytes are dropped and the tap is freed.
  *
- * Whoever writes a tap embeds struct tap in its own. */
+ * An implementation embeds struct tap in a struct of its own. */
 #ifndef WORKER_TAP_H
 #define WORKER_TAP_H
 
@@ -27,41 +28,41 @@
 struct direction;
 struct tap;
 
-/* What a tap does. The first two may call tap_pass(), tap_inject() and tap_remove() for their own direction; what is in its queue then is sent when they have
- * returned. They return 0, or a negative errno (-ENOMEM): the session ends then, for a lack of resources. */
+/* The functions of a tap. The first two may call tap_pass(), tap_inject() and tap_remove() for their own direction; its queue is sent after they have
+ * returned. They return 0, or a negative errno such as -ENOMEM, which ends the session for a lack of resources. */
 struct tap_ops {
-    /* Bytes have come: they are the last of what is held. */
+    /* Bytes were received and appended to `held`. */
     int (*received)(struct tap *tap, struct direction *direction);
-    /* No more will come. The source sent FIN, or is gone if it has an `error`. */
+    /* No more bytes will be received: the source has sent FIN, or is gone if its `error` is set. */
     int (*ended)(struct tap *tap, struct direction *direction);
-    /* The direction has let go of the tap, which holds nothing any more: frees it, and cancels what could still call it. */
+    /* Frees the tap, which the direction no longer uses and which holds nothing. Cancels everything that could still call it, such as a timer. */
     void (*free)(struct tap *tap);
 };
 
 struct tap {
     const struct tap_ops *ops;
-    struct buffer_queue held; /* to be read; tap_pass() takes from it */
+    struct buffer_queue held; /* received bytes, for the tap to read; tap_pass() removes them */
     uint32_t held_bytes;
 };
 
-/* Gives a direction, which is in COPY with nothing in flight, a tap, which is the direction's from now on: when its session begins to relay, before
- * relay_start(). */
+/* Installs a tap in a direction, which owns it from now on. The direction is in COPY and has nothing in flight: its session starts to relay, and relay_start()
+ * has not been called. */
 void tap_install(struct direction *direction, struct tap *tap);
 
-/* Puts all that is held into the direction's queue. */
+/* Moves all held bytes to the direction's queue. */
 void tap_pass(struct direction *direction);
 
-/* Puts a copy of these bytes into the direction's queue. 0, or -ENOMEM. */
+/* Appends a copy of these bytes to the direction's queue. Returns 0 or -ENOMEM. */
 int tap_inject(struct direction *direction, const uint8_t *data, uint32_t bytes);
 
-/* Passes what is held and frees the tap: the direction goes on without. */
+/* Passes all held bytes and frees the tap. The direction continues without one. */
 void tap_remove(struct direction *direction);
 
-/* Sends what is in the direction's queue, and lets it go on: for whoever passed, injected or removed from elsewhere than `received` and `ended`, such as a
- * timer. The tap, and the session's relaying, may be over when it returns. */
+/* Sends the direction's queue and lets the direction continue. Call it after tap_pass(), tap_inject() or tap_remove() outside `received` and `ended`, such as
+ * in a timer. When it returns, the tap may be freed and the session may have ended. */
 void tap_push(struct direction *direction);
 
-/* So much is held that nothing more is received. */
+/* Whether the tap holds so much that nothing more is received. */
 static inline bool tap_full(const struct tap *tap)
 {
     return tap->held_bytes >= RELAY_CREDIT_BYTES;
@@ -69,11 +70,11 @@ static inline bool tap_full(const struct tap *tap)
 
 /* ---- for the relay ---- */
 
-/* Bytes for a TAPPED direction: as struct io_events has it. */
+/* The event `received` of a TAPPED direction: as in struct io_events. */
 bool tap_received(struct direction *direction, struct buffer *buffer);
-/* A direction with a tap is ENDING now. False: the session has ended. */
+/* A direction with a tap has become ENDING. Returns false if the session has ended. */
 bool tap_ended(struct direction *direction);
-/* Drops what is held; nothing without a tap. */
+/* Drops the held bytes and frees the tap. Does nothing without a tap. */
 void tap_free(struct direction *direction);
 
 #endif

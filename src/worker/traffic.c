@@ -1,6 +1,7 @@
 /* worker/traffic.c: what kind of traffic a worker moves. The worker's thread; owns nothing. */
-#include "io/io.h"
 #include "worker/traffic.h"
+
+#include "io/io.h"
 
 enum { CHATTY_PER_S = 2000 };
 #define WINDOW_NS ((uint64_t)4000000)

@@ -1,6 +1,7 @@
 /* worker/waiting.c: how a worker waits. The worker's thread; owns nothing. */
-#include "io/io.h"
 #include "worker/waiting.h"
+
+#include "io/io.h"
 
 enum { BUSY_POLL_AUTO_US = 100, BATCH_US = 200 };
 #define CREDIT_MAX_NS ((uint64_t)1000000)

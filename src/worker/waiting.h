@@ -1,23 +1,24 @@
 /* worker/waiting.h: how a worker waits for its next event: it sleeps, it busy-polls, or it sleeps longer while streams fill their sockets. The worker's thread.
  *
- * Busy-polling (`busy_poll`). Waking up an idle CPU costs 10 to 100 us. If the next event is near, as with one client that sends a request and waits for the reply,
- * polling instead of sleeping saves that time. If it is far, polling wastes CPU time.
+ * Busy-polling (`busy_poll`). Waking up an idle CPU costs 10 to 100 us. If the next event is near, as with one client that sends a request and waits for the
+ * reply, polling instead of sleeping saves that time. If it is far, polling wastes CPU time.
  *   Input: the duration of each wait, and whether it returned an event.
  *   State: a credit of 0 to 1 ms, which is the time that may still be polled in vain.
- *   Output: P, how long the next wait polls before it sleeps. With `auto`, P is 100 us while the credit is at least 100 us, and otherwise 0. A configured time is
- *   polled in every wait.
+ *   Output: P, how long the next wait polls before it sleeps. With `auto`, P is 100 us while the credit is at least 100 us, and otherwise 0. A configured time
+ *   is polled in every wait.
  *
  *     an event after t < P, whether polled for or not:  credit += t + 5 us
  *     a poll in vain:                                   credit -= P
  *
  * So the time polled in vain is at most the time of the waits that ended early, plus 5 us for each of them.
- *   Example: a reply every 30 us adds 35 us each. After three of them the credit is 105 us: the worker polls, and sees the next reply at once. The client pauses: after
- *   at most ten polls in vain, 1 ms in all, the worker sleeps again.
- *   Constants: 100 us is about the cost of waking up an idle virtual CPU; an event that comes later is not worth polling for. 1 ms is the price of a pause. The 5 us
- *   let events count that arrive at once.
+ *   Example: a reply every 30 us adds 35 us each. After three of them the credit is 105 us: the worker polls, and sees the next reply at once. The client
+ *   pauses: after at most ten polls in vain, 1 ms in all, the worker sleeps again.
+ *   Constants: 100 us is about the cost of waking up an idle virtual CPU; an event that comes later is not worth polling for. 1 ms is the price of a pause.
+ *   The 5 us let events count that arrive at once.
  *   Saves: row latency-1, whose p50 is 1.38 times as long without it (bench/README).
  *
- * Batches for streams. A stream that is left alone for a moment fills its socket. It then moves in fewer and larger pieces, and nobody waits for a single piece.
+ * Batches for streams. A stream that is left alone for a moment fills its socket. It then moves in fewer and larger pieces, and nobody waits for a single
+ * piece.
  *   Input: traffic.streams (traffic.h).
  *   Output: B, for how long a wait ignores events: 200 us. With a configured polling time it is 0, because that asks for low latency.
  *

@@ -1,5 +1,7 @@
-/* worker/worker.c: a data-path thread from entry to exit. Owns its engine, sessions, timers, pipes and listening sockets. It shares only what is in worker_shared,
- * takes no lock, and waits only in its engine. */
+/* worker/worker.c: a data-path thread from entry to exit. Owns its engine, sessions, timers, pipes and listening sockets. It shares only what is in
+ * worker_shared, takes no lock, and waits only in its engine. */
+#include "worker/worker.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -18,12 +20,11 @@
 #include "table/mailbox.h"
 #include "table/notice.h"
 #include "table/table.h"
+#include "worker/acceptor.h"
 #include "worker/admission.h"
 #include "worker/context.h"
-#include "worker/acceptor.h"
 #include "worker/mail.h"
 #include "worker/session.h"
-#include "worker/worker.h"
 
 #define COMPLAIN_NS ((uint64_t)1000000000)
 enum { TRIM_MS = 500 };
@@ -183,7 +184,7 @@ bool worker_drained(const struct worker *worker)
     return worker->draining && worker->acceptors_open == 0 && worker->sessions_slab.used == 0 && intake_ended(own_intake(worker));
 }
 
-static int run(struct worker *worker)
+static int run_loop(struct worker *worker)
 {
     int result = 0;
 
@@ -200,7 +201,7 @@ static int run(struct worker *worker)
 
 /* ---- start and end ---- */
 
-static void pin(const struct worker *worker)
+static void pin_thread(const struct worker *worker)
 {
     cpu_set_t set;
 
@@ -254,7 +255,7 @@ static void log_busy_polls(const struct worker *worker)
 }
 
 /* Runs in the thread, because a ring belongs to the thread that made it. */
-static int begin(struct worker *worker)
+static int begin_thread(struct worker *worker)
 {
     struct io_options options = worker_io_options(worker);
     int result;
@@ -281,14 +282,14 @@ static void *worker_main(void *argument)
     struct worker *worker = argument;
     int result;
 
-    pin(worker);
-    result = begin(worker);
+    pin_thread(worker);
+    result = begin_thread(worker);
     worker->start_error = result;
     (void)sem_post(&worker->started);
     if (result < 0) /* the process will end, which closes everything that was opened */
         return NULL;
 
-    result = run(worker);
+    result = run_loop(worker);
     epoch_offline(worker->shared->epoch, worker->index);
     if (result < 0) {
         log_error("worker %u: its engine failed: %s; the process must be restarted", worker->index, strerrorname_np(-result));
@@ -341,29 +342,29 @@ fail:
     return NULL;
 }
 
-static void order(const struct worker *worker, enum worker_order what)
+static void order_worker(const struct worker *worker, enum worker_order what)
 {
     mailbox_order(&worker->shared->mailboxes[worker->index], (uint32_t)what);
 }
 
 void worker_accept(struct worker *worker)
 {
-    order(worker, ORDER_ACCEPT);
+    order_worker(worker, ORDER_ACCEPT);
 }
 
 void worker_continued(struct worker *worker)
 {
-    order(worker, ORDER_CONTINUED);
+    order_worker(worker, ORDER_CONTINUED);
 }
 
 void worker_drain(struct worker *worker)
 {
-    order(worker, ORDER_DRAIN);
+    order_worker(worker, ORDER_DRAIN);
 }
 
 void worker_stop_now(struct worker *worker)
 {
-    order(worker, ORDER_STOP);
+    order_worker(worker, ORDER_STOP);
 }
 
 void worker_join(struct worker *worker)

@@ -4,8 +4,7 @@ import re
 from functions import blank_out, c_functions
 
 # Files that are not converted yet.
-WAITING = ("/src/worker/", "/src/table/", "/src/select/", "/include/worker/", "/include/table/", "/include/select/",
-           "/src/io/uring_sending.c", "/io/closing.", "/io/congestion.", "/src/control/binding.")
+WAITING = ()
 
 COLUMNS_MAX = 160
 BANNED = re.compile(r"\b(whoever|whence|hence|thereof|thereby|therein|wherein|anew|heed|amiss|lest|whereupon|hitherto|meanwhile)\b", re.I)
