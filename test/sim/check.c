@@ -77,6 +77,8 @@ static void check_time(struct world *world, const struct session *session)
     switch (session->state) {
     case SESSION_CONNECTING:
         due = session->accepted_ns + (session_settings(session)->retries + 2) * session_settings(session)->connect_timeout_ms * MS;
+        if (world->changes) /* it may have begun again in another pool, as often as the configuration changed */
+            due = NEVER - SLACK_MS * MS;
         break;
     case SESSION_RELAYING:
         due = check_last_activity_ns(world, session) + check_patience_ms(session) * MS;

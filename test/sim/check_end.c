@@ -12,7 +12,7 @@ static void check_unserved(struct world *world, const struct session *session)
 {
     const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
 
-    if (session->failures > session_settings(session)->retries)
+    if (!pool || session->failures > session_settings(session)->retries) /* its pool has left, while the last attempt failed */
         return;
     for (uint32_t i = 0; i < pool->usable_count; i++) {
         const struct backend *backend = pool->usable[i].backend;

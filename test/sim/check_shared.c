@@ -63,7 +63,7 @@ static uint32_t count_mailed(const struct world *world, struct tally *tally)
 static void check_counts(struct world *world)
 {
     struct tally tally = {0};
-    uint32_t mailed, of_pools = 0, used = limit_used(&world->connections);
+    uint32_t mailed, of_pools, used = limit_used(&world->connections);
 
     for (uint32_t i = 0; i < world->worker_count; i++)
         count_sessions(world, world->members[i].worker, &tally);
@@ -72,14 +72,13 @@ static void check_counts(struct world *world)
         world_fail(world, "%u clients are being handed over, and %u counted", mailed, tally.mails);
     if (used != tally.sessions + mailed || used > limit_max(&world->connections))
         world_fail(world, "%u sessions and %u clients being handed over, but %u of the limit of %u", tally.sessions, mailed, used, limit_max(&world->connections));
-    for (uint32_t p = 0; p < world->config.pool_count; p++)
-        of_pools += pool_sessions(table_pool(world->table, p));
+    of_pools = world_sessions_of_pools(world);
     if (of_pools != tally.sessions + mailed)
         world_fail(world, "%u sessions and %u clients being handed over, but %u that use a pool", tally.sessions, mailed, of_pools);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
         const struct limit *limit = &table_listener(world->table, i)->connections;
 
-        if (limit_used(limit) != tally.of_listener[i] || limit_used(limit) > limit_max(limit))
+        if (limit_used(limit) != tally.of_listener[i] || !world_may_hold(&world->places_allowed[i], limit_max(limit), limit_used(limit)))
             world_fail(world, "listener %u has %u connections by its limit of %u, and really %u", i, limit_used(limit), limit_max(limit), tally.of_listener[i]);
     }
 }
@@ -97,19 +96,17 @@ static uint32_t slots_of(const struct world *world, const struct backend *backen
     return slots;
 }
 
-static void check_slots(struct world *world)
+static void check_backend(struct world *world, struct backend *backend)
 {
-    for (uint32_t p = 0; p < world->config.pool_count; p++) {
-        for (uint32_t b = 0; b < world->pools[p].backend_count; b++) {
-            const struct backend *backend = table_backend(world->table, p, b);
-            uint32_t slots = slots_of(world, backend);
+    uint32_t slots = slots_of(world, backend), max = backend_settings(backend)->max_connections;
+    uint32_t *allowed = &world->slots_allowed[world_pool_of(backend)][world_backend_of(backend)];
 
-            if (backend_in_flight(backend) != slots)
-                world_fail(world, "backend %s has %u slots reserved by %u sessions", backend->name, backend_in_flight(backend), slots);
-            if (backend_settings(backend)->max_connections && slots > backend_settings(backend)->max_connections)
-                world_fail(world, "backend %s is above its limit", backend->name);
-        }
-    }
+    if (backend_in_flight(backend) != slots)
+        world_fail(world, "backend %s has %u slots reserved by %u sessions", backend->name, backend_in_flight(backend), slots);
+    if (backend->condemned && slots > 0)
+        world_fail(world, "backend %s is condemned, and sessions use it", backend->name);
+    if (!backend->condemned && !world_may_hold(allowed, max, slots))
+        world_fail(world, "backend %s is above its limit", backend->name);
 }
 
 /* ---- pipes ---- */
@@ -145,7 +142,7 @@ static void check_pipes(struct world *world)
 void check_shared(struct world *world)
 {
     check_counts(world);
-    check_slots(world);
+    world_each_backend(world, check_backend);
     check_pipes(world);
 }
 

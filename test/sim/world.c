@@ -154,6 +154,10 @@ static void run(struct world *world)
 
 static void dismantle(struct world *world)
 {
+    for (int i = 0; i < 3; i++) /* backends are condemned, then freed and their pool is condemned, then that is freed */
+        table_reclaim(world->table);
+    if (table_retired(world->table) > 0)
+        world_fail(world, "%zu retired objects are not freed", table_retired(world->table));
     table_free(world->table);
     epoch_free(world->epoch);
     counters_free(world->counters);

@@ -85,6 +85,14 @@ struct member {
     struct sim_event accepting, continuing, draining, stopping; /* post mail */
 };
 
+/* A configuration that was drawn from the first one. */
+struct changed {
+    struct config config;
+    struct config_listener listeners[LISTENERS_MAX];
+    struct config_pool pools[POOLS_MAX];
+    struct config_backend backends[POOLS_MAX][BACKENDS_MAX];
+};
+
 struct world {
     struct sim *sim;
     struct config config;
@@ -116,7 +124,11 @@ struct world {
     uint64_t accept_ns, end_ns; /* when the workers are told to accept, and to drain */
     bool rough;                 /* most peers reset, and one direction of a session is spliced while the other is copied */
 
-    struct sim_event flipping, lacking;
+    struct sim_event flipping, lacking, changing;
+    struct changed changed;     /* the configuration in force, when `changes` is not 0 */
+    uint32_t changes;           /* of the configuration, so far */
+    uint32_t places_allowed[LISTENERS_MAX]; /* how many connections a listener may have: its limit, or what it had when that was lowered */
+    uint32_t slots_allowed[POOLS_MAX][BACKENDS_MAX]; /* the same of a backend */
     struct shortage shortage;
     bool stuck;                 /* nothing will ever happen */
     struct tap_record tap_records[CLIENTS_MAX][2]; /* by pair and source */
@@ -131,6 +143,17 @@ const char *world_run(uint64_t seed, bool trace, uint64_t *digest);
 
 /* world_config.c: everything chosen before the run. */
 void world_draw(struct world *world);
+
+/* world_changes.c: the configuration changes while sessions run. */
+void world_schedule_changes(struct world *world);
+/* Which pool and backend of the first configuration a live object is. */
+uint32_t world_pool_of(const struct backend *backend);
+uint32_t world_backend_of(const struct backend *backend);
+/* Whether so many may be held, of those allowed so far. A lowered limit allows what is in use, and less when that becomes less. 0 and UINT32_MAX are no limit. */
+bool world_may_hold(uint32_t *allowed, uint32_t max, uint32_t used);
+/* Over all live objects, those that are leaving included. */
+uint32_t world_sessions_of_pools(const struct world *world);
+void world_each_backend(struct world *world, void (*check)(struct world *world, struct backend *backend));
 
 /* world_hooks.c: what the kernel tells of: clients are accepted, sessions connect and close. */
 extern const struct sim_hooks world_hooks;

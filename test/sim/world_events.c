@@ -42,13 +42,13 @@ static void on_flipping(struct sim_event *event)
 {
     struct world *world = container_of(event, struct world, flipping);
     struct sim *sim = world->sim;
-    uint32_t pool = sim_below(sim, (uint32_t)world->config.pool_count);
-    uint32_t backend = sim_below(sim, (uint32_t)world->pools[pool].backend_count);
-    struct backend *live = table_backend(world->table, pool, backend);
+    uint32_t pool = sim_below(sim, (uint32_t)table_pool_count(world->table));
+    uint32_t position = sim_below(sim, (uint32_t)table_pool(world->table, pool)->backend_count);
+    struct backend *live = table_backend(world->table, pool, position);
 
     if (sim_chance(sim, 800))
         sim_arm(sim, event, sim_below(sim, 400000000));
-    if (world->quick && backend == 0)
+    if (world->quick && world_backend_of(live) == 0)
         return;
     table_set_state(world->table, live, BACKEND_PROBE, backend_standing(live) == BACKEND_USABLE ? BACKEND_PROBE_DOWN : BACKEND_PROBE_UP);
     if (table_publish(world->table) < 0)
@@ -158,6 +158,7 @@ void world_schedule(struct world *world)
         sim_arm(sim, &world->flipping, sim_below(sim, 400000000));
     if (!world->quick && sim_chance(sim, 300))
         sim_arm(sim, &world->lacking, sim_below(sim, 300000000));
+    world_schedule_changes(world);
     for (uint32_t i = 0; i < world->worker_count; i++)
         schedule_member(&world->members[i]);
 }

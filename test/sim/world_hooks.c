@@ -12,10 +12,9 @@ static void draw_answer(struct world *world, struct sim_conn *conn, const struct
     static const int errors[] = {111 /* ECONNREFUSED */, 113 /* EHOSTUNREACH */, 110 /* ETIMEDOUT */};
     struct sim *sim = world->sim;
     uint64_t timeout = session_settings(session)->connect_timeout_ms * MS;
-    size_t pool = session->lease.pool->slot;
     int error = 0;
 
-    if (!sim_chance(sim, world->mood[pool][session->lease.backend->id])) {
+    if (!sim_chance(sim, world->mood[world_pool_of(session->lease.backend)][world_backend_of(session->lease.backend)])) {
         if (sim_chance(sim, world->lack))
             error = 99 /* EADDRNOTAVAIL */;
         else if (sim_chance(sim, 300)) /* silence */
@@ -41,7 +40,7 @@ static void on_connecting(struct sim_conn *conn, const struct addr *addr)
         world_fail(world, "pair %u: connects for a client that is gone", pair->index);
     if (!session->lease.backend || !addr_equal(addr, &session->lease.backend->addr))
         world_fail(world, "pair %u: connects to what it did not reserve", pair->index);
-    if (pair->failed & 1u << session->lease.backend->id)
+    if (!world->changes && pair->failed & 1u << session->lease.backend->id) /* else it may be another object, or the session another pool's */
         world_fail(world, "pair %u: backend %s is asked again although it failed", pair->index, session->lease.backend->name);
     pair->has_backend = true;
     pair->backend = (struct peer){.world = world, .pair = pair, .side = BACKEND, .conn = conn};
@@ -60,7 +59,7 @@ static void on_closing(struct sim_conn *conn)
         if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
             world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
         if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */)
-            peer->pair->failed |= 1u << session->lease.backend->id;
+            peer->pair->failed |= 1u << world_backend_of(session->lease.backend);
         peer->pair->has_backend = false;
         peer_forget(peer);
     } else if (!peer->pair->ended) {
