@@ -1,5 +1,5 @@
 /* bench/micro/micro.c: nanoseconds per operation of what a worker does most: picks, table reads, timers, mailbox. One thread; each figure is the median of
- * several rounds. */
+ * several rounds. `micro TEXT` prints only the rows whose title contains TEXT. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,8 @@
 
 enum { ROUNDS = 9, OPERATIONS = 20000, TIMERS = 4096 };
 
+static const char *wanted = ""; /* part of the titles of the rows to run */
+
 static int compare(const void *left, const void *right)
 {
     double a = *(const double *)left, b = *(const double *)right;
@@ -27,6 +29,8 @@ static void report(const char *name, void (*round)(void *context, unsigned opera
 {
     double ns[ROUNDS];
 
+    if (!strstr(name, wanted))
+        return;
     round(context, operations); /* warms caches */
     for (int i = 0; i < ROUNDS; i++) {
         uint64_t began = clock_now_ns();
@@ -108,6 +112,55 @@ static void table_round(void *context, unsigned operations)
     }
     if (sum == 0)
         abort();
+}
+
+/* What the publisher does when a probe has turned one backend down or up: notes it, rebuilds the pool, publishes, and frees what was there before. */
+static void publish_round(void *context, unsigned operations)
+{
+    struct pool_bench *bench = context;
+
+    for (unsigned i = 0; i < operations; i++) {
+        size_t count = table_pool(bench->table, 0)->backend_count;
+        struct backend *backend = table_backend(bench->table, 0, (size_t)bench->random++ * 7919 % count);
+        bool is_down = backend_state_part(backend_state(backend), BACKEND_PROBE) == BACKEND_PROBE_DOWN;
+
+        table_set_state(bench->table, backend, BACKEND_PROBE, is_down ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
+        if (table_publish(bench->table) < 0)
+            abort();
+    }
+}
+
+/* What a reload of the same file costs. */
+static void apply_round(void *context, unsigned operations)
+{
+    struct pool_bench *bench = context;
+
+    for (unsigned i = 0; i < operations; i++) {
+        if (table_apply(bench->table, bench->config, NULL) < 0)
+            abort();
+        table_reclaim(bench->table);
+    }
+}
+
+static int publisher(void)
+{
+    static const char *const names[] = {"least_conn", "random", "round_robin", "consistent_hash"};
+    struct pool_bench bench;
+
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        char title[80];
+
+        if (pool_open(&bench, names[n], 10000) < 0)
+            return -1;
+        snprintf(title, sizeof(title), "publish one change, %s, 10000 backends", names[n]);
+        report(title, publish_round, &bench, 20);
+        pool_close(&bench);
+    }
+    if (pool_open(&bench, "least_conn", 10000) < 0)
+        return -1;
+    report("apply the same configuration, 10000 backends", apply_round, &bench, 20);
+    pool_close(&bench);
+    return 0;
 }
 
 static int selectors(void)
@@ -216,9 +269,11 @@ static int mailbox(void)
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    if (selectors() < 0 || timers() < 0 || mailbox() < 0) {
+    if (argc > 1)
+        wanted = argv[1];
+    if (selectors() < 0 || publisher() < 0 || timers() < 0 || mailbox() < 0) {
         fputs("out of memory or descriptors\n", stderr);
         return 1;
     }
