@@ -38,7 +38,7 @@ endif
 LIBS     = liburing libcurl
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
 RING_LIBS  = $(eval RING_LIBS := $$(shell $(PKG_CONFIG) --libs liburing))$(RING_LIBS)
-LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(PKG_CONFIG) --libs $(LIBS)) -linih)$(LIB_LIBS)
+LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(PKG_CONFIG) --libs $(LIBS)) -linih -lm)$(LIB_LIBS)
 
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -DPENSTOCK_VERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS) $(FLAVOUR_FLAGS) -pthread $(CPPFLAGS)
 ALL_LDFLAGS = $(CFLAGS) $(FLAVOUR_FLAGS) -pthread $(LDFLAGS)
@@ -109,7 +109,7 @@ $(B)/%.o: %.c $(B)/flags
 
 $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libpenstock.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIB_LIBS) -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIB_LIBS)
 
 $(B)/test/sim/sim: $(SIM) $(B)/libpenstock.a
 	$(call say,LD,$@)

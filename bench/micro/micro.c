@@ -68,7 +68,7 @@ static int pool_open(struct pool_bench *bench, const char *balance, unsigned bac
     unlink(path);
     config_errors_free(errors);
     if (bench->config && bench->epoch)
-        bench->table = table_new(bench->epoch, selector_prepare);
+        bench->table = table_new(bench->epoch, &selector_prepare);
     return bench->table && table_apply(bench->table, bench->config, NULL) == 0 ? 0 : -1;
 }
 
@@ -180,6 +180,14 @@ static int selectors(void)
             pool_close(&bench);
         }
     }
+    if (pool_open(&bench, "consistent_hash", 10000) < 0)
+        return -1;
+    for (size_t i = 0; i < 10000; i++)
+        table_set_state(bench.table, table_backend(bench.table, 0, i), BACKEND_PROBE, i % 10 == 0 ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
+    if (table_publish(bench.table) < 0)
+        return -1;
+    report("the same, consistent_hash, 9000 of 10000 down", pick_round, &bench, OPERATIONS / 20);
+    pool_close(&bench);
     if (pool_open(&bench, "least_conn", 10) < 0)
         return -1;
     report("table read: online, load, offline", table_round, &bench, OPERATIONS);

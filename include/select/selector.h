@@ -27,12 +27,13 @@ struct select_request {
  *
  * The next choice, when the first is full or was tried, is: round_robin, the next place of the sequence (after a whole
  * round or 64 places least_conn's choice, so that a heavy full backend is not walked over again and again); least_conn, the next
- * lowest; random, two more draws, then in order from a drawn place; consistent_hash, the next entry of the Maglev
- * table, and after 64 entries the highest hash of client and name among the open backends, whatever their weights (so
- * that balancers that agree on the first choice agree on the others too). */
+ * lowest; random, two more draws, then in order from a drawn place; consistent_hash, another entry of
+ * the Maglev table, drawn from the client's hash; it does the same when the first is not usable. After 64 entries it takes
+ * the winner of weighted rendezvous hashing among the open backends. So a client moves only when its own backend goes, or
+ * to one that comes back, and balancers that agree on the first choice agree on the others too. */
 struct backend *selector_pick(const struct snapshot_pool *pool, struct select_request *request);
 
-/* Builds what the pool's selector needs (the table's prepare function). 0 or -ENOMEM. Health or control. */
-int selector_prepare(struct snapshot_pool *pool);
+/* Builds what the pools' selectors need, for table_new(). Publisher. */
+extern const struct table_prepare selector_prepare;
 
 #endif

@@ -16,6 +16,7 @@
 struct backend;
 struct config_pool;
 struct pool_settings;
+struct snapshot_set;
 struct table;
 
 struct pool {
@@ -30,6 +31,7 @@ struct pool {
     struct table *table;       /* whose slot it has */
     struct backend **backends; /* those of the configuration, in its order; the array is owned */
     size_t backend_count;
+    struct snapshot_set *set;  /* what the selector has built from the backends and settings (table/snapshot.h); owned; NULL: nothing. Snapshots borrow it */
     size_t usable;             /* of these, those that take new sessions, backups included */
     uint32_t next_id;          /* of the next backend */
     struct list all_backends;  /* those that are leaving included; the list owns them */

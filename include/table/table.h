@@ -30,8 +30,8 @@ struct table_change {
 };
 
 /* A table without objects, and a first, empty publication. `prepare` (table/snapshot.h) is given by the caller so that the table need not know selectors; NULL
- * adds nothing. `epoch` must outlive the table. NULL: out of memory. */
-struct table *table_new(struct epoch *epoch, table_prepare_fn *prepare);
+ * adds nothing. Both must outlive the table. NULL: out of memory. */
+struct table *table_new(struct epoch *epoch, const struct table_prepare *prepare);
 
 /* Workers may wait for the limits of the listeners to come. `workers` must outlive the table. Before the first table_apply(). */
 void table_let_wait(struct table *table, const struct limit_workers *workers);
@@ -63,7 +63,7 @@ void table_set_state(struct table *table, struct backend *backend, enum backend_
  * changed) or -ENOMEM: the old snapshot then stays published and the change stays due. Publisher. */
 int table_publish(struct table *table);
 
-/* What was replaced or removed and is not freed yet: publications, pools of them, settings, live objects. Publisher. */
+/* What was replaced or removed and is not freed yet: publications, pools of them, settings, sets, live objects. Publisher. */
 size_t table_retired(const struct table *table);
 
 /* Frees what no worker can hold any more. Never waits. Publisher. */

@@ -162,7 +162,7 @@ static int start_table(struct control *control)
     control->waiters = (struct limit_workers){.count = config->workers, .tell = worker_tell_of_place, .context = control->mailboxes};
     limit_init(&control->connections, control->capacity.connections);
     if (control->epoch)
-        control->table = table_new(control->epoch, selector_prepare);
+        control->table = table_new(control->epoch, &selector_prepare);
     if (control->table)
         table_let_wait(control->table, &control->waiters);
     if (!control->table || limit_let_wait(&control->connections, &control->waiters) < 0 || table_apply(control->table, config, NULL) < 0 ||

@@ -1,17 +1,23 @@
 /* select/consistent_hash.c: Maglev hashing (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load
  * Balancer", NSDI 2016, section 3.4) with weights. The table is built by health or control, looked up by any worker.
  *
- * The table depends on the names, weights and seed of the usable backends alone: candidates are sorted by name, and
- * take turns by weight (select/turns.h) in an order that for any two of them does not depend on the others. So
- * balancers that agree on these and on who is up agree on every client, and when one backend leaves few clients of the
- * others move. All hashes are SipHash-2-4 under the seed; the second half of the key separates their purposes. */
+ * The table depends on the names, weights and seed of the configured backends alone, whether they are up or not:
+ * candidates are sorted by name, and take turns by weight (select/turns.h) in an order that for any two of them does not
+ * depend on the others. A client has its own order of entries, the first of them its hash, the others drawn from it, and
+ * takes the first whose backend can be taken. So balancers that agree on these and on who is up agree on every client; a
+ * client moves only when its own backend goes down, or to one before it in its order that comes back; and the clients of a
+ * backend that is down are spread over the others by weight. When a backend leaves the configuration few clients of the
+ * others move. Backups have a table of their own. All hashes are SipHash-2-4 under the seed; the second half of the key
+ * separates their purposes. */
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/addr.h"
 #include "base/hash.h"
+#include "config/config.h"
 #include "select/algorithm.h"
 #include "select/turns.h"
 
@@ -19,13 +25,14 @@ enum purpose { PURPOSE_OFFSET = 1, PURPOSE_SKIP = 2, PURPOSE_CLIENT = 3 };
 
 #define EMPTY UINT32_MAX
 
-/* Entries walked at most: a pool that is full, or nearly so, does not cost a walk of the whole table. */
-#define WALK_MAX 64
+/* Entries of a client's order that are looked at: enough for a pool with most backends down, few enough that a pool that is
+ * full, or nearly so, costs little. */
+#define LOOKS_MAX 64
 
 /* A backend with its permutation of the table: place, place + skip, place + 2 skip, ... modulo the (prime) size. */
 struct candidate {
     const char *name;
-    uint32_t index; /* into pool->usable */
+    uint32_t position; /* among the configured backends */
     uint32_t weight;
     uint32_t place; /* next entry it would like */
     uint32_t skip;  /* 1 to size - 1 */
@@ -37,20 +44,28 @@ static int by_name(const void *a, const void *b)
     return strcmp(first->name, second->name);
 }
 
-static void candidates_init(struct candidate *candidates, const struct snapshot_pool *pool, uint32_t size)
+/* Those that are backups, or are not, as asked. Returns their number. */
+static uint32_t candidates_init(struct candidate *candidates, const struct config_pool *config, bool backups, uint64_t seed)
 {
-    for (uint32_t i = 0; i < pool->usable_count; i++) {
-        const char *name = pool->usable[i].backend->name;
+    uint32_t size = config->settings.hash_table_size;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < config->backend_count; i++) {
+        const char *name = config->backends[i].name;
         size_t length = strlen(name);
-        candidates[i] = (struct candidate){
+
+        if (config->backends[i].settings.backup != backups)
+            continue;
+        candidates[count++] = (struct candidate){
             .name = name,
-            .index = i,
-            .weight = pool->usable[i].weight,
-            .place = (uint32_t)(hash_bytes(name, length, pool->hash_seed, PURPOSE_OFFSET) % size),
-            .skip = (uint32_t)(hash_bytes(name, length, pool->hash_seed, PURPOSE_SKIP) % (size - 1) + 1),
+            .position = (uint32_t)i,
+            .weight = config->backends[i].settings.weight,
+            .place = (uint32_t)(hash_bytes(name, length, seed, PURPOSE_OFFSET) % size),
+            .skip = (uint32_t)(hash_bytes(name, length, seed, PURPOSE_SKIP) % (size - 1) + 1),
         };
     }
-    qsort(candidates, pool->usable_count, sizeof(*candidates), by_name);
+    qsort(candidates, count, sizeof(*candidates), by_name);
+    return count;
 }
 
 static void candidate_step(struct candidate *candidate, uint32_t size)
@@ -69,40 +84,86 @@ static void table_fill(uint32_t *table, uint32_t size, struct candidate *candida
         struct candidate *candidate = &candidates[turn];
         while (table[candidate->place] != EMPTY)
             candidate_step(candidate, size);
-        table[candidate->place] = candidate->index;
+        table[candidate->place] = candidate->position;
         turns_take(turns, turn, false);
     }
 }
 
-static int consistent_hash_prepare(struct snapshot_pool *pool)
+/* The table of the backends of one kind, of which there is at least one. 0 or -ENOMEM. */
+static int table_build(uint32_t *table, const struct config_pool *config, bool backups, uint64_t seed)
 {
-    uint32_t size = pool->settings->hash_table_size;
-    uint32_t count = pool->usable_count;
-    assert(size >= 2 && size < UINT32_C(1) << 31); /* so that place + skip fits */
+    uint32_t size = config->settings.hash_table_size;
+    uint32_t count;
     int result = -ENOMEM;
     struct turns *turns = NULL;
-    uint32_t *weights = calloc(count, sizeof(*weights));
-    uint32_t *table = calloc(size, sizeof(*table));
-    struct candidate *candidates = calloc(count, sizeof(*candidates));
-    if (!weights || !table || !candidates)
+    uint32_t *weights = calloc(config->backend_count, sizeof(*weights));
+    struct candidate *candidates = calloc(config->backend_count, sizeof(*candidates));
+
+    if (!weights || !candidates)
         goto fail;
-    candidates_init(candidates, pool, size);
+    count = candidates_init(candidates, config, backups, seed);
     for (uint32_t i = 0; i < count; i++)
         weights[i] = candidates[i].weight;
     turns = turns_new(weights, count);
     if (!turns)
         goto fail;
     table_fill(table, size, candidates, turns);
-    pool->maglev = table; /* the snapshot owns it now */
-    pool->maglev_count = size;
-    table = NULL;
     result = 0;
 fail:
     turns_free(turns);
     free(candidates);
-    free(table);
     free(weights);
     return result;
+}
+
+static int consistent_hash_prepare_set(const struct config_pool *config, uint64_t seed, struct snapshot_set **result)
+{
+    size_t size = config->settings.hash_table_size;
+    size_t backups = 0;
+    struct snapshot_set *set;
+    uint32_t *table;
+
+    assert(size >= 2 && size < UINT32_C(1) << 31); /* so that place + skip fits */
+    for (size_t i = 0; i < config->backend_count; i++)
+        backups += config->backends[i].settings.backup;
+    set = malloc(sizeof(*set) + 2 * size * sizeof(set->entries[0]));
+    if (!set)
+        return -ENOMEM;
+    *set = (struct snapshot_set){.maglev_count = (uint32_t)size};
+    table = set->entries;
+    if (backups < config->backend_count) {
+        if (table_build(table, config, false, seed) < 0)
+            goto fail;
+        set->primaries = table;
+        table += size;
+    }
+    if (backups > 0) {
+        if (table_build(table, config, true, seed) < 0)
+            goto fail;
+        set->backups = table;
+    }
+    *result = set; /* the caller owns it now */
+    return 0;
+fail:
+    free(set);
+    return -ENOMEM;
+}
+
+static int consistent_hash_prepare(struct snapshot_pool *pool)
+{
+    size_t count = pool->pool->backend_count;
+    uint32_t *index = malloc(count * sizeof(*index));
+
+    if (!index)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        index[i] = SNAPSHOT_NOT_USABLE;
+    for (uint32_t i = 0; i < pool->usable_count; i++)
+        index[pool->usable[i].position] = i;
+    pool->usable_index = index; /* the snapshot owns it now */
+    pool->maglev = pool->uses_backups ? pool->set->backups : pool->set->primaries;
+    pool->maglev_count = pool->set->maglev_count;
+    return 0;
 }
 
 /* Clears all but the first `bits` bits. */
@@ -143,22 +204,23 @@ static uint64_t client_hash(const struct snapshot_pool *pool, const struct addr 
     return hash_bytes(key, length, pool->hash_seed, PURPOSE_CLIENT);
 }
 
-/* Of the backends that are open the one whose name, hashed with the client, is highest: rendezvous hashing. Weights do
- * not count. */
-static struct backend *pick_highest(const struct snapshot_pool *pool, struct select_request *request, uint64_t client)
+/* Weighted rendezvous hashing among the open backends: each has an exponentially distributed time whose rate is its weight,
+ * hashed from its name and the client, and the earliest wins. */
+static struct backend *pick_earliest(const struct snapshot_pool *pool, struct select_request *request, uint64_t client)
 {
-    uint64_t highest = 0;
+    double earliest = 0;
     uint32_t chosen = pool->usable_count;
 
     for (uint32_t i = 0; i < pool->usable_count; i++) {
         const char *name = pool->usable[i].backend->name;
-        uint64_t hash;
+        double fraction, time;
 
         if (!algorithm_open(pool, i, request))
             continue;
-        hash = hash_bytes(name, strlen(name), pool->hash_seed, client);
-        if (chosen == pool->usable_count || hash > highest) {
-            highest = hash;
+        fraction = ((double)(hash_bytes(name, strlen(name), pool->hash_seed, client) >> 12) + 0.5) * 0x1p-52; /* never 0 or 1 */
+        time = -log(fraction) / pool->usable[i].weight;
+        if (chosen == pool->usable_count || time < earliest) {
+            earliest = time;
             chosen = i;
         }
     }
@@ -171,21 +233,23 @@ static struct backend *pick_highest(const struct snapshot_pool *pool, struct sel
 static struct backend *consistent_hash_pick(const struct snapshot_pool *pool, struct select_request *request)
 {
     uint64_t client = client_hash(pool, request->client);
-    uint32_t place = (uint32_t)(client % pool->maglev_count);
+    uint64_t place = client, draws = client;
 
-    for (uint32_t step = 0; step < WALK_MAX && step < pool->maglev_count; step++) {
-        struct backend *backend = algorithm_take(pool, pool->maglev[place], request);
+    for (int look = 0; look < LOOKS_MAX; look++) {
+        uint32_t i = pool->usable_index[pool->maglev[place % pool->maglev_count]];
+        struct backend *backend = i == SNAPSHOT_NOT_USABLE ? NULL : algorithm_take(pool, i, request);
+
         if (backend)
             return backend;
-        if (++place == pool->maglev_count)
-            place = 0;
+        place = random_next(&draws);
     }
-    /* Nearly all are full; or the open ones have no entry: a table set smaller than the pool, or a share of the weights
-     * below one entry. */
-    return pick_highest(pool, request, client);
+    /* Nearly all are down or full; or the open ones have no entry: a table set smaller than the pool, or a share of the
+     * weights below one entry. */
+    return pick_earliest(pool, request, client);
 }
 
 const struct algorithm algorithm_consistent_hash = {
+    .prepare_set = consistent_hash_prepare_set,
     .prepare = consistent_hash_prepare,
     .pick = consistent_hash_pick,
 };

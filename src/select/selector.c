@@ -1,10 +1,11 @@
 /* select/selector.c: picks a backend from a snapshot: finds the pool's algorithm and holds what they share.
  *
- * selector_pick() is run by any worker, selector_prepare() by health or control. Owns nothing. */
+ * selector_pick() is run by any worker, selector_prepare's functions by health or control. Owns nothing. */
 #include "select/selector.h"
 
 #include <assert.h>
 
+#include "config/config.h"
 #include "select/algorithm.h"
 
 static const struct algorithm *const algorithms[] = {
@@ -14,9 +15,9 @@ static const struct algorithm *const algorithms[] = {
     [CONFIG_BALANCE_CONSISTENT_HASH] = &algorithm_consistent_hash,
 };
 
-static const struct algorithm *pool_algorithm(const struct snapshot_pool *pool)
+static const struct algorithm *find_algorithm(const struct pool_settings *settings)
 {
-    size_t balance = pool->settings->balance;
+    size_t balance = settings->balance;
     assert(balance < sizeof(algorithms) / sizeof(algorithms[0]));
     return algorithms[balance];
 }
@@ -26,16 +27,26 @@ struct backend *selector_pick(const struct snapshot_pool *pool, struct select_re
     assert(request->tried_count <= SELECT_TRIES_MAX);
     if (pool->usable_count == 0)
         return NULL;
-    return pool_algorithm(pool)->pick(pool, request);
+    return find_algorithm(pool->settings)->pick(pool, request);
 }
 
-int selector_prepare(struct snapshot_pool *pool)
+static int prepare_set(const struct config_pool *config, uint64_t hash_seed, struct snapshot_set **set)
 {
-    const struct algorithm *algorithm = pool_algorithm(pool);
+    const struct algorithm *algorithm = find_algorithm(&config->settings);
+
+    *set = NULL;
+    return algorithm->prepare_set ? algorithm->prepare_set(config, hash_seed, set) : 0;
+}
+
+static int prepare_pool(struct snapshot_pool *pool)
+{
+    const struct algorithm *algorithm = find_algorithm(pool->settings);
     if (pool->usable_count == 0 || !algorithm->prepare)
         return 0;
     return algorithm->prepare(pool);
 }
+
+const struct table_prepare selector_prepare = {.set = prepare_set, .pool = prepare_pool};
 
 static bool was_tried(const struct select_request *request, uint32_t id)
 {

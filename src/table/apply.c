@@ -19,6 +19,11 @@ static void retire_settings(struct table *table, const void *old)
     reclaim_add(&table->reclaim, (void *)(uintptr_t)old, free_settings, NULL);
 }
 
+static void free_set(void *set)
+{
+    free(set);
+}
+
 static void destroy_backend(void *backend)
 {
     backend_free(backend);
@@ -160,6 +165,18 @@ static void commit_backends(struct table *table, struct plan_pool *row, bool is_
     row->array = NULL;
 }
 
+/* The pool is published again, since its snapshot borrows the old set. */
+static void replace_set(struct table *table, struct plan_pool *row)
+{
+    struct pool *pool = row->pool;
+
+    if (pool->set)
+        reclaim_add(&table->reclaim, pool->set, free_set, NULL);
+    pool->set = row->set; /* the pool owns it now */
+    row->set = NULL;
+    pool->changed = true;
+}
+
 static void commit_pool(struct table *table, struct plan_pool *row, struct table_change *change)
 {
     struct pool *pool = row->pool;
@@ -176,6 +193,8 @@ static void commit_pool(struct table *table, struct plan_pool *row, struct table
     change->pools.added += comes;
     change->pools.changed += changes && !comes;
     commit_backends(table, row, is_checked_anew, change);
+    if (row->replaces_set)
+        replace_set(table, row);
     table->is_due |= pool->changed;
 }
 
@@ -225,7 +244,7 @@ static void commit_plan(struct table *table, struct plan *plan, struct table_cha
     (void)objects_publish(table);
 }
 
-/* At most so many things are retired, those of two publications included. */
+/* At most so many things are retired, the sets of pools and two publications included. */
 static size_t retired_max(const struct table *table, const struct plan *plan)
 {
     size_t most = 2 * (table->listener_count + table->pool_count + plan->listener_count + plan->pool_count + table->slot_count + 1);
@@ -233,7 +252,7 @@ static size_t retired_max(const struct table *table, const struct plan *plan)
     for (size_t i = 0; i < table->pool_count; i++)
         most += table->pools[i]->backend_count;
     for (size_t i = 0; i < plan->pool_count; i++)
-        most += plan->pools[i].backend_count;
+        most += plan->pools[i].backend_count + 1;
     return most;
 }
 

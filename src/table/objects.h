@@ -17,7 +17,7 @@ struct table {
 
     /* The publisher's alone. */
     _Alignas(64) struct epoch *epoch;
-    table_prepare_fn *prepare;
+    const struct table_prepare *prepare; /* NULL: nothing is added to pools */
     const struct limit_workers *workers; /* who may wait for a listener's limit; NULL: nobody */
     uint64_t seed;                /* of the keyed hash */
     struct listener **listeners;  /* those of the configuration, in its order; the array is owned */

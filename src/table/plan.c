@@ -196,6 +196,33 @@ static int plan_pool(struct plan_pool *row, struct table *table, struct pool *ol
     return result < 0 ? result : plan_backends(row, config);
 }
 
+/* Whether the selector would build the same set again. */
+static bool keeps_set(const struct plan_pool *row, const struct config_pool *config)
+{
+    const struct pool *pool = row->pool;
+    const struct pool_settings *settings = pool_settings(pool);
+
+    if (row->is_new || pool->backend_count != row->backend_count)
+        return false;
+    if (settings->balance != config->settings.balance || settings->hash_table_size != config->settings.hash_table_size)
+        return false;
+    for (size_t i = 0; i < row->backend_count; i++) {
+        const struct backend_settings *old = backend_settings(row->array[i]), *next = &config->backends[i].settings;
+
+        if (row->array[i] != pool->backends[i] || old->weight != next->weight || old->backup != next->backup)
+            return false;
+    }
+    return true;
+}
+
+static int plan_set(struct plan_pool *row, const struct table *table, const struct config_pool *config, uint64_t seed)
+{
+    row->replaces_set = seed != table->seed || !keeps_set(row, config);
+    if (!row->replaces_set || !table->prepare || !table->prepare->set)
+        return 0;
+    return table->prepare->set(config, seed, &row->set);
+}
+
 static int plan_pools(struct plan *plan, struct table *table, const struct config *config)
 {
     struct index index;
@@ -207,6 +234,8 @@ static int plan_pools(struct plan *plan, struct table *table, const struct confi
         plan->pool_count++;
         result = plan_pool(&plan->pools[i], table, index_at(&index, index_find(&index, wanted->name), wanted->name), wanted);
         plan->pool_array[i] = plan->pools[i].pool;
+        if (result == 0)
+            result = plan_set(&plan->pools[i], table, wanted, config->seed);
     }
     free(index.objects);
     return result;
@@ -287,6 +316,7 @@ int plan_init(struct plan *plan, struct table *table, const struct config *confi
 static void free_pool_row(struct plan_pool *row)
 {
     free(row->settings);
+    free(row->set);
     free(row->array);
     for (size_t i = 0; i < row->backend_count; i++) {
         free(row->backends[i].settings);

@@ -18,6 +18,8 @@ struct plan_pool {
     struct backend **array;            /* the pool's next list of backends */
     struct plan_backend *backends;
     size_t backend_count;
+    bool replaces_set;
+    struct snapshot_set *set;          /* its next one if it is replaced; NULL: none */
 };
 
 struct plan_listener {

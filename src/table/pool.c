@@ -37,6 +37,7 @@ void pool_free(struct pool *pool)
     list_remove(&pool->link);
     free((void *)(uintptr_t)pool_settings(pool));
     free(pool->backends);
+    free(pool->set);
     free(pool);
 }
 

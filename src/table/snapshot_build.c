@@ -18,13 +18,13 @@ static void add_usable(struct built_pool *built, const struct pool *pool, bool b
 
         if (backend_standing(backend) != BACKEND_USABLE || settings->backup != backups)
             continue;
-        built->usable[built->pool.usable_count++] = (struct snapshot_backend){.backend = backend, .weight = settings->weight};
+        built->usable[built->pool.usable_count++] = (struct snapshot_backend){.backend = backend, .weight = settings->weight, .position = (uint32_t)i};
         if (settings->weight > built->pool.greatest_weight)
             built->pool.greatest_weight = settings->weight;
     }
 }
 
-const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_seed, table_prepare_fn *prepare)
+const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_seed, const struct table_prepare *prepare)
 {
     struct built_pool *built = calloc(1, sizeof(*built) + pool->backend_count * sizeof(built->usable[0]));
 
@@ -34,10 +34,13 @@ const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_s
     built->pool.settings = pool_settings(pool);
     built->pool.hash_seed = hash_seed;
     built->pool.usable = built->usable;
+    built->pool.set = pool->set;
     add_usable(built, pool, false);
-    if (built->pool.usable_count == 0)
+    if (built->pool.usable_count == 0) {
         add_usable(built, pool, true);
-    if (prepare && prepare(&built->pool) < 0) {
+        built->pool.uses_backups = built->pool.usable_count > 0;
+    }
+    if (prepare && prepare->pool && prepare->pool(&built->pool) < 0) {
         snapshot_pool_free(&built->pool);
         return NULL;
     }
@@ -55,6 +58,6 @@ void snapshot_pool_free(const struct snapshot_pool *pool)
     if (!pool)
         return;
     free_const(pool->sequence);
-    free_const(pool->maglev);
+    free_const(pool->usable_index);
     free_const(pool);
 }

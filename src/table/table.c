@@ -18,7 +18,7 @@ struct publication {
     const struct snapshot_pool *pools[]; /* the snapshot's; the pools themselves are the table's */
 };
 
-struct table *table_new(struct epoch *epoch, table_prepare_fn *prepare)
+struct table *table_new(struct epoch *epoch, const struct table_prepare *prepare)
 {
     struct table *table = aligned_alloc(_Alignof(struct table), sizeof(*table));
 

@@ -59,7 +59,7 @@ static void build_shared(struct world *world)
     world->counters = counters_new(world->worker_count);
     world->intakes = intake_new(world->worker_count);
     build_mailboxes(world);
-    world->table = world->epoch ? table_new(world->epoch, selector_prepare) : NULL;
+    world->table = world->epoch ? table_new(world->epoch, &selector_prepare) : NULL;
     world->waiters = (struct limit_workers){.count = world->worker_count, .tell = worker_tell_of_place, .context = world->mailboxes};
     if (world->table)
         table_let_wait(world->table, &world->waiters);

@@ -39,12 +39,6 @@ static struct table *table;
 static struct health *health;
 static char log_path[64];
 
-static inline int no_selector(struct snapshot_pool *unused)
-{
-    (void)unused;
-    return 0;
-}
-
 static inline int listen_on(struct addr *addr)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
@@ -96,7 +90,7 @@ static inline void start(void)
     assert_int_equal(log_start(&options, &failed), 0);
     epoch = epoch_new(1);
     assert_non_null(epoch);
-    table = table_new(epoch, no_selector);
+    table = table_new(epoch, NULL);
     assert_non_null(table);
     assert_int_equal(table_apply(table, &config, NULL), 0);
     health = health_start(table, &error);

@@ -77,9 +77,18 @@ static inline void pools_publish(struct pools *p)
 static inline void pools_open(struct pools *p)
 {
     p->epoch = epoch_new(1);
-    p->table = p->epoch ? table_new(p->epoch, selector_prepare) : NULL;
+    p->table = p->epoch ? table_new(p->epoch, &selector_prepare) : NULL;
     if (!p->table || table_apply(p->table, &p->config, NULL) < 0)
         abort();
+    p->snapshot = table_load(p->table)->pools[0];
+}
+
+/* Applies the configuration as it was changed since. */
+static inline void pools_apply(struct pools *p)
+{
+    if (table_apply(p->table, &p->config, NULL) < 0)
+        abort();
+    table_reclaim(p->table);
     p->snapshot = table_load(p->table)->pools[0];
 }
 

@@ -233,7 +233,7 @@ static void test_objects_change_under_load(void **state)
     limit_init(&process, PROCESS_LIMIT);
     epoch = epoch_new(WORKERS);
     assert_non_null(epoch);
-    table = table_new(epoch, selector_prepare);
+    table = table_new(epoch, &selector_prepare);
     assert_non_null(table);
     draw_config(&random);
     assert_int_equal(table_apply(table, &config, NULL), 0);

@@ -59,7 +59,7 @@ static bool apply_with(long survives)
     long before = memory_blocks;
     struct table_change change;
     struct epoch *epoch = epoch_new(1);
-    struct table *table = table_new(epoch, selector_prepare);
+    struct table *table = table_new(epoch, &selector_prepare);
     struct config config = make_config(0, 1);
 
     assert_non_null(table);

@@ -67,7 +67,9 @@ static int setup(void **state)
 
 static void open_table(void)
 {
-    table = table_new(epoch, prepare);
+    static const struct table_prepare preparing = {.pool = prepare};
+
+    table = table_new(epoch, &preparing);
     assert_non_null(table);
     assert_int_equal(table_apply(table, &config, NULL), 0);
     table_reclaim(table);
