@@ -33,10 +33,16 @@ static void replay_match(struct turns *turns, uint32_t node)
     turns->winners[node] = find_winner(turns, turns->winners[2 * node], turns->winners[2 * node + 1]);
 }
 
+/* Ends at a match that another participant wins as before, because no match above it changes. A participant that wakes up after its turn wins few. */
 static void replay_above(struct turns *turns, uint32_t i)
 {
-    for (uint32_t node = (turns->leaf_count + i) / 2; node > 0; node /= 2)
+    for (uint32_t node = (turns->leaf_count + i) / 2; node > 0; node /= 2) {
+        uint32_t before = turns->winners[node];
+
         replay_match(turns, node);
+        if (turns->winners[node] == before && before != i)
+            break;
+    }
 }
 
 struct turns *turns_new(const uint32_t *weights, uint32_t count)
