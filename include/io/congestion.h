@@ -14,7 +14,7 @@
  *
  *   Example: the default is bbr, the value auto, a client comes from 192.0.2.7, and its backend is 127.0.0.1:8001. The client's connection keeps bbr; the
  *   backend's gets reno.
- *   Saves: row bulk, which costs 1.08 times the CPU time per byte without it, and 1.11 times over a wildcard listener (bench/README).
+ *   Saves: row bulk, which costs 1.16 times the CPU time per byte without it (bench/README).
  *
  * Once a connection has used BBR, its socket is paced for good (sk_pacing_status in the kernel). That is why a listener on a loopback address itself uses
  * reno, and why a listener on a wildcard address has a second socket on a loopback address (control/binding.h). A client on this machine that connects by

@@ -14,7 +14,7 @@
  *   (E = 0): both sockets are closed while the backend works, in 20 us that the client would otherwise have waited.
  *   Constants: a worker with more than four events in a turn will not soon have a turn without any, and its clients wait for one another rather than for a
  *   close. More than four sockets take longer to close than an answer takes. 200 us is the most that a peer has to wait for the end of its connection.
- *   Saves: row churn-1, where p50 is 1.12 times as long and the CPU time 1.06 times without it. Row churn, 16 clients: 1.05 and 1.03 (bench/README). */
+ *   Saves: row churn-1, where p50 is 1.12 times as long and the CPU time 1.06 times without it. Row churn, 16 clients: 1.02 and 1.02 (bench/README). */
 #ifndef IO_CLOSING_H
 #define IO_CLOSING_H
 

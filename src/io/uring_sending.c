@@ -11,7 +11,8 @@
  *   us, this saves 0.9 us per message.
  *   Constants: a batch of 32 is submitted before the turn ends, or the first of many messages would wait for the last; 12 and 128 cost the same. At most 512
  *   sends are kept; further ones are sent directly.
- *   Saves: row echo-128-512, which costs 1.11 times the CPU time per request without it; row echo-128-64, 1.01 (bench/README).
+ *   Saves: row echo-128-512, which costs 1.10 times the CPU time per request without it, within a noise of 6 %. Where a system call costs 1.2 us: 1.11 times,
+ *   and row echo-128-64 1.09 times (bench/README).
  *
  * A send that succeeds in full posts no completion (IOSQE_CQE_SKIP_SUCCESS), because its own completion would end that wait at once. MSG_DONTWAIT keeps the
  * kernel from queueing a send that has to wait for room: it fails within the call instead. MSG_WAITALL turns a short send into a failure that reports how many

@@ -13,8 +13,9 @@
  *   Example: a window of 5 ms has 40 events. 12 are small messages that followed a small one, and 24 moved a stream. 12 in 5 ms are 2,400 per second: chatty,
  *   for at least 200 ms. 24 of 40: streams as well.
  *   Constants: 4 ms contain some hundred events of a busy worker, and are short compared to what a user notices. A small message counts only after another
- *   one, because a request that is answered by a large transfer is not chat: row fetch costs 1.67 times the CPU time per byte without that rule. Small
- *   messages come in bursts some 10 ms apart; 200 ms outlast the gaps. A window of 20 ms contains a pause: its streams have ended or are slow.
+ *   one, because a request that is answered by a large transfer is not chat: row fetch costs 1.67 times the CPU time per byte without that rule (measured
+ *   beside other work). Small messages come in bursts some 10 ms apart; 200 ms outlast the gaps. A window of 20 ms contains a pause: its streams have ended or
+ *   are slow.
  *   Saves: row mixed, where p50 of the small messages is 6.2 times as long without `chatty`; for `streams` see worker/waiting.h. */
 #ifndef WORKER_TRAFFIC_H
 #define WORKER_TRAFFIC_H
