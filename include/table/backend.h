@@ -1,7 +1,7 @@
-/* table/backend.h: the live object of one backend: who it is, what is known about it, its limit and how many sessions it has.
+/* table/backend.h: the live object of one backend: its identity, its state, its limit, and the number of its sessions.
  *
- * Made by the publisher (table/apply.c). It outlives snapshots: a session keeps a pointer to it while it holds a slot (table/lease.h) or a reference. A
- * backend that left the configuration is freed when every worker has passed a quiescent point since, and no slot and no reference is left.
+ * The publisher makes it (table/apply.c). It outlives snapshots: a session may keep a pointer to it while it holds a slot (table/lease.h) or a reference. A
+ * backend that has left the configuration is freed after every worker has passed a quiescent point and no slot or reference is left.
  *
  * The slot count has acquire and release order, so that the publisher may free the object when it reads zero. All other shared fields are
  * immutable, or a word on which no other memory depends (relaxed), or a pointer to something immutable (release and acquire). */
@@ -25,31 +25,31 @@ struct backend {
     const char *name;          /* unique in its pool; in the object's own memory */
     struct pool *pool;         /* outlives it */
     struct addr addr;
-    uint32_t id;               /* unique in its pool for ever: a backend that was removed and added again is another one */
+    uint32_t id;               /* unique in its pool, and never used again for another backend */
 
     /* Written by the publisher, read by any thread. */
-    _Atomic(const struct backend_settings *) settings; /* replaced as a whole; the old ones stay until every worker has passed a quiescent point */
+    _Atomic(const struct backend_settings *) settings; /* replaced as a whole; the old ones are freed after every worker has passed a quiescent point */
     _Atomic uint32_t state;    /* table/backend_state.h; relaxed */
 
-    /* The publisher's alone. */
-    struct list link;          /* in the list of all its kind, those that are leaving included */
-    bool leaving;              /* out of the configuration: waits to be unused, and can come back until it is condemned */
-    bool condemned;            /* unused for good: about to be freed */
-    bool named;                /* by the configuration that is being applied */
-    struct target *target;     /* how health probes it; NULL: it does not */
+    /* Used only by the publisher. */
+    struct list link;          /* in the list of all objects of its kind, including those that are leaving */
+    bool leaving;              /* it has left the configuration; until it is condemned, a new configuration may bring it back */
+    bool condemned;            /* it is unused and will not be used again: it will be freed */
+    bool named;                /* the configuration that is being applied has this backend */
+    struct target *target;     /* health's probe of this backend; NULL: health does not probe it */
 
     /* Written by every worker. */
-    _Alignas(64) _Atomic uint32_t in_flight; /* slots taken: sessions connecting to or relaying with this backend */
-    _Atomic uint32_t references;             /* pointers kept without a slot */
-    _Atomic uint32_t max_connections;        /* a copy of the setting, where selecting needs it; 0: no limit; relaxed */
+    _Alignas(64) _Atomic uint32_t in_flight; /* number of slots taken, by sessions that connect to it or are connected */
+    _Atomic uint32_t references;             /* number of pointers that are kept without a slot */
+    _Atomic uint32_t max_connections;        /* copy of the setting, in the cache line that selectors read; 0: no limit; relaxed */
 };
 
-/* An idle live object, in its pool's list of all, or NULL: out of memory. `config` is read during the call. Publisher. */
+/* Makes an idle live object and adds it to its pool's list of all backends. NULL: out of memory. `config` is read only during the call. Publisher. */
 struct backend *backend_new(struct pool *pool, const struct config_backend *config, uint32_t id);
-/* Asserts that no slot is taken and no reference left. NULL is allowed. Publisher. */
+/* Frees it. Asserts that it is unused. NULL is allowed. Publisher. */
 void backend_free(struct backend *backend);
 
-/* Any thread that is online in the epoch, or the publisher: valid until its next quiescent point. */
+/* The present settings, valid until the next quiescent point of the caller. Any thread that is online in the epoch, and the publisher. */
 static inline const struct backend_settings *backend_settings(const struct backend *backend)
 {
     return atomic_load_explicit(&backend->settings, memory_order_acquire);
@@ -58,32 +58,32 @@ static inline const struct backend_settings *backend_settings(const struct backe
 /* Replaces the settings and returns the old ones, which readers may still hold. Publisher. */
 const struct backend_settings *backend_replace_settings(struct backend *backend, const struct backend_settings *settings);
 
-/* Writes one source's part of the state. Returns whether that changed what the whole means. Publisher. */
+/* Writes one source's part of the state. Returns whether this changes the standing. Publisher. */
 bool backend_set_state(struct backend *backend, enum backend_source source, unsigned value);
 
 /* The word of table/backend_state.h. Any thread. */
 uint32_t backend_state(const struct backend *backend);
 
-/* What it means. Any thread. */
+/* The standing that backend_state() gives. Any thread. */
 enum backend_standing backend_standing(const struct backend *backend);
 
 /* Takes a slot unless the backend is at max_connections (compare-and-swap: never above the limit, over all workers). Every true must be paired with exactly one
  * backend_release(), which is for table/lease.c. Any worker. */
 bool backend_reserve(struct backend *backend);
-/* Gives a slot back. Asserts that one was taken. The object may be freed after the worker's next quiescent point. */
+/* Gives a slot back. Asserts that one was taken. The object may be freed after the next quiescent point of the worker. Any worker. */
 void backend_release(struct backend *backend);
 
-/* Keeps the object without a slot, and lets it go. Any worker. */
+/* Takes a reference, which keeps the object without a slot, and gives it back. Any worker. */
 void backend_hold(struct backend *backend);
 void backend_drop(struct backend *backend);
 
-/* Slots taken now: exact at some moment during the call. Any thread. */
+/* Number of slots taken: exact at some moment during the call. Any thread. */
 uint32_t backend_in_flight(const struct backend *backend);
 
-/* At its limit at some moment during the call. Any thread. */
+/* Whether it was at its limit at some moment during the call. Any thread. */
 bool backend_full(const struct backend *backend);
 
-/* Neither slots nor references are taken. Publisher. */
+/* Whether no slot and no reference is taken. Publisher. */
 bool backend_is_unused(const struct backend *backend);
 
 #endif

@@ -1,6 +1,6 @@
 /* table/backend_state.h: what is known about a backend, in one word, and what it means for new sessions.
  *
- * Each source of knowledge writes its own part of the word and nothing else; one function says what the parts mean together. The rows are tried from the top:
+ * Each source of knowledge writes its own part of the word and nothing else; one function says what the parts mean together. The first matching row decides:
  *
  *   administrative  discovery  probe            ejection   standing
  *   --------------  ---------  ---------------  ---------  --------
@@ -20,7 +20,7 @@
 /* The sources. Each has eight bits of the word. */
 enum backend_source { BACKEND_PROBE, BACKEND_EJECTION, BACKEND_ADMIN, BACKEND_DISCOVERY, BACKEND_SOURCES };
 
-/* What each source may say. 0 is what a source says that has never said anything. */
+/* The values of each source's part. 0 is the value of a source that has written nothing yet. */
 enum backend_probe_state { BACKEND_UNCHECKED, BACKEND_PROBE_UP, BACKEND_PROBE_DOWN };
 enum backend_ejection_state { BACKEND_IN, BACKEND_EJECTED };
 enum backend_admin_state { BACKEND_READY, BACKEND_ADMIN_DRAIN, BACKEND_ADMIN_MAINTENANCE };
@@ -28,11 +28,11 @@ enum backend_discovery_state { BACKEND_PRESENT, BACKEND_GONE };
 
 enum backend_standing {
     BACKEND_USABLE,   /* takes new sessions */
-    BACKEND_DRAINING, /* takes no new session; those it has go on */
-    BACKEND_DOWN      /* takes no new session, and those it has may be lost */
+    BACKEND_DRAINING, /* takes no new sessions; its present sessions continue */
+    BACKEND_DOWN      /* takes no new sessions; its present sessions may break */
 };
 
-/* What the word means. */
+/* The standing that the parts of the word give together, by the table above. */
 enum backend_standing backend_state_standing(uint32_t state);
 
 /* The word with one source's part replaced. `value` is one of that source's enum, below 256. */

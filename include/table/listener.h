@@ -1,7 +1,7 @@
-/* table/listener.h: the live object of one listener: its name, settings, pool and limit. Its sockets are control's, and an acceptor's of each worker.
+/* table/listener.h: the live object of one listener: its name, settings, pool and limit. Its sockets belong to control, and then to the workers' acceptors.
  *
- * Made by the publisher (table/apply.c). A listener is what the configuration calls one: all of its addresses share its limit. One that left the configuration
- * is freed when every worker has passed a quiescent point since, no session uses it, and no socket is left. */
+ * The publisher makes it (table/apply.c). A listener is a section of the configuration: all of its addresses share its limit. A listener that has left the
+ * configuration is freed after every worker has passed a quiescent point, no session uses it, and no acceptor is left. */
 #ifndef TABLE_LISTENER_H
 #define TABLE_LISTENER_H
 
@@ -21,26 +21,26 @@ struct listener {
     const char *name;          /* unique; in the object's own memory */
 
     /* Written by the publisher, read by any thread. */
-    _Atomic(const struct listener_settings *) settings; /* replaced as a whole; the old ones stay until every worker has passed a quiescent point */
-    _Atomic(struct pool *) pool; /* likewise: where new sessions go */
+    _Atomic(const struct listener_settings *) settings; /* replaced as a whole; the old ones are freed after every worker has passed a quiescent point */
+    _Atomic(struct pool *) pool; /* the pool of new sessions; it may change too */
 
-    /* The publisher's alone. */
-    struct list link;          /* in the list of all its kind, those that are leaving included */
-    bool leaving;              /* out of the configuration: waits to be unused, and can come back until it is condemned */
-    bool condemned;            /* unused for good: about to be freed */
-    bool named;                /* by the configuration that is being applied */
+    /* Used only by the publisher. */
+    struct list link;          /* in the list of all objects of its kind, including those that are leaving */
+    bool leaving;              /* it has left the configuration; until it is condemned, a new configuration may bring it back */
+    bool condemned;            /* it is unused and will not be used again: it will be freed */
+    bool named;                /* the configuration that is being applied has this listener */
 
     /* Written by every worker. */
-    struct limit connections;  /* max_connections, and how many there are */
-    _Alignas(64) _Atomic uint32_t references; /* of acceptors; release, as in table/backend.h */
+    struct limit connections;  /* max_connections, and the present number */
+    _Alignas(64) _Atomic uint32_t references; /* number of acceptors; release order, as in table/backend.h */
 };
 
-/* A live object, or NULL: out of memory. `config` is read during the call; `workers` are those who may wait for its limit, NULL: nobody. Publisher. */
+/* Makes a live object. NULL: out of memory. `config` is read only during the call. `workers` may wait at its limit; NULL: no worker may. Publisher. */
 struct listener *listener_new(const struct config_listener *config, struct pool *pool, const struct limit_workers *workers);
-/* Asserts that nobody uses it. NULL is allowed. Publisher. */
+/* Frees it. Asserts that it is unused. NULL is allowed. Publisher. */
 void listener_free(struct listener *listener);
 
-/* Any thread that is online in the epoch, or the publisher: valid until its next quiescent point. */
+/* The present settings and pool, valid until the next quiescent point of the caller. Any thread that is online in the epoch, and the publisher. */
 static inline const struct listener_settings *listener_settings(const struct listener *listener)
 {
     return atomic_load_explicit(&listener->settings, memory_order_acquire);
@@ -53,14 +53,14 @@ static inline struct pool *listener_pool(const struct listener *listener)
 
 /* Replaces the settings and returns the old ones, which readers may still hold. Publisher. */
 const struct listener_settings *listener_replace_settings(struct listener *listener, const struct listener_settings *settings);
-/* From now on new sessions go there. Those that are being accepted may still go to the old one. Publisher. */
+/* Makes new sessions use another pool. Sessions that are being accepted now may still use the old one. Publisher. */
 void listener_replace_pool(struct listener *listener, struct pool *pool);
 
-/* Keeps the object, and lets it go. Any worker. */
+/* Takes a reference, which keeps the object, and gives it back. Any worker. */
 void listener_hold(struct listener *listener);
 void listener_drop(struct listener *listener);
 
-/* No session and no reference is left. Publisher. */
+/* Whether no session and no acceptor uses it. Publisher. */
 bool listener_is_unused(const struct listener *listener);
 
 #endif

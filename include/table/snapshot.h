@@ -1,7 +1,7 @@
 /* table/snapshot.h: what a worker sees of the pools and their usable backends for one turn of its loop.
  *
- * Immutable. Built and published by the publisher; read by workers between epoch_online() and the next epoch_offline() or epoch_pass(): no pointer into it
- * survives the turn. (A pointer to a live object survives for as long as a lease or a reference holds the object.) */
+ * Immutable. Built and published by the publisher; read by workers between epoch_online() and the next epoch_offline() or epoch_pass(): a pointer into
+ * it must not be kept beyond the turn. (A pointer to a live object may be kept while a lease or a reference holds the object.) */
 #ifndef TABLE_SNAPSHOT_H
 #define TABLE_SNAPSHOT_H
 

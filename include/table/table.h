@@ -19,51 +19,51 @@ struct epoch;
 struct limit_workers;
 struct table;
 
-/* How many objects of a kind a change adds, changes and retires. */
+/* How many objects of one kind were added, changed and retired. */
 struct table_tally {
     size_t added, changed, retired;
 };
 
-/* What table_apply() has found and done. */
+/* What table_apply() has done. */
 struct table_change {
     struct table_tally listeners, pools, backends;
 };
 
-/* A table without objects, and a first, empty publication. `prepare` (table/snapshot.h) is given by the caller so that the table need not know selectors; NULL
- * adds nothing. Both must outlive the table. NULL: out of memory. */
+/* Makes a table without objects, with a first, empty publication. `prepare` (table/snapshot.h) is given by the caller so that the table need not know
+ * selectors; NULL adds nothing. Both must outlive the table. NULL: out of memory. */
 struct table *table_new(struct epoch *epoch, const struct table_prepare *prepare);
 
-/* Workers may wait for the limits of the listeners to come. `workers` must outlive the table. Before the first table_apply(). */
+/* Allows workers to wait at the limits of listeners. `workers` must outlive the table. Before the first table_apply(). */
 void table_let_wait(struct table *table, const struct limit_workers *workers);
 
-/* Frees everything. No reader may be left; asserts that no lease and no reference is. NULL is allowed. */
+/* Frees everything. No reader may be left. Asserts that no lease and no reference is left. NULL is allowed. */
 void table_free(struct table *table);
 
-/* Turns a configuration into a change of the live objects: those that it names are added, or get its settings, and those that it does not name are retired.
- * The start gives it the whole file, a reload the next one. Objects are the same when they have the same name (and, for a backend, pool and address); they
- * keep their sessions, counts and state. Then publishes, but frees nothing yet. `config` is read during the call only. `change` may be NULL.
+/* Changes the live objects to what a configuration says. Objects that it names are added or get its settings; the others are retired. The start passes the
+ * whole file, a reload the next one. Objects are the same if they have the same name and, for a backend, the same pool and address; they keep their sessions,
+ * counts and state. Then publishes, but frees nothing yet. `config` is read only during the call. `change` may be NULL.
  *
- * 0; or -ENOMEM, and nothing has changed. (When only the publication lacks memory, 0: it is due, and the next table_publish() makes it.) Publisher. */
+ * Returns 0, or -ENOMEM if nothing has changed. If only the publication lacks memory, returns 0; the next table_publish() makes it. Publisher. */
 int table_apply(struct table *table, const struct config *config, struct table_change *change);
 
-/* The current snapshot (acquire). Worker, online in the epoch: valid until its next quiescent point. */
+/* Returns the current snapshot (acquire), valid until the worker's next quiescent point. A worker that is online in the epoch. */
 const struct snapshot *table_load(const struct table *table);
 
-/* The live objects, in the order of the configuration. Publisher; also any thread before the publisher's has started. */
+/* The live objects, in the order of the configuration. Publisher, and any thread before the health thread has started. */
 size_t table_listener_count(const struct table *table);
 struct listener *table_listener(const struct table *table, size_t position);
 size_t table_pool_count(const struct table *table);
 struct pool *table_pool(const struct table *table, size_t position);
 struct backend *table_backend(const struct table *table, size_t pool, size_t position);
 
-/* Writes one source's part of a backend's state. Nothing is visible to selectors until table_publish(). Publisher. */
+/* Writes one source's part of a backend's state. Selectors see it after table_publish(). Publisher. */
 void table_set_state(struct table *table, struct backend *backend, enum backend_source source, unsigned value);
 
-/* Rebuilds the pools that changed since the last publication, publishes, and frees what no worker can hold; never waits. Returns 0 (also when nothing had
- * changed) or -ENOMEM: the old snapshot then stays published and the change stays due. Publisher. */
+/* Rebuilds the pools that have changed, publishes them, and frees what no worker can hold. Never waits. Returns 0, also if nothing has changed, or -ENOMEM:
+ * then the old snapshot stays published, and the change stays due. Publisher. */
 int table_publish(struct table *table);
 
-/* What was replaced or removed and is not freed yet: publications, pools of them, settings, sets, live objects. Publisher. */
+/* How many things were replaced or removed and are not freed yet: publications, their pools, settings, sets, live objects. Publisher. */
 size_t table_retired(const struct table *table);
 
 /* Frees what no worker can hold any more. Never waits. Publisher. */

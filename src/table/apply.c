@@ -1,13 +1,13 @@
 /* table/apply.c: changes the set of live objects to what a configuration says. Publisher.
  *
- * All memory is allocated first (plan.c), so that from the first change on nothing can fail. Whatever workers may still read goes to the reclaim list. */
+ * All memory is allocated before the first change (plan.c), so that nothing can fail after it. Memory that workers may still read goes to the reclaim list. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "table/plan.h"
 
-/* ---- retiring, and coming back ---- */
+/* ---- retiring objects, and bringing them back ---- */
 
 static void free_settings(void *settings)
 {
@@ -117,7 +117,7 @@ static void revive_listener(struct table *table, struct listener *listener)
 
 /* ---- changing ---- */
 
-/* What a probe has said before the first one has ended. */
+/* The part of the state that probes write, before the first probe has ended. */
 static enum backend_probe_state initial_probe_state(const struct pool_settings *settings)
 {
     if (settings->check == CONFIG_CHECK_NONE)
@@ -125,7 +125,7 @@ static enum backend_probe_state initial_probe_state(const struct pool_settings *
     return settings->check_initial_up ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN;
 }
 
-/* True: what selectors see has changed. */
+/* Returns whether selectors see a change. */
 static bool commit_backend(struct table *table, struct plan_backend *row, bool is_checked_anew, struct table_change *change)
 {
     struct backend *backend = row->backend;
@@ -207,7 +207,7 @@ static void commit_listener(struct table *table, struct plan_listener *row, stru
         revive_listener(table, listener);
     if (row->settings) {
         retire_settings(table, listener_replace_settings(listener, row->settings));
-        table->is_due = true; /* only a publication seals */
+        table->is_due = true; /* only a publication seals the retired settings */
     }
     if (listener_pool(listener) != row->pool)
         listener_replace_pool(listener, row->pool);
@@ -217,12 +217,13 @@ static void commit_listener(struct table *table, struct plan_listener *row, stru
     change->listeners.changed += changes && !comes;
 }
 
-/* New pools are published before a listener leads to them, and old ones leave the snapshot after no listener does: a session finds its pool at any time. */
+/* New pools are published before a listener leads to them, and old pools leave the snapshot after no listener leads to them. So a session finds its pool at any
+ * time. */
 static void commit_plan(struct table *table, struct plan *plan, struct table_change *change)
 {
     for (size_t i = 0; i < plan->pool_count; i++)
         commit_pool(table, &plan->pools[i], change);
-    (void)objects_publish(table); /* without memory it stays due, and sessions wait for it */
+    (void)objects_publish(table); /* if memory is lacking, it stays due */
     for (size_t i = 0; i < plan->listener_count; i++)
         commit_listener(table, &plan->listeners[i], change);
     for (size_t i = 0; i < table->listener_count; i++) {
@@ -244,7 +245,7 @@ static void commit_plan(struct table *table, struct plan *plan, struct table_cha
     (void)objects_publish(table);
 }
 
-/* At most so many things are retired, the sets of pools and two publications included. */
+/* The maximum number of things that this change retires, including the sets of pools and two publications. */
 static size_t retired_max(const struct table *table, const struct plan *plan)
 {
     size_t most = 2 * (table->listener_count + table->pool_count + plan->listener_count + plan->pool_count + table->slot_count + 1);

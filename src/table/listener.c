@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "table/pool.h"
 
-/* As configured, where 0 is no limit. */
+/* The limit of a listener: 0 in the settings means no limit. */
 static uint32_t limit_of(const struct listener_settings *settings)
 {
     return settings->max_connections ? settings->max_connections : UINT32_MAX;

@@ -1,4 +1,4 @@
-/* table/objects.c: frees a pool that nobody uses any more. Publisher. */
+/* table/objects.c: frees an unused pool. Publisher. */
 #include "table/objects.h"
 
 void objects_free_pool(struct pool *pool)

@@ -1,4 +1,4 @@
-/* table/objects.h: the table from within: what table.c, which publishes, and apply.c, which changes the set of objects, share. Publisher. */
+/* table/objects.h: the inside of the table, for table.c, which publishes, and apply.c, which changes the set of live objects. Publisher. */
 #ifndef TABLE_OBJECTS_H
 #define TABLE_OBJECTS_H
 
@@ -15,20 +15,20 @@ struct publication;
 struct table {
     _Alignas(64) _Atomic(const struct snapshot *) current; /* stored by the publisher, loaded by workers */
 
-    /* The publisher's alone. */
+    /* Used only by the publisher. */
     _Alignas(64) struct epoch *epoch;
     const struct table_prepare *prepare; /* NULL: nothing is added to pools */
-    const struct limit_workers *workers; /* who may wait for a listener's limit; NULL: nobody */
+    const struct limit_workers *workers; /* the workers that may wait at the limits of listeners; NULL: none */
     uint64_t seed;                /* of the keyed hash */
-    struct listener **listeners;  /* those of the configuration, in its order; the array is owned */
+    struct listener **listeners;  /* those in the configuration, in its order; owns the array */
     size_t listener_count;
     struct pool **pools;          /* likewise */
     size_t pool_count;
-    struct pool **slots;          /* by slot; NULL: free. A pool keeps its slot until it is freed, so that no session takes another pool for its own */
+    struct pool **slots;          /* by slot; NULL: free. A pool keeps its slot until it is freed, so that no session mistakes another pool for its own */
     size_t slot_count;
     bool is_due;                  /* something changed since the last publication */
     struct publication *published;
-    struct list all_listeners;    /* those that are leaving included; the lists own them */
+    struct list all_listeners;    /* including those that are leaving; the lists own the objects */
     struct list all_pools;
     struct reclaim reclaim;
 };
@@ -36,7 +36,7 @@ struct table {
 /* table_publish() without freeing anything, so that the caller can first drop pointers to retired objects. */
 int objects_publish(struct table *table);
 
-/* Frees a pool that nobody uses, and its slot. */
+/* Frees an unused pool and its slot. */
 void objects_free_pool(struct pool *pool);
 
 #endif

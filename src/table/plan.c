@@ -1,6 +1,6 @@
 /* table/plan.c: compares a configuration with the live objects. Publisher; owns what is new until apply.c takes it.
  *
- * An object that is leaving counts as the same one too, as long as it is not condemned: it still has sessions, which its limit must count. */
+ * An object that is leaving is found too, unless it is condemned: it may still have sessions, which its limit must count. */
 #include "table/plan.h"
 
 #include <assert.h>
@@ -25,7 +25,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(name_of(*(void *const *)a), name_of(*(void *const *)b));
 }
 
-/* An empty index with room for a list of objects. 0 or -ENOMEM. */
+/* Makes an empty index with room for all objects of a list. Returns 0 or -ENOMEM. */
 static int index_init(struct index *index, const struct list *all)
 {
     size_t count = 0;
@@ -42,7 +42,7 @@ static void index_sort(struct index *index)
         qsort(index->objects, index->count, sizeof(void *), by_name);
 }
 
-/* The position of the first object with the name, or of the one that would follow it. */
+/* Returns the position of the first object with the name, or of the first one after it. */
 static size_t index_find(const struct index *index, const char *name)
 {
     size_t low = 0, high = index->count;
@@ -58,7 +58,7 @@ static size_t index_find(const struct index *index, const char *name)
     return low;
 }
 
-/* Object `i`, if it has the name. */
+/* Returns object `i` if it has the name, and otherwise NULL. */
 static void *index_at(const struct index *index, size_t i, const char *name)
 {
     return i < index->count && strcmp(name_of(index->objects[i]), name) == 0 ? index->objects[i] : NULL;

@@ -1,4 +1,4 @@
-/* table/reclaim.c: a list of what waits to be freed. Publisher; owns the objects on it. */
+/* table/reclaim.c: the list of retired memory. Publisher; owns the objects on the list. */
 #include "table/reclaim.h"
 
 #include <assert.h>
@@ -54,8 +54,8 @@ void reclaim_seal(struct reclaim *reclaim, uint64_t ticket)
 
 void reclaim_run(struct reclaim *reclaim, struct epoch *epoch)
 {
-    uint64_t next_ticket = 0; /* of those condemned in this run */
-    uint64_t reached = 0;     /* the highest ticket known to be reached: most items have the same */
+    uint64_t next_ticket = 0; /* the ticket of the objects that are condemned in this run */
+    uint64_t reached = 0;     /* the highest ticket that is known to be reached; most items have the same one */
     size_t kept = 0;
 
     for (size_t i = 0; i < reclaim->count; i++) {
@@ -78,7 +78,7 @@ void reclaim_run(struct reclaim *reclaim, struct epoch *epoch)
     reclaim->count = kept;
 }
 
-/* In passes, since a pool is unused only when its backends and listeners are gone. */
+/* Works in passes, because a pool is unused only after its backends and listeners are freed. */
 void reclaim_deinit(struct reclaim *reclaim)
 {
     while (reclaim->count > 0) {
@@ -92,7 +92,7 @@ void reclaim_deinit(struct reclaim *reclaim)
             else
                 item.destroy(item.object);
         }
-        assert(kept < reclaim->count); /* else somebody still holds a lease */
+        assert(kept < reclaim->count); /* otherwise a lease is still held */
         reclaim->count = kept;
     }
     free(reclaim->items);

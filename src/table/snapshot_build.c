@@ -9,7 +9,7 @@ struct built_pool {
     struct snapshot_backend usable[];
 };
 
-/* Appends the usable backends that are backups, or are not, as asked. */
+/* Appends the usable backends that are backups, or those that are not. */
 static void add_usable(struct built_pool *built, const struct pool *pool, bool backups)
 {
     for (size_t i = 0; i < pool->backend_count; i++) {
@@ -47,7 +47,7 @@ const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_s
     return &built->pool;
 }
 
-/* Arrays are const for everyone but their owner, here. */
+/* Frees memory that is const for all other code. */
 static void free_const(const void *memory)
 {
     free((void *)(uintptr_t)memory);

@@ -1,4 +1,4 @@
-/* table/snapshot_build.h: makes and frees what a snapshot shows of one pool. Publisher. */
+/* table/snapshot_build.h: makes and frees the part of a snapshot that describes one pool. Publisher. */
 #ifndef TABLE_SNAPSHOT_BUILD_H
 #define TABLE_SNAPSHOT_BUILD_H
 

@@ -15,7 +15,7 @@
 
 struct publication {
     struct snapshot snapshot;
-    const struct snapshot_pool *pools[]; /* the snapshot's; the pools themselves are the table's */
+    const struct snapshot_pool *pools[]; /* the array of the snapshot; the table owns the pools */
 };
 
 struct table *table_new(struct epoch *epoch, const struct table_prepare *prepare)
@@ -53,7 +53,7 @@ void table_free(struct table *table)
     for (size_t i = 0; table->published && i < table->published->snapshot.slot_count; i++)
         snapshot_pool_free(table->published->pools[i]);
     free(table->published);
-    reclaim_deinit(&table->reclaim); /* first: it frees the objects that left */
+    reclaim_deinit(&table->reclaim); /* first, because it frees the objects that have left */
     while (!list_empty(&table->all_listeners))
         listener_free(container_of(table->all_listeners.next, struct listener, link));
     while (!list_empty(&table->all_pools)) {
@@ -126,7 +126,7 @@ static const struct snapshot_pool *published_pool(const struct table *table, siz
     return table->published && slot < table->published->snapshot.slot_count ? table->published->pools[slot] : NULL;
 }
 
-/* Frees a publication that was never shown, and those of its pools that the published one does not have. */
+/* Frees a publication that was never published, and those of its pools that the published one does not have. */
 static void abandon_publication(const struct table *table, struct publication *next)
 {
     for (size_t i = 0; i < next->snapshot.slot_count; i++) {
@@ -162,7 +162,7 @@ static struct publication *publication_new(const struct table *table)
     return next;
 }
 
-/* What `old` has and the published one does not. There is room. */
+/* Retires what `old` has and the published one does not. The list has room. */
 static void retire_publication(struct table *table, struct publication *old)
 {
     for (size_t i = 0; i < old->snapshot.slot_count; i++) {
