@@ -1,7 +1,7 @@
-/* select/selector.h: picks a backend from a snapshot.
+/* select/selector.h: selects a backend from a snapshot.
  *
- * Functions of snapshot, key and explicit state; they take no lock and allocate nothing. A pick comes with a reserved
- * slot. */
+ * The functions depend only on the snapshot, the key and explicit state. They take no lock and allocate nothing. A selected
+ * backend comes with a slot. */
 #ifndef SELECT_SELECTOR_H
 #define SELECT_SELECTOR_H
 
@@ -11,10 +11,10 @@
 #include "base/addr.h"
 #include "table/snapshot.h"
 
-/* Most backends one session may try: retries is at most this less one. */
+/* Maximum number of backends that one session tries: `retries` is at most one less. */
 #define SELECT_TRIES_MAX 16
 
-/* What one session asks. */
+/* The request of one session. */
 struct select_request {
     const struct addr *client;             /* hashed as hash_key and the prefixes say; a UNIX client hashes as one key */
     uint64_t *random;                      /* the worker's generator state (base/hash.h: random_next) */

@@ -1,4 +1,4 @@
-/* select/algorithm.h: what selector.c and the algorithms share; nobody else includes it.
+/* select/algorithm.h: the interface between selector.c and the algorithms.
  *
  * One const ops struct per algorithm, each in a file of its own. */
 #ifndef SELECT_ALGORITHM_H
@@ -25,13 +25,13 @@ extern const struct algorithm algorithm_least_conn;
 extern const struct algorithm algorithm_random;
 extern const struct algorithm algorithm_consistent_hash;
 
-/* Backend `i` of `usable` was not tried for this session and is not full at this moment. */
+/* Whether backend `i` of `usable` was not tried for this session and is not full at this moment. */
 bool algorithm_open(const struct snapshot_pool *pool, uint32_t i, const struct select_request *request);
 
-/* Reserves a slot on backend `i` of `usable`; NULL: it was tried or is full. */
+/* Takes a slot on backend `i` of `usable`. NULL: it was tried or is full. */
 struct backend *algorithm_take(const struct snapshot_pool *pool, uint32_t i, const struct select_request *request);
 
-/* Reserves on the first that can be taken, from `first` on in the order of the file and round again; NULL: none. */
+/* Takes a slot on the first open backend, starting at `first`, in the order of the configuration and around. NULL: none is open. */
 struct backend *algorithm_take_any(const struct snapshot_pool *pool, uint32_t first, const struct select_request *request);
 
 #endif

@@ -5,15 +5,15 @@
 
 #define NONE UINT32_MAX
 
-/* Searches that lose their slot to other workers before any open backend will do. */
+/* After this many searches whose slot another worker took first, any open backend is taken. */
 #define SEARCHES_MAX 8
 
-/* As many idle backends of the greatest weight are enough to choose from: nobody can have a lower load than they. */
+/* The search ends when it has found this many idle backends of the greatest weight: no other backend can have a lower load. */
 #define IDLE_ENOUGH 16
 
 /* The open backend with the lowest (in_flight + 1) / weight, that is, with the load it would have after taking this
- * session. Of equals each is as likely as the others: the n-th equal takes the place of the choice so far once in n
- * times. The search begins anywhere, so that this also holds where it ends early. */
+ * session. Equal backends are equally likely: the n-th equal one replaces the choice with
+ * probability 1/n. The search starts at a random backend, so that this also holds if it ends early. */
 static uint32_t find_lowest(const struct snapshot_pool *pool, struct select_request *request)
 {
     uint32_t best = NONE;

@@ -6,11 +6,11 @@
 #include "select/algorithm.h"
 #include "select/sequence.h"
 
-/* Draws for the second of a pair to differ from the first: two backends of equal weight then fail to differ once in 16
- * times. */
+/* Maximum number of draws until the second backend of a pair differs from the first. With two backends of equal weight, one
+ * pair in 16 does not differ. */
 #define SECOND_DRAWS_MAX 4
 
-/* Pairs drawn before the backends are gone through in order. */
+/* After this many pairs without an open backend, the backends are tried in order. */
 #define PAIRS_MAX 2
 
 static uint32_t draw_backend(const struct snapshot_pool *pool, struct select_request *request)
@@ -26,7 +26,7 @@ static uint32_t draw_other(const struct snapshot_pool *pool, struct select_reque
     return second;
 }
 
-/* a has more sessions for its weight than b. */
+/* Whether a has more sessions for its weight than b. */
 static bool is_busier(const struct snapshot_backend *a, const struct snapshot_backend *b)
 {
     return (uint64_t)backend_in_flight(a->backend) * b->weight > (uint64_t)backend_in_flight(b->backend) * a->weight;

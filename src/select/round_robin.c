@@ -4,8 +4,8 @@
 #include "select/algorithm.h"
 #include "select/sequence.h"
 
-/* Places looked at before giving up on the sequence: enough to pass some full backends, few enough that a pool that is
- * full or nearly so costs little. */
+/* Maximum number of places that one selection tries: enough to pass some full backends, and few enough that a full pool costs
+ * little. */
 #define PLACES_MAX 64
 
 static struct backend *round_robin_pick(const struct snapshot_pool *pool, struct select_request *request)

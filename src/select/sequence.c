@@ -14,7 +14,7 @@
 
 #define NONE UINT32_MAX
 
-/* Heaviest first. */
+/* A backend with its number of places; sorted by weight, heaviest first. */
 struct share {
     uint32_t index; /* into pool->usable */
     uint32_t weight;
@@ -25,7 +25,7 @@ static int heavier_first(const void *a, const void *b)
     const struct share *first = a, *second = b;
     if (first->weight != second->weight)
         return first->weight > second->weight ? -1 : 1;
-    return first->index < second->index ? -1 : 1; /* never equal */
+    return first->index < second->index ? -1 : 1; /* indices are never equal */
 }
 
 static uint32_t common_divisor(uint32_t a, uint32_t b)
@@ -61,14 +61,12 @@ static uint32_t reduce_shares(struct share *shares, uint32_t count)
     return places;
 }
 
-/* Who must take the place before the `places` still to fill get too few to keep it apart from itself; NONE: nobody,
- * anyone may.
+/* Returns the share that must take the next place, because otherwise too few places would be left to keep it apart from itself. NONE: any share may.
  *
- * For a circle without neighbours that are equal, each share must still fit: with `left` of its own to place, 2 * left
- * <= places + 1; for share 0, which took the first place and so must not take the last, 2 * left <= places. Who stands
- * at the limit goes now. At most one can, since two would need more places than there are, and never who went last,
- * whose limit is one lower. Shares are sorted, so the loop ends where even a full weight is below the limit: O(total)
- * over all calls. */
+ * `places` places are left to fill. In a circle without equal neighbours, a share that has `left` places of its own to fill fits only if 2 * left <= places +
+ * 1. Share 0 took the first place and must not take the last one, so for it 2 * left <= places. A share at this limit takes the next place. At most one share
+ * can be at the limit, because two would need more places than there are; and never the one that took the last place, because its limit is lower by one. The
+ * shares are sorted, so the loop ends where even a full weight is below the limit: O(total) over all calls. */
 static uint32_t find_urgent(const struct share *shares, const uint32_t *left, uint32_t count, uint32_t places)
 {
     for (uint32_t i = 0; i < count && 2 * (uint64_t)shares[i].weight >= places; i++)
@@ -119,7 +117,7 @@ static void spread_share(uint32_t *out, uint32_t others, struct share share)
     uint32_t places = others + share.weight;
     uint32_t end = places; /* gaps from here on are filled */
     for (uint32_t i = others; i > 0; i--) {
-        /* Never before the place it comes from, so that going backwards nothing is overwritten too early. */
+        /* `to` is never before the place it comes from, so that going backwards overwrites nothing too early. */
         uint32_t to = (uint32_t)((uint64_t)i * places / others) - 1;
         uint32_t moved = out[i - 1];
         while (end > to + 1)

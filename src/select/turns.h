@@ -1,4 +1,4 @@
-/* select/turns.h: whose turn it is among weighted participants: earliest deadline first.
+/* select/turns.h: which of several weighted participants is next: earliest deadline first.
  *
  * The k-th turn (from 0) of a participant of weight w is due at (k + 1/2) / w; the earliest due goes first, of equals
  * the one with the lower index. The order of any two participants depends only on their own weights. One thread; no
@@ -17,10 +17,10 @@ struct turns;
 struct turns *turns_new(const uint32_t *weights, uint32_t count);
 void turns_free(struct turns *turns); /* NULL is allowed */
 
-/* Whose turn is due first of those not resting (of which there must be one). O(1). */
+/* Returns the participant whose turn is due first, of those that do not rest. There must be one. O(1). */
 uint32_t turns_next(const struct turns *turns);
 
-/* Participant `i` has had a turn; a resting one is passed over until it no longer rests. O(log count). */
+/* Notes that participant `i` has had a turn. A resting participant is skipped until it no longer rests. O(log count). */
 void turns_take(struct turns *turns, uint32_t i, bool rest);
 void turns_wake(struct turns *turns, uint32_t i);
 

@@ -96,12 +96,13 @@ static enum accepting listen_again(struct acceptor *acceptor)
         return ACCEPT_EMPTY;
     result = io_listen_again(worker->io, &acceptor->sock, listener_settings(acceptor->listener)->backlog);
     if (result < 0) {
-        log_error("listener %s: one of its sockets was shut from outside and cannot listen again (%s): worker %u accepts nobody there; restart penstock",
+        log_error("listener %s: another process shut down one of its sockets, and it cannot listen again (%s): worker %u accepts no clients there; "
+                  "restart penstock",
                   name, strerror(-result), worker->index);
         close_acceptor(acceptor);
         return ACCEPT_PAUSED;
     }
-    log_warn("listener %s: one of its sockets was shut from outside: it listens again", name);
+    log_warn("listener %s: another process shut down one of its sockets; it listens again", name);
     return ACCEPT_MORE;
 }
 
@@ -398,7 +399,8 @@ void acceptor_drain_all(struct worker *worker)
         /* Without this bound, clients that arrive as fast as they are accepted would keep the socket open. */
         acceptor->drain_left = queue_max(acceptor);
         if (worker_may_complain(worker, COMPLAINT_LACK))
-            log_warn("listener %s: the kernel allows no socket filter (SO_ATTACH_FILTER): clients who come while it closes may be reset",
+            log_warn("listener %s: the kernel allows no socket filter (SO_ATTACH_FILTER, which may need CAP_NET_ADMIN): clients that connect while it "
+                     "closes may be reset",
                      acceptor->listener->name);
     }
     drain_each(worker);

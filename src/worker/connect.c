@@ -40,9 +40,9 @@ static void wait_for_resources(struct session *session, int error)
     uint64_t due_ms = worker_now_ms(worker) + RESOURCES_RETRY_MS;
 
     if (worker_may_complain(worker, COMPLAINT_LACK))
-        log_warn("pool %s: session " SESSION_NUMBER ": a backend connection could not be made (%s): trying again; %s", session->lease.pool->name,
+        log_warn("pool %s: session " SESSION_NUMBER ": a connection to a backend could not be made (%s), retrying; %s", session->lease.pool->name,
                  SESSION_NUMBER_OF(session), strerrorname_np(error),
-                 error == EAGAIN          ? "the queue of the backend's UNIX socket is full"
+                 error == EAGAIN          ? "the accept queue of the backend's UNIX socket is full"
                  : error == EADDRNOTAVAIL ? "no local port is free: widen net.ipv4.ip_local_port_range"
                  : error == ENOSPC        ? "raise fs.epoll.max_user_watches or lower max_connections"
                                           : "raise the descriptor limit or lower max_connections");

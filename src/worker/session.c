@@ -155,7 +155,7 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
 
 fail:
     if (worker_may_complain(worker, COMPLAINT_LACK))
-        log_error("listener %s: a client was turned away: no memory for a session", arrival->lease.listener->name);
+        log_error("listener %s: a client was reset: no memory for a session", arrival->lease.listener->name);
     counters_active_add(worker->counters, -1);
     lease = arrival->lease;
     lease_give(&lease, LEASE_ALL);

@@ -34,7 +34,7 @@ static void warn_unserved(const struct session *session, const struct lease *lea
     if (session->attempts)
         (void)snprintf(last, sizeof(last), "%u tried, the last %s %s: %s", session->attempts, session->failed->name,
                        addr_format(&session->failed->addr, addr, sizeof(addr)), strerrorname_np(session->last_error));
-    log_warn("listener %s: session " SESSION_NUMBER ": client %s was not served by pool %s: %s (%s); said once a second at most",
+    log_warn("listener %s: session " SESSION_NUMBER ": client %s was not served by pool %s: %s (%s); reported at most once a second",
              lease->listener->name, SESSION_NUMBER_OF(session), client, lease->pool->name, ends[session->end].text, last);
 }
 

@@ -52,7 +52,7 @@ void session_move(struct session *session, enum session_state to)
 
 static void __attribute__((noreturn)) fail_unexpected(const struct session *session, const char *what)
 {
-    log_error("session " SESSION_NUMBER ": %s came in state %s, where it cannot: penstock gives up", SESSION_NUMBER_OF(session), what,
+    log_error("session " SESSION_NUMBER ": event \"%s\" is not possible in state %s: penstock aborts", SESSION_NUMBER_OF(session), what,
               session_state_name(session->state));
     log_flush();
     abort();
@@ -95,5 +95,5 @@ void session_never_closed(struct io_sock *sock)
 
 void session_never_timer(struct timer *timer)
 {
-    fail_unexpected(container_of(timer, struct session, timer), "the timer");
+    fail_unexpected(container_of(timer, struct session, timer), "timer");
 }

@@ -250,7 +250,7 @@ static void log_busy_polls(const struct worker *worker)
     const struct waiting *waiting = &worker->waiting;
 
     if (waiting->polls > 0)
-        log_info("worker %u: busy_poll: polled %" PRIu64 " times, %.1f s in all; %.0f %% of them met an event", worker->index, waiting->polls,
+        log_info("worker %u: busy_poll: polled %" PRIu64 " times, %.1f s in all; %.0f %% of the polls found an event", worker->index, waiting->polls,
                  (double)waiting->polled_ns / 1e9, (double)waiting->polls_met * 100 / (double)waiting->polls);
 }
 
