@@ -8,7 +8,7 @@
  *     splice -> copy:  three turns in a row moved at most 16 KiB each; or the traffic is chatty; or no pipe is available; or the source has ended
  *
  *   Example: messages of 20 KiB. The first receive has 16 KiB, the second 4 KiB: bulk. The direction is then spliced, each turn moves 20 KiB, and it stays so.
- *   Messages of 200 bytes follow: after three of them the direction copies again.
+ *   Messages of 200 bytes follow: after three of them the direction copies again. Messages of exactly 16 KiB change between both, which costs the same.
  *   Constants: a message that fits into a buffer costs no more to copy than the two calls of a splice; one that needs a second buffer costs half as much
  *   spliced.
  *   Saves: rows echo-20k, echo-64k and bulk, which cost 1.96, 2.90 and 5.05 times the CPU time without splicing; row echo-128-64, 1.02 to 1.25 times if always
