@@ -75,6 +75,7 @@ struct io_sock {
     bool reset;          /* close with RST */
     bool close_at_once;  /* close it without waiting until other events are handled */
     bool wants_writable, was_writable, peer_ended; /* io_uring: see uring_wait_writable() */
+    bool min_hops;       /* listener: accepted sockets inherit a minimum TTL, which must be reset */
     const uint8_t *send_data; /* unsent bytes of a pending send; borrowed from the caller until `sent` */
     uint32_t send_bytes;
     int connect_error;   /* errno of a connect(2) that failed at once, until `connected` reports it */

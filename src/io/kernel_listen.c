@@ -8,6 +8,16 @@
 
 #include "io/kernel.h"
 
+enum { HOPS_ANY = 0, HOPS_MAX = 255 };
+
+/* The least TTL (hop limit) that a segment must have on arrival to be taken. */
+static int set_min_hops(int fd, int family, int hops)
+{
+    bool ipv4 = family == AF_INET;
+
+    return setsockopt(fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_MINTTL : IPV6_MINHOPCOUNT, &hops, sizeof(hops)) < 0 ? -errno : 0;
+}
+
 int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
 {
     static const int on = 1;
@@ -23,6 +33,8 @@ int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer)
             peer->length = length < sizeof(peer->un) ? length : (socklen_t)sizeof(peer->un);
             if (peer->sa.sa_family == AF_UNIX) /* a UNIX socket inherits nothing from its listener */
                 (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+            if (listener->min_hops)
+                (void)set_min_hops(fd, peer->sa.sa_family, HOPS_ANY);
             return fd;
         }
         if (errno != EINTR)
@@ -89,7 +101,12 @@ bool kernel_stop_queueing(struct io *io, struct io_sock *listener)
     socklen_t length = sizeof(domain);
 
     (void)io;
-    if (getsockopt(listener->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain != AF_UNIX)
-        return drop_new_handshakes(listener->fd) == 0;
-    return shutdown(listener->fd, SHUT_RD) == 0; /* connect(2) now fails, and accept(2) still returns the clients in the queue */
+    if (getsockopt(listener->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 || domain == AF_UNIX)
+        return shutdown(listener->fd, SHUT_RD) == 0; /* connect(2) now fails, and accept(2) still returns the clients in the queue */
+    if (drop_new_handshakes(listener->fd) == 0)
+        return true;
+    /* Only a segment that was sent with a TTL of 255 and passed no router is taken then, and few systems send such. This is the second choice, because sockets
+     * whose handshake ends later inherit it: what those clients send is dropped until they are accepted, and their kernel must send it again. */
+    listener->min_hops = set_min_hops(listener->fd, domain, HOPS_MAX) == 0;
+    return listener->min_hops;
 }

@@ -399,8 +399,7 @@ void acceptor_drain_all(struct worker *worker)
         /* Without this bound, clients that arrive as fast as they are accepted would keep the socket open. */
         acceptor->drain_left = queue_max(acceptor);
         if (worker_may_complain(worker, COMPLAINT_LACK))
-            log_warn("listener %s: the kernel allows no socket filter (SO_ATTACH_FILTER, which may need CAP_NET_ADMIN): clients that connect while it "
-                     "closes may be reset",
+            log_warn("listener %s: the kernel allows neither a socket filter nor a minimum TTL: clients that connect while it closes may be reset",
                      acceptor->listener->name);
     }
     drain_each(worker);

@@ -44,7 +44,7 @@ class Case:
 class Stage:
     """The backends of a case and a penstock in front of them."""
 
-    def __init__(self, rig, case, start=True, **launch):
+    def __init__(self, rig, case, start=True, host="127.0.0.1", **launch):
         self.rig, self.case = rig, case
         self.scripted, self.backends, addresses = None, [], []
         for number, row in enumerate(case.backends):
@@ -54,8 +54,8 @@ class Stage:
                 self.scripted = rig.keep(listen(address))
             self.backends.append(rig.keep(Backend(address, f"b{number}", mode)) if mode not in ("script", "dead") else None)
             addresses.append((f"{address[0]}:{address[1]}", options))
-        self.target = ("127.0.0.1", rig.ports.free())
-        self.ini = rig.ini(addresses, [f"127.0.0.1:{self.target[1]}"], case.glob, case.listener, case.pool)
+        self.target = (host, rig.ports.free())
+        self.ini = rig.ini(addresses, [f"[{host}]:{self.target[1]}" if ":" in host else f"{host}:{self.target[1]}"], case.glob, case.listener, case.pool)
         self.penstock = rig.launch(self.ini, **launch) if start else None
 
     def expect_ends(self, count):

@@ -1,15 +1,23 @@
 """Stops and drains while clients keep coming: whoever got in is served, whoever comes later is refused, nobody is reset."""
 import ctypes
+import errno
 import os
+import select
 import signal
 import socket
 import threading
 import time
 
+import needs
 from backends import Backend
 from case import ENGINES, Case, Stage
 from peers import Caller, connect
 from rig import Skip, require, wait_for
+
+IP_MINTTL = 21  # the socket module has no name for it
+LIMIT = {"max_connections": 5, "drain_timeout": "20s"}
+ONE = {"max_connections": 1, "workers": 1, "drain_timeout": "20s"}
+UNPRIVILEGED = {"user": "nobody", "access_log": None}  # recent kernels then allow no socket filter
 
 
 class Flood:
@@ -64,9 +72,11 @@ def stop_under_churn(kind):
     return body
 
 
-def drain_at_limit(rig, case):
+def drain_at_limit(rig, case, host="127.0.0.1"):
     """At a connection limit, with clients waiting at any time: those who wait when the drain begins are served, and the port closes."""
-    stage = Stage(rig, case)
+    if "user" in case.glob:
+        needs.root()
+    stage = Stage(rig, case, host=host)
     holder = rig.keep(Caller(stage.target))
     holder.call(10)
     flood = Flood(stage.target, 16)
@@ -77,6 +87,39 @@ def drain_at_limit(rig, case):
     holder.call(10)
     holder.close()
     require(stage.penstock.wait_exit(3) == 0, "status is not 0")
+
+
+def handshake_during_drain(rig, case):
+    """A client whose handshake has begun before the drain and ends during it is served like those that wait before it."""
+    if "user" in case.glob:
+        needs.root()
+    stage = Stage(rig, case)
+    holder = rig.keep(Caller(stage.target))
+    holder.call(10)
+    waiting = rig.keep(Caller(stage.target))
+    late = rig.keep(socket.socket())
+    late.setsockopt(socket.IPPROTO_IP, IP_MINTTL, 255)  # drops the answer to its SYN, which the kernel repeats after a second
+    late.setblocking(False)
+    require(late.connect_ex(stage.target) == errno.EINPROGRESS, "the handshake does not stay half done")
+    stage.penstock.signal(signal.SIGTERM)
+    stage.penstock.wait_log("accepting stops")
+    late.setsockopt(socket.IPPROTO_IP, IP_MINTTL, 0)
+    late.settimeout(8)
+    late.connect_ex(stage.target)
+    require(select.select([], [late], [], 8)[1] and late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0, "the handshake does not end")
+    holder.close()
+    waiting.call(10)
+    waiting.close()
+    late.sendall(b"x" * 50)
+    require(late.recv(50, socket.MSG_WAITALL) == b"x" * 50, "not served")
+    late.close()
+    require(stage.penstock.wait_exit(3) == 0, "status is not 0")
+
+
+def drain_at_limit_ipv6(rig, case):
+    """The same on IPv6."""
+    needs.ipv6()
+    drain_at_limit(rig, case, "::1")
 
 
 def shut_from_outside(rig, pid, how, family=socket.AF_INET):
@@ -135,8 +178,12 @@ def unix_listener_shut_from_outside(rig, case):
 CASES = (
     Case("stop-under-churn", stop_under_churn("tcp").__doc__, body=stop_under_churn("tcp"), ways=ENGINES, seconds=60),
     Case("stop-under-churn-unix", stop_under_churn("unix").__doc__, body=stop_under_churn("unix"), ways=ENGINES, seconds=60),
-    Case("drain-at-the-process-limit", drain_at_limit.__doc__, body=drain_at_limit, backends=("echo",),
-         glob={"max_connections": 5, "drain_timeout": "20s"}, ways=ENGINES),
+    Case("drain-at-the-process-limit", drain_at_limit.__doc__, body=drain_at_limit, backends=("echo",), glob=LIMIT, ways=ENGINES),
+    Case("drain-unprivileged", drain_at_limit.__doc__, body=drain_at_limit, backends=("echo",), glob=LIMIT | UNPRIVILEGED, ways=ENGINES),
+    Case("drain-unprivileged-ipv6", drain_at_limit_ipv6.__doc__, body=drain_at_limit_ipv6, backends=("echo",), glob=LIMIT | UNPRIVILEGED, ways=ENGINES),
+    Case("handshake-during-drain", handshake_during_drain.__doc__, body=handshake_during_drain, backends=("echo",), glob=ONE, ways=ENGINES),
+    Case("handshake-during-drain-unprivileged", handshake_during_drain.__doc__, body=handshake_during_drain, backends=("echo",), glob=ONE | UNPRIVILEGED,
+         ways=ENGINES),
     Case("drain-at-the-listener-limit", drain_at_limit.__doc__, body=drain_at_limit, backends=("echo",), glob={"drain_timeout": "20s"},
          listener={"max_connections": 5}, ways=ENGINES),
     Case("listener-shut-from-outside", listener_shut_from_outside.__doc__, body=listener_shut_from_outside, backends=("echo",), ways=ENGINES),

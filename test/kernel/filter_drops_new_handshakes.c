@@ -3,8 +3,8 @@
  *
  * Seen: 6.18. Attaching a filter to a TCP socket takes CAP_NET_ADMIN on 6.18.44, and takes no privilege on earlier kernels. The program takes two seconds, since a
  * handshake is repeated after one.
- * Relied on by: src/io/kernel_listen.c, kernel_stop_queueing(), of a listener that drains; where no filter is allowed, src/worker/acceptor.c,
- * acceptor_drain_all(), says so and clients may be reset. */
+ * Relied on by: src/io/kernel_listen.c, kernel_stop_queueing(), of a listener that drains; where no filter is allowed,
+ * hop_limit_drops_new_handshakes is relied on. */
 #include <linux/filter.h>
 
 #include "fact.h"
