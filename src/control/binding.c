@@ -87,20 +87,20 @@ static int set_int(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* Options that accepted sockets inherit, so that no call is needed for each client. */
+/* Options that accepted TCP sockets inherit, so that no call is needed for each client. Accepted UNIX sockets inherit none (io/kernel_listen.c). */
 static int set_options(int fd, const struct binding *binding)
 {
     const struct config_listener *listener = binding->listener;
-    bool unix_socket = addr_family(&binding->addr) == AF_UNIX;
     int result = 0;
 
+    if (addr_family(&binding->addr) == AF_UNIX)
+        return 0;
     if (listener->settings.receive_buffer_bytes)
         result = set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)listener->settings.receive_buffer_bytes);
     if (result == 0 && listener->settings.send_buffer_bytes)
         result = set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)listener->settings.send_buffer_bytes);
-    if (result < 0 || unix_socket)
-        return result;
-    result = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (result == 0)
+        result = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (result == 0)
         result = set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* an urgent byte is a byte like any other */
     if (result == 0 && listener->settings.tcp_user_timeout_ms)
