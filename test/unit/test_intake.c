@@ -1,4 +1,4 @@
-/* test_intake: a worker that ends has seen every connection that was counted for it. */
+/* test_intake: when a worker's intake has ended, the worker has received every connection that was counted for it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static void counts_until_it_is_closed(void **state)
     intake_close(&intakes[1]);
     assert_true(intake_closed(&intakes[1]));
     assert_false(intake_closed(&intakes[0]));
-    assert_false(intake_ended(&intakes[1])); /* one is on its way */
+    assert_false(intake_ended(&intakes[1])); /* one connection is still in flight */
     assert_false(intake_enter(&intakes[1]));
     assert_true(intake_leave(&intakes[1]));
     assert_true(intake_ended(&intakes[1]));
@@ -40,7 +40,7 @@ struct stage {
     struct ring *ring;
 };
 
-/* Hands over until the intake is closed; returns how many were posted. */
+/* Pushes values into the ring until the intake is closed; returns how many it pushed. */
 static void *hand_over(void *argument)
 {
     struct stage *stage = argument;
@@ -55,7 +55,7 @@ static void *hand_over(void *argument)
     return (void *)posted;
 }
 
-/* As a worker does: takes, closes after a while, ends when nothing is on its way; and then nothing may be left in the ring. */
+/* The loop acts as a worker: it pops values, closes the intake after a while and ends when nothing is in flight. The ring must then be empty. */
 static void who_ends_has_everything(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_io: the promises of io/io.h, on both real engines, with sockets of this machine. The simulated engine makes the same ones. */
+/* test_io: the guarantees of io/io.h, on both real engines, with local sockets. The simulated engine gives the same guarantees. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include "io_fixture.h"
 
-/* ---- the cases ---- */
+/* ---- test cases ---- */
 
 static void receive_rests_at_its_credit_and_not_before(void **state)
 {
@@ -26,10 +26,10 @@ static void receive_rests_at_its_credit_and_not_before(void **state)
     assert_true(fixture->ours.received >= credit);
     assert_true(fixture->ours.received <= credit + BUFFER_BYTES);
     idle_turns(fixture);
-    assert_true(fixture->ours.received <= credit + BUFFER_BYTES); /* nothing comes at rest */
+    assert_true(fixture->ours.received <= credit + BUFFER_BYTES); /* nothing is received while at rest */
 }
 
-/* More receives find something in the same turn than there are buffers for them, io_uring's 64 at first and 256 at most: the others get theirs later. */
+/* In one turn more receives have data than there are buffers (io_uring has 64 at first, 256 at most): the others get their data later. */
 static void receives_that_find_no_buffer_have_their_turn(void **state)
 {
     struct fixture *fixture = fixture_of(state);
@@ -147,7 +147,7 @@ static void connecting_to_a_closed_port_is_refused(void **state)
     fixture->listener = dup(0);
 }
 
-/* Bound to its own goal before it connects: the kernel would pick that port by chance, once in some 28,000 times. */
+/* The socket is bound to its own destination before it connects: by chance the kernel would pick that port only about once in 28,000 times. */
 static void a_connection_to_itself_is_known_by_both_names_of_the_goal(void **state)
 {
     static const in_addr_t goals[] = {INADDR_LOOPBACK, INADDR_ANY};
@@ -195,7 +195,7 @@ static void close_with_everything_in_flight_says_closed_once_and_nothing_else(vo
     assert_false(fixture->ours.closed); /* never from within the call */
     until(fixture, &fixture->ours.closed);
     assert_int_equal(fixture->ours.after_close, 0);
-    free(data); /* the kernel has let go of it: the sanitizer would tell */
+    free(data); /* the kernel no longer uses it; otherwise the sanitizer would report an error */
     while (recv(fixture->theirs, &byte, 1, MSG_TRUNC) > 0)
         ;
     assert_int_equal(errno, ECONNRESET);
@@ -222,7 +222,7 @@ static void bytes_that_were_there_before_the_poll_make_it_end(void **state)
     io_poll(fixture->io, &fixture->ours.sock, IO_IN);
     until(fixture, &fixture->ours.readable);
     fixture->ours.readable = false;
-    io_poll(fixture->io, &fixture->ours.sock, IO_IN); /* nobody read: still so */
+    io_poll(fixture->io, &fixture->ours.sock, IO_IN); /* nothing was read, so the socket is still readable */
     until(fixture, &fixture->ours.readable);
     io_poll(fixture->io, &fixture->ours.sock, IO_OUT);
     until(fixture, &fixture->ours.writable);
@@ -253,7 +253,7 @@ static void splice_moves_in_and_out_and_tells_empty_full_and_end(void **state)
     until(fixture, &fixture->ours.readable);
     assert_int_equal(io_splice_in(fixture->io, &fixture->ours.sock, &pipe, pipe.capacity), 0);
     io_pipe_close(fixture->io, &pipe);
-    io_pipe_close(fixture->io, &pipe); /* safe twice */
+    io_pipe_close(fixture->io, &pipe); /* a second close is allowed */
 }
 
 static void a_spliced_unix_socket_that_is_empty_is_not_readable(void **state)
@@ -292,9 +292,9 @@ static void a_broken_connection_shows_without_reading(void **state)
     connect_pair(fixture);
     assert_int_equal(io_broken(fixture->io, &fixture->ours.sock), 0);
     shutdown(fixture->theirs, SHUT_WR);
-    assert_int_equal(io_broken(fixture->io, &fixture->ours.sock), 0); /* FIN is no break */
+    assert_int_equal(io_broken(fixture->io, &fixture->ours.sock), 0); /* a FIN does not count as broken */
     reset_theirs(fixture);
-    assert_int_equal(io_broken(fixture->io, &fixture->ours.sock), EPIPE); /* the kernel's word for a reset that follows FIN */
+    assert_int_equal(io_broken(fixture->io, &fixture->ours.sock), EPIPE); /* the kernel's error for a reset that follows a FIN */
 }
 
 static void a_reset_shows_without_reading_though_bytes_are_waiting(void **state)
@@ -308,7 +308,7 @@ static void a_reset_shows_without_reading_though_bytes_are_waiting(void **state)
     assert_int_equal(io_broken(fixture->io, &fixture->ours.sock), ECONNRESET);
     io_receive(fixture->io, &fixture->ours.sock, 1000);
     until(fixture, &fixture->ours.rest);
-    assert_int_equal(fixture->ours.received, 100); /* they are not lost */
+    assert_int_equal(fixture->ours.received, 100); /* the waiting bytes are not lost */
 }
 
 static void after_a_reset_nothing_is_on_its_way_any_more(void **state)
@@ -317,7 +317,7 @@ static void after_a_reset_nothing_is_on_its_way_any_more(void **state)
     uint64_t offset = 0;
 
     connect_pair(fixture);
-    feed(fixture->ours.sock.fd, &offset, 64 * 1024 * 1024); /* as much as goes in */
+    feed(fixture->ours.sock.fd, &offset, 64 * 1024 * 1024); /* as much as the socket accepts */
     assert_true(io_undelivered(fixture->io, &fixture->ours.sock) > 0);
     reset_theirs(fixture);
     assert_int_equal(io_undelivered(fixture->io, &fixture->ours.sock), 0);
@@ -393,7 +393,7 @@ static void a_listener_gives_every_waiting_client_then_says_again(void **state)
     for (int i = 0; i < 3; i++) {
         int fd = io_accept(fixture->io, &fixture->ours.sock, &peer);
 
-        while (fd == -EAGAIN) { /* connect(2) may return a moment before the listener has the client */
+        while (fd == -EAGAIN) { /* connect(2) may return a moment before the client is in the accept queue */
             fixture->ours.readable = false;
             io_poll(fixture->io, &fixture->ours.sock, IO_IN);
             until(fixture, &fixture->ours.readable);
@@ -435,7 +435,7 @@ static void wait_ends_when_its_time_is_over(void **state)
     uint64_t before = clock_now_ns();
     int waits = 0;
 
-    /* A ring that was closed a moment ago may interrupt a wait; none may return at once over and over. */
+    /* A ring that was closed just before may interrupt a wait, but waits must not keep returning at once. */
     while (clock_now_ns() - before < 30000000) {
         assert_int_equal(io_wait(fixture->io, 30), 0);
         assert_true(++waits <= 20);

@@ -1,4 +1,4 @@
-/* test_io_batch: waits that leave whatever comes alone until a time has passed (batch_us), on each engine, and on io_uring before Linux 6.12. */
+/* test_io_batch: waits that let events accumulate until a time has passed (batch_us), on each engine, and on io_uring as before Linux 6.12. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static void batch_for(struct fixture *fixture, uint32_t ms)
     fixture->io->waiting = (struct io_waiting){.batch_us = ms * 1000};
 }
 
-/* Starts receiving; bytes are there. */
+/* Starts a receive and then makes bytes available for it. */
 static void bytes_are_there(struct fixture *fixture)
 {
     uint64_t offset = 0;
@@ -80,7 +80,7 @@ static void a_wait_without_a_time_does_not_sleep(void **state)
     assert_true(clock_now_ns() - began_ns < LONG_BATCH_MS * MS);
 }
 
-/* Not sooner than the time given: that nobody needs, and what the connecting left behind may end it. */
+/* The test does not check that the wait lasts at least the given time: nothing relies on that, and leftover events of the connect may end it early. */
 static void a_wait_in_which_nothing_comes_ends(void **state)
 {
     struct fixture *fixture = fixture_of(state);

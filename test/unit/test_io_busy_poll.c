@@ -32,7 +32,7 @@ static void what_is_there_is_met_by_polling(void **state)
     assert_int_equal(fixture->ours.received, 1000);
 }
 
-/* However long submitting the requests of this turn takes. */
+/* The full time is polled, however long submitting the requests of this turn takes. */
 static void the_time_is_polled_to_its_end(void **state)
 {
     static const uint8_t bytes[SEND_BYTES];

@@ -1,4 +1,4 @@
-/* test_io_gather: sends of one turn, more than either engine gathers, some of which find no room or no peer; begun by an event, or between two turns. */
+/* test_io_gather: sends of one turn, more than either engine gathers; some find a full send buffer or a closed peer. Started by an event or between turns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ enum { PAIRS = 100, FEW = 10, SMALL = 700, LARGE = BUFFER_BYTES - 1, DEADLINE_S 
 struct pair {
     struct io_sock sock;
     int theirs;
-    uint32_t told;   /* times that `sent` came */
+    uint32_t told;   /* how often completion was reported: the `sent` event or io_send()'s result */
     int error;
     bool closed;
     uint32_t arrived;
@@ -79,7 +79,7 @@ static int setup(void **state, enum io_kind kind)
         return -1;
     if (io_choose(kind, &choice) < 0) {
         free(stage);
-        return 0; /* tests then skip */
+        return 0; /* the tests then skip */
     }
     for (uint32_t i = 0; i < LARGE; i++)
         bytes[i] = (uint8_t)(i * 7 + i / 253);
@@ -166,7 +166,7 @@ static struct stage *stage_of(void **state)
     return *state;
 }
 
-/* What the pair's socket finds no room for. */
+/* Whether the pair's socket has the smallest send buffer, which a LARGE send does not fit. */
 static bool tight(int pair)
 {
     return pair % 5 == 0;
@@ -180,7 +180,7 @@ static void start(struct stage *stage, int i, uint32_t count)
     stage->pairs[i].told += result == IO_SENT;
 }
 
-/* Reads what is there, which must be what was sent. */
+/* Reads the available bytes, which must match those that were sent. */
 static void drink(struct pair *pair)
 {
     static uint8_t data[LARGE];

@@ -1,5 +1,5 @@
-/* test_io_half_closed: waiting for room on a socket whose peer has said that it sends no more, but reads on, slowly. io_uring reports that end with every poll,
- * asked for or not: a wait for room must not end by it, or the worker runs in circles for as long as the peer takes. */
+/* test_io_half_closed: waiting until a socket is writable after its peer has sent FIN but still reads, slowly. io_uring reports the FIN with every poll,
+ * requested or not: it must not end a wait for writability, or the worker would spin until the peer has read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 enum { LARGE = 8 * 1024 * 1024, TURNS = 40, EVENTS_FEW = 4 };
 
-/* Until what was sent has arrived, and the rest waits for the peer to read. */
+/* Waits until all bytes sent on the wire are acknowledged; the rest stays in the send buffer until the peer reads. */
 static void settle(int fd)
 {
     uint64_t deadline = clock_now_ns() + DEADLINE_S * (uint64_t)1000000000;
@@ -31,7 +31,7 @@ static void settle(int fd)
     }
 }
 
-/* As the engine must see a socket before it waits for room. */
+/* The engine must see EAGAIN from a socket before it waits for it to become writable. */
 static void find_full(struct fixture *fixture)
 {
     struct io_pipe pipe = {.fds = {-1, -1}};
@@ -43,7 +43,7 @@ static void find_full(struct fixture *fixture)
     io_pipe_close(fixture->io, &pipe);
 }
 
-/* Until nothing more fits, nor will before the peer reads. */
+/* Writes until nothing more fits, and nothing will fit before the peer reads. */
 static void fill(struct fixture *fixture)
 {
     static const uint8_t zeros[65536];
@@ -60,7 +60,7 @@ static void fill(struct fixture *fixture)
     find_full(fixture);
 }
 
-/* Reads until nothing is left, then once more after each turn, until `*flag`. */
+/* Reads all available bytes, and again after each turn, until `*flag` is set. */
 static void drain_until(struct fixture *fixture, const bool *flag)
 {
     static uint8_t bytes[65536];
@@ -83,7 +83,7 @@ static void their_end(struct fixture *fixture)
     assert_int_equal(poll(&poller, 1, DEADLINE_S * 1000), 1);
 }
 
-/* Turns in which nothing should happen but what the end itself may bring, and what was on its way when the wait began, once or twice. */
+/* Runs turns with few events: only the FIN itself and what was in flight when the wait began may cause one or two. */
 static void quiet_turns(struct fixture *fixture)
 {
     uint32_t count = 0;
@@ -101,7 +101,7 @@ static void quiet_turns(struct fixture *fixture)
     assert_in_range(count, 0, EVENTS_FEW);
 }
 
-/* The kernel's workers for requests that it gave up trying are threads of this process. */
+/* Counts this process's threads. They include io_uring's kernel workers, which run requests that could not be completed inline. */
 static unsigned threads(void)
 {
     unsigned count = 0;
@@ -147,7 +147,7 @@ static void waiting_for_room_sleeps_when_the_end_comes_meanwhile(void **state)
     room_comes_when_the_peer_reads(fixture);
 }
 
-/* Every time that there was room is told once, and only to who waits. */
+/* Each time the socket becomes writable is reported once, and only to a wait. */
 static void nobody_who_does_not_wait_hears_of_room(void **state)
 {
     struct fixture *fixture = fixture_of(state);
@@ -162,7 +162,7 @@ static void nobody_who_does_not_wait_hears_of_room(void **state)
         ;
     idle_turns(fixture);
     assert_false(fixture->ours.writable);
-    io_poll(fixture->io, &fixture->ours.sock, IO_OUT); /* what came before was not meant for this wait, but there is room */
+    io_poll(fixture->io, &fixture->ours.sock, IO_OUT); /* the earlier event was not for this wait, but the socket is writable */
     until(fixture, &fixture->ours.writable);
 }
 
@@ -195,7 +195,7 @@ static void pending_send(struct fixture *fixture, const uint8_t *bytes, bool end
     assert_int_equal(threads(), before);
 }
 
-/* The bytes arrive in order, and `sent` comes once all are out. */
+/* The bytes arrive in order, and `sent` is reported once all have been sent. */
 static void pending_send_goes_on(struct fixture *fixture)
 {
     static uint8_t bytes[65536];

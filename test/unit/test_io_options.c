@@ -1,4 +1,4 @@
-/* test_io_options: which socket gets the options that a connection asks for; on both engines. */
+/* test_io_options: which socket gets the options that a connection requests; on both engines. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,14 +25,14 @@ static void options_are_set_on_the_socket_that_connects(void **state)
     assert_int_equal(io_open(fixture->io, &fixture->ours.sock, fd, &events), 0);
     io_connect(fixture->io, &fixture->ours.sock, &fixture->addr, &options);
     until(fixture, &fixture->ours.connected);
-    assert_int_equal(option_of(fd, SOL_SOCKET, SO_RCVBUF), 200000); /* socket(7): the kernel doubles it */
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_RCVBUF), 200000); /* the kernel doubles the value, see socket(7) */
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 12345);
     assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 7);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
-/* A socket that could not be opened is closed at once, and the next one gets its number. */
+/* A socket for which io_open() fails is closed at once, and the next socket gets the same file descriptor number. */
 static void options_do_not_reach_a_socket_with_a_reused_number(void **state)
 {
     struct fixture *fixture = fixture_of(state);

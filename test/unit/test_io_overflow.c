@@ -1,5 +1,5 @@
-/* test_io_overflow: many more completions than the completion queue has room for, among them those of gathered sends that fail; and a kernel that takes
- * no request. io_uring only. */
+/* test_io_overflow: many more completions than the completion queue can hold, including those of gathered sends that fail; and a kernel that accepts
+ * no requests. io_uring only. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,9 +21,9 @@ enum { PAIRS = 200, ROUNDS = 300, CREDIT = 2 * BUFFER_BYTES, RING_ENTRIES = 2, D
 struct pair {
     struct io_sock sock;
     int theirs;
-    bool deaf;      /* their end does not read: a send fails */
+    bool deaf;      /* the peer has shut down reading: a send fails */
     bool sending, receiving, closed;
-    uint32_t asked, got; /* bytes that were sent to us, and those that arrived */
+    uint32_t asked, got; /* bytes sent to us, and bytes that have arrived */
 };
 
 struct stage {
@@ -31,7 +31,7 @@ struct stage {
     struct pair pairs[PAIRS];
 };
 
-static struct io *io; /* of the running test */
+static struct io *io; /* the running test's engine */
 
 static struct pair *of(struct io_sock *sock)
 {
@@ -154,7 +154,7 @@ static void every_send_is_told_once_and_rightly(void **state)
     free(stage);
 }
 
-/* The call into the kernel fails for good: the engine fails, and nothing waits for it for ever. */
+/* The call into the kernel fails permanently: io_wait() returns an error instead of waiting for ever. */
 static void a_ring_that_takes_nothing_fails_the_engine(void **state)
 {
     struct io_options options = {.sockets_max = PAIRS, .ring_entries = RING_ENTRIES};
@@ -182,7 +182,7 @@ static void a_ring_that_takes_nothing_fails_the_engine(void **state)
     assert_true(io_wait(io, 1000) < 0);
     assert_true(io_wait(io, 1000) < 0);
 
-    uring->ring.enter_ring_fd = entered; /* what was not taken is not in flight */
+    uring->ring.enter_ring_fd = entered; /* requests that the kernel never accepted are not in flight */
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
         pairs[i].sock.in_flight = 0;
         io_close(io, &pairs[i].sock, false);

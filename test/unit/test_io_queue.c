@@ -1,4 +1,4 @@
-/* test_io_queue: what an engine tells of a listener's queue, and of the clients that were in it. */
+/* test_io_queue: what an engine reports about a listener's accept queue and about the clients that were in it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static void wait_for_client(struct fixture *fixture)
     until(fixture, &fixture->ours.readable);
 }
 
-/* With epoll the edge that told of the first client is used up, or the poll would end again and again. */
+/* With epoll the edge that reported the first client must be consumed, or the poll would end again and again. */
 static void a_queue_that_was_seen_empty_tells_of_the_next_client(void **state)
 {
     struct fixture *fixture = fixture_of(state);
@@ -42,7 +42,7 @@ static void a_queue_that_was_seen_empty_tells_of_the_next_client(void **state)
     first = join(fixture);
     wait_for_client(fixture);
     assert_true(io_has_clients(fixture->io, &fixture->ours.sock));
-    taken = accept4(fixture->listener, NULL, NULL, SOCK_CLOEXEC); /* as another worker does that has the same UNIX socket */
+    taken = accept4(fixture->listener, NULL, NULL, SOCK_CLOEXEC); /* as another worker that shares the UNIX socket would do */
     assert_true(taken >= 0);
     assert_false(io_has_clients(fixture->io, &fixture->ours.sock));
     fixture->ours.readable = false;
@@ -62,7 +62,7 @@ static void wait_ms(unsigned ms)
     (void)usleep(ms * 1000);
 }
 
-/* The time runs from the end of the handshake, for one that is silent, one that talks meanwhile, and one that has gone. */
+/* The time runs from the end of the handshake: for a client that sends nothing, one that sends while it is queued, and one that has closed. */
 static void a_tcp_client_s_time_in_the_queue_is_told(void **state)
 {
     enum { CLIENTS = 3, TALKS = 1, GOES = 2 };

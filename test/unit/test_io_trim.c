@@ -1,4 +1,4 @@
-/* test_io_trim: buffers that are not needed any more are given back while connections go on, and no byte is lost by it; on both engines. */
+/* test_io_trim: buffers that are no longer needed are freed while connections continue, and no byte is lost; on both engines. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 enum { PEERS = 120, ROUNDS = 400, CREDIT = 4 * BUFFER_BYTES, FEW = 64 };
 
 struct talker {
-    struct peer_sock ours; /* what arrives is checked by the fixture */
+    struct peer_sock ours; /* the fixture checks the received bytes */
     int theirs;
     uint64_t said;
 };
@@ -87,7 +87,7 @@ static void no_byte_is_lost_by_trimming(void **state)
 
     start(fixture);
     for (int round = 0; round < ROUNDS; round++) {
-        uint32_t one_in = round % 40 < 10 ? 1 : 30; /* crowds, and times between them in which few speak */
+        uint32_t one_in = round % 40 < 10 ? 1 : 30; /* bursts in which all peers send, and periods between them in which few do */
 
         for (int i = 0; i < PEERS; i++) {
             if (random_below(&random, one_in) == 0)
@@ -135,7 +135,7 @@ static void what_a_crowd_needed_comes_back(void **state)
     stop(fixture);
 }
 
-/* Speaks to all without end, as many bytes as fit. */
+/* Sends to random peers, as many bytes as fit, until `stopping` is set. */
 static void *speak(void *argument)
 {
     const atomic_bool *stopping = argument;
@@ -149,7 +149,7 @@ static void *speak(void *argument)
     return NULL;
 }
 
-/* On a ring without deferred task work the kernel fills buffers at any moment, also while the ring of buffers is made anew. */
+/* Without deferred task work the kernel may fill buffers at any moment, even while the buffer ring is being rebuilt. */
 static void no_byte_is_lost_when_the_kernel_fills_at_any_moment(void **state)
 {
     struct fixture *fixture = fixture_of(state);
@@ -166,7 +166,7 @@ static void no_byte_is_lost_when_the_kernel_fills_at_any_moment(void **state)
     start(fixture);
     assert_int_equal(pthread_create(&speaker, NULL, speak, &stopping), 0);
     for (int round = 0; round < ROUNDS; round++) {
-        uring_of(fixture->io)->renews = true; /* as io_trim() does when it is worth it */
+        uring_of(fixture->io)->renews = true; /* as io_trim() does when trimming pays off */
         turn(fixture);
     }
     atomic_store(&stopping, true);

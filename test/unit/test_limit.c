@@ -1,4 +1,4 @@
-/* test/unit/test_limit.c: a limit is never exceeded, the longest waiter is next, and none that waits is forgotten. */
+/* test/unit/test_limit.c: a limit is never exceeded, the longest waiter is next, and no waiter is forgotten. */
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -27,7 +27,7 @@ static void note(void *context, unsigned worker)
 
 static const struct limit_workers four = {.count = 4, .tell = note, .context = &last_told};
 
-/* Whom the last call told. */
+/* The worker notified since the last call of told(), or NOBODY. */
 static int told(void)
 {
     int worker = last_told;
@@ -47,7 +47,7 @@ static void test_takes_as_many_as_there_are(void **state)
     struct limit limit;
 
     (void)state;
-    limit_init(&limit, 2); /* nobody may wait */
+    limit_init(&limit, 2); /* without limit_let_wait(), nobody can wait */
     assert_true(limit_take(&limit, 100));
     assert_true(limit_take(&limit, 50));
     assert_false(limit_take(&limit, 10));
@@ -58,7 +58,7 @@ static void test_takes_as_many_as_there_are(void **state)
     assert_true(limit_take(&limit, 1000));
     assert_int_equal(limit_oldest_measured(&limit), 0);
     limit_deinit(&limit);
-    limit_deinit(&limit); /* twice is allowed */
+    limit_deinit(&limit); /* a second deinit is allowed */
     limit_deinit(&(struct limit){0});
 }
 
@@ -75,17 +75,17 @@ static void test_the_longest_waiter_is_next(void **state)
     assert_int_equal(told(), NOBODY); /* no place is free */
     limit_give(&limit);
     assert_int_equal(told(), 1);
-    assert_false(limit_take(&limit, 50)); /* came later than all that wait */
+    assert_false(limit_take(&limit, 50)); /* arrived later than every waiter */
     assert_false(limit_take(&limit, 30));
     assert_true(limit_would_take(&limit, 20));
-    limit_wait(&limit, 1, 0); /* its client is gone */
+    limit_wait(&limit, 1, 0); /* the waiting client has disconnected */
     assert_int_equal(told(), 3);
     assert_true(limit_take(&limit, 30));
-    limit_wait(&limit, 3, 60); /* the next of its queue */
+    limit_wait(&limit, 3, 60); /* the next client in this worker's queue */
     assert_int_equal(told(), NOBODY);
     limit_give(&limit);
     assert_int_equal(told(), 2);
-    limit_wait(&limit, 2, 70); /* the next of its queue is younger than another's */
+    limit_wait(&limit, 2, 70); /* the next client in this worker's queue arrived after another worker's waiter */
     assert_int_equal(told(), 3);
     limit_wait(&limit, 3, 0);
     limit_wait(&limit, 2, 0);
@@ -126,7 +126,7 @@ static void test_a_maximum_may_change(void **state)
     assert_int_equal(limit_max(&limit), 3);
     assert_true(limit_take(&limit, 2));
     limit_set_max(&limit, 1);
-    assert_int_equal(limit_used(&limit), 2); /* who is in stays in */
+    assert_int_equal(limit_used(&limit), 2); /* places that are already taken stay taken */
     limit_give(&limit);
     assert_int_equal(told(), NOBODY);
     limit_give(&limit);
@@ -138,12 +138,12 @@ static void test_a_maximum_may_change(void **state)
 
 enum { WORKERS = 4, CLIENTS = 10000, PATIENCE_MS = 10000 };
 
-/* When a client did what, as numbers of one sequence over all threads. */
+/* When a client did what, as numbers from one sequence shared by all threads. */
 struct client {
     uint64_t since_ns;
-    uint32_t waits;      /* had published that it waits; 0: it never waited */
-    uint32_t tries;      /* was about to take the place that it got */
-    uint32_t has;        /* had it */
+    uint32_t waits;      /* after it published that it waits; 0: it never waited */
+    uint32_t tries;      /* before the attempt that got the place */
+    uint32_t has;        /* after it got the place */
 };
 
 struct shared {
@@ -165,7 +165,7 @@ static void tell(void *context, unsigned worker)
     mailbox_order((struct mailbox *)context + worker, 1);
 }
 
-/* False: forgotten. */
+/* Returns false if no notification came in time: the waiter was forgotten. */
 static bool wait_to_be_told(struct mailbox *box)
 {
     struct pollfd pollfd = {.fd = box->event_fd, .events = POLLIN};
@@ -193,7 +193,7 @@ static bool come_in(struct worker_thread *worker, struct client *client)
         if (!wait_to_be_told(&shared->boxes[worker->index]))
             return false;
     }
-    client->has = ++shared->sequence; /* while it is still published, so that nobody came in between */
+    client->has = ++shared->sequence; /* recorded while the wait is still published, so that no other client gets in between */
     limit_wait(limit, worker->index, 0);
     return true;
 }
@@ -229,7 +229,7 @@ static int in_sequence(const void *left, const void *right)
     return (a->has > b->has) - (a->has < b->has);
 }
 
-/* Nobody got a place that was tried for after an older client had published that it waits, and before that one got its own. */
+/* Between an older client's publishing that it waits and its getting a place, no younger client may both try for and get a place. */
 static void check_order(struct client *clients, size_t count)
 {
     qsort(clients, count, sizeof(*clients), in_sequence);

@@ -1,4 +1,4 @@
-/* test_log.c: log lines through the real thread into files, FIFOs and sockets, healthy and stuck ones. */
+/* test_log.c: log lines written by the real log thread to files, FIFOs and sockets, some of which block. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -205,9 +205,9 @@ static void a_line_is_cut_one_byte_over_the_limit(void **state)
     memset(line, 'x', sizeof line);
     line[LOG_LINE_BYTES] = '\0';
     start(path, LOG_INFO, NULL);
-    log_info("%s", line + 2); /* fits but for one byte less than the limit */
-    log_info("%s", line + 1); /* exactly the longest */
-    log_info("%s", line);     /* one more */
+    log_info("%s", line + 2); /* one byte shorter than the longest line */
+    log_info("%s", line + 1); /* exactly the longest line */
+    log_info("%s", line);     /* one byte too long */
     log_stop();
     char *text = slurp(path), *end = text;
     const size_t expected[] = { LOG_LINE_BYTES - 2, LOG_LINE_BYTES - 1, LOG_LINE_BYTES - 1 };
@@ -222,7 +222,7 @@ static void a_line_is_cut_one_byte_over_the_limit(void **state)
     free(text);
 }
 
-enum { WRITERS = 4, LINES_EACH = 900 }; /* 3600: all fit the ring at once */
+enum { WRITERS = 4, LINES_EACH = 900 }; /* 3600 in total: all fit in the ring at once */
 
 static void *write_numbered(void *number)
 {
@@ -276,7 +276,7 @@ static void a_sleeping_log_thread_is_woken_by_each_line(void **state)
 
 struct flood {
     unsigned lines;
-    uint64_t longest_ns; /* of one call */
+    uint64_t longest_ns; /* the longest duration of one call */
 };
 
 static void *log_flood(void *argument)
@@ -323,7 +323,7 @@ static void a_sink_that_nobody_reads_blocks_no_thread_and_the_loss_is_reported(v
     int reader = open(path, O_RDONLY | O_NONBLOCK); /* open, never read until the flood is over */
     start(path, LOG_INFO, NULL);
     assert_int_equal(pthread_create(&thread, NULL, log_flood, &flood), 0);
-    pthread_join(thread, NULL); /* the pipe is full long before: it holds about 600 of the lines */
+    pthread_join(thread, NULL); /* the pipe fills up long before that: it holds about 600 lines */
     assert_true(flood.longest_ns < UINT64_C(2000000000));
 
     static char text[1 << 20];
@@ -354,7 +354,7 @@ static void stopping_with_a_stuck_sink_ends_at_the_deadline(void **state)
     const char *path = file("stuck2");
     struct flood flood = { .lines = 5000 };
     assert_int_equal(mkfifo(path, 0600), 0);
-    start(path, LOG_INFO, NULL); /* a FIFO that nobody has open at all */
+    start(path, LOG_INFO, NULL); /* a FIFO without any reader */
     log_flood(&flood);
     uint64_t began = now_ms();
     log_stop();
@@ -372,9 +372,9 @@ static void a_reader_that_goes_away_does_not_stop_the_log(void **state)
     start(path, LOG_INFO, NULL);
     log_info("first");
     assert_true(read_until(reader, "first\n", text, sizeof text));
-    close(reader); /* from here on: EPIPE */
+    close(reader); /* from here on writes fail with EPIPE */
     log_info("nobody reads this");
-    log_reopen();  /* makes a turn of the thread sure to have ended once the new reader gets a line */
+    log_reopen();  /* ensures that the log thread has completed a turn once the new reader gets a line */
     reader = open(path, O_RDONLY | O_NONBLOCK);
     uint64_t deadline = now_ms() + DEADLINE_MS;
     bool found = false;
@@ -422,7 +422,7 @@ static void a_file_that_cannot_be_opened_is_named(void **state)
     assert_int_equal(log_start(&options, &failed), -ENOENT);
     assert_string_equal(failed, path);
     assert_false(log_access_enabled());
-    log_stop(); /* was not started: nothing happens */
+    log_stop(); /* has no effect because the log was not started */
 }
 
 static void standard_error_is_not_made_non_blocking(void **state)

@@ -1,5 +1,5 @@
-/* test/unit/test_maglev.c: consistent hashing: spread, disruption, agreement between balancers, what of the client
- * counts, next choices. */
+/* test/unit/test_maglev.c: consistent hashing: spread, disruption, agreement between balancers, which parts of the
+ * client's address count, next choices. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static void open_many(struct pools *p, uint64_t seed)
     pools_open(p);
 }
 
-/* Who gets this client; gives the slot back. */
+/* The name of the backend that gets this client, or NULL; the slot is released again. */
 static const char *pick_name(struct pools *p, const char *ip, uint16_t port)
 {
     p->client = pools_addr(ip, port);
@@ -55,7 +55,7 @@ static void test_spread_over_100_backends(void **state)
     }
 }
 
-/* Clients hash evenly too: 200000 of them, five standard deviations and the table's own unevenness. */
+/* 200000 clients are spread evenly too; the range allows five standard deviations and the table's own unevenness. */
 static void test_clients_spread(void **state)
 {
     (void)state;
@@ -73,7 +73,7 @@ static void test_clients_spread(void **state)
     pools_close(&p);
 }
 
-/* Takes a backend out of the configuration. */
+/* Removes a backend from the configuration. */
 static void remove_backend(struct pools *p, size_t gone)
 {
     p->pool.backend_count--;
@@ -101,7 +101,7 @@ static void test_few_other_keys_move_when_one_of_100_leaves(void **state)
                 moved += strcmp(name, entry_name(after.snapshot, i)) != 0;
             }
             assert_in_range(moved * 100, 0, others * 3);
-            /* And all is as it was when it is back, though at the end of the file. */
+            /* When the backend is back, even at the end of the file, the table is the same as before. */
             after.backends[after.pool.backend_count++] = removed;
             pools_apply(&after);
             for (uint32_t i = 0; i < 65537; i++)
@@ -132,7 +132,7 @@ static void test_few_other_keys_move_when_the_heaviest_leaves(void **state)
         others++;
         moved += strcmp(before[i], entry_name(p.snapshot, i)) != 0;
     }
-    assert_in_range(moved * 100, 0, others * 7); /* a share of 7 in 205 leaves */
+    assert_in_range(moved * 100, 0, others * 7); /* a weight of 7 out of 205 leaves */
     free(before);
     pools_close(&p);
 }
@@ -199,7 +199,7 @@ static void test_other_seeds_give_other_tables(void **state)
     uint32_t same = 0;
     for (uint32_t i = 0; i < 65537; i++)
         same += a.snapshot->maglev[i] == b.snapshot->maglev[i];
-    assert_in_range(same, 0, 65537 / 50); /* by chance one in a hundred */
+    assert_in_range(same, 0, 65537 / 50); /* by chance, one entry in a hundred is the same */
     pools_close(&a);
     pools_close(&b);
 }
@@ -235,7 +235,7 @@ static void test_one_client_stays_with_one_backend(void **state)
     pools_close(&p);
 }
 
-/* Among the clients 10.0.0.N, how many different backends. */
+/* The number of different backends that the clients 10.0.0.0 to 10.0.0.255 get. */
 static unsigned backends_of_a_24(struct pools *p)
 {
     bool seen[MANY] = { false };
@@ -365,7 +365,7 @@ static void test_next_choice_is_the_next_entry_drawn(void **state)
             assert_string_equal(backend->name, entry_name(p.snapshot, (uint32_t)(place % 65537)));
             backend_release(backend);
             p.request.tried[p.request.tried_count++] = backend->id;
-            while (tried(&p.request, p.snapshot->maglev[place % 65537])) /* position and id are the same */
+            while (tried(&p.request, p.snapshot->maglev[place % 65537])) /* a backend's position equals its id here */
                 place = random_next(&draws);
         }
     }
@@ -384,7 +384,7 @@ static void test_balancers_agree_on_the_second_choice(void **state)
     }
     pools_open(&a);
     pools_open(&b);
-    /* Full on the one, tried on the other: the same order of choices to the last slot, well past the first 64 entries. */
+    /* Backends are full in pool a and already tried in pool b: the order of choices is the same to the last slot, well past the first 64 entries. */
     for (uint32_t i = 0; i < MANY; i++) {
         struct backend *first = pools_pick(&a), *second = pools_pick(&b);
         assert_non_null(first);
@@ -415,7 +415,7 @@ static void test_a_table_smaller_than_the_pool_still_reaches_everyone(void **sta
     pools_close(&p);
 }
 
-/* With all but a few full a pick costs no walk of the table, and balancers with another order in the file agree still. */
+/* When all but a few backends are full, a pick does not walk the table, and balancers with a different order in the file still agree. */
 static void test_a_nearly_full_pool_is_cheap_and_agreed_on(void **state)
 {
     (void)state;
@@ -426,7 +426,7 @@ static void test_a_nearly_full_pool_is_cheap_and_agreed_on(void **state)
     a.pool.settings.hash_table_size = b.pool.settings.hash_table_size = 1000003;
     for (size_t i = 0; i < count; i++) {
         b.backends[count - 1 - i].name = a.names[i];
-        a.backends[i].settings.weight = b.backends[count - 1 - i].settings.weight = i < 4 ? 1 : 256; /* these have 15 entries each */
+        a.backends[i].settings.weight = b.backends[count - 1 - i].settings.weight = i < 4 ? 1 : 256; /* those of weight 1 have 15 entries each */
         a.backends[i].settings.max_connections = b.backends[count - 1 - i].settings.max_connections = i < 4 ? 0 : 1;
     }
     pools_open(&a);

@@ -1,5 +1,5 @@
 /* test/unit/test_maglev_states.c: consistent hashing while backends go down and come back, and while the configuration changes:
- * who moves, and when the table is built anew. Test thread only. */
+ * which clients move, and when the table is rebuilt. Test thread only. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 enum { MANY = 100, CLIENTS = 20000 };
 
-/* Client 10.x.y.z; its backend's id is its position as configured in these tests. Gives the slot back. */
+/* The id of the backend that client 10.x.y.z gets; in these tests it is the backend's position in the configuration. Releases the slot. */
 static uint32_t pick_id(struct pools *p, uint32_t client)
 {
     struct backend *backend;
@@ -43,7 +43,7 @@ static void init_weighted(struct pools *p, size_t count)
         p->backends[i].settings.weight = (uint32_t)(1 + i % 5);
 }
 
-/* Up and down at random, with most of them down in the middle. */
+/* Backends go down and come back at random; midway most of them are down. */
 static void test_no_key_moves_between_backends_that_stay_up(void **state)
 {
     (void)state;
@@ -102,13 +102,13 @@ static void test_keys_of_a_down_backend_spread_by_weight(void **state)
             moved++;
         }
     }
-    assert_in_range(moved, CLIENTS * 5 / 21, CLIENTS * 7 / 21); /* a weight of 6 in 21 */
+    assert_in_range(moved, CLIENTS * 5 / 21, CLIENTS * 7 / 21); /* a weight of 6 out of 21 */
     for (uint32_t i = 0; i < 5; i++)
         assert_in_range(counts[i], moved * (i + 1) / 15 * 85 / 100, moved * (i + 1) / 15 * 115 / 100);
     pools_close(&p);
 }
 
-/* Only every `nth` backend is up. Each weight gets its share, and picking costs no walk of the table or of the pool. */
+/* Only every `nth` backend is up. Each weight gets its share, and a pick does not walk the table or the pool. */
 static void assert_spread_with_few_up(size_t count, size_t nth, unsigned tolerance_percent)
 {
     uint32_t counts[6] = {0}, weights[6] = {0}, total = 0;
@@ -145,7 +145,7 @@ static void test_most_down_is_cheap_and_fair(void **state)
 {
     (void)state;
     assert_spread_with_few_up(2000, 9, 10);
-    assert_spread_with_few_up(2000, 199, 10); /* more clients than not find none of them in their first 64 entries */
+    assert_spread_with_few_up(2000, 199, 10); /* most clients find no backend that is up in their first 64 entries */
 }
 
 static void test_balancers_agree_whatever_happened_before(void **state)
@@ -211,7 +211,7 @@ static void test_a_single_backend_gets_everyone_or_nobody(void **state)
     pools_close(&p);
 }
 
-/* Three of weight 1, then three backups of weights 1, 2 and 3. */
+/* Three backends of weight 1, then three backups of weights 1, 2 and 3. */
 static void test_backups_have_a_table_of_their_own(void **state)
 {
     (void)state;
@@ -249,7 +249,7 @@ static void test_backups_have_a_table_of_their_own(void **state)
     pools_close(&p);
 }
 
-/* The table is built for a configuration, and only for what of it counts. */
+/* The table is built per configuration, and is rebuilt only when a setting that affects it changes. */
 static void test_a_change_of_state_keeps_the_table(void **state)
 {
     (void)state;
@@ -288,7 +288,7 @@ static void change_pools(struct pools *p, enum change change)
     p->pool.backend_count -= change == CHANGE_COUNT;
 }
 
-/* After each of these the table is the one that a balancer started with the new configuration builds. */
+/* After each of these changes the table equals the one that a balancer started with the new configuration builds. */
 static void test_a_change_of_the_configuration_renews_the_table(void **state)
 {
     (void)state;

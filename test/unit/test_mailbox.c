@@ -1,4 +1,4 @@
-/* test/unit/test_mailbox.c: messages arrive once and in order, orders arrive whatever else is in the box, the descriptor tells of both, and nothing is lost. */
+/* test/unit/test_mailbox.c: messages arrive once and in order, orders arrive even if the box is full, the eventfd signals both, and nothing is lost. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -56,7 +56,7 @@ static void test_tells_and_gives_in_order(void **state)
     assert_true(told(&mailbox));
     mailbox_clear(&mailbox);
     assert_false(told(&mailbox));
-    mailbox_clear(&mailbox); /* does not wait */
+    mailbox_clear(&mailbox); /* does not block */
     for (uint32_t i = 1; i <= 2; i++) {
         assert_true(mailbox_take(&mailbox, &message));
         assert_int_equal(message.number, i);
@@ -80,7 +80,7 @@ static void test_orders_gather_until_they_are_taken(void **state)
     assert_int_equal(mailbox_take_orders(&mailbox), 5);
     assert_int_equal(mailbox_take_orders(&mailbox), 0);
     assert_false(told(&mailbox));
-    mailbox_order(&mailbox, 1); /* the same once more, after it was taken */
+    mailbox_order(&mailbox, 1); /* the same order again, after it was taken */
     assert_true(told(&mailbox));
     assert_int_equal(mailbox_take_orders(&mailbox), 1);
     mailbox_deinit(&mailbox);
@@ -110,7 +110,7 @@ static void test_a_full_box_refuses_messages_and_takes_orders(void **state)
         assert_int_equal(message.number, i);
     }
     assert_false(mailbox_take(&mailbox, &message));
-    assert_true(mailbox_post(&mailbox, &message)); /* there is room again */
+    assert_true(mailbox_post(&mailbox, &message)); /* the box has a free slot again */
     mailbox_deinit(&mailbox);
 }
 
@@ -153,7 +153,7 @@ static void test_posting_may_wait_for_room(void **state)
     assert_int_equal(mailbox_post_wait(&mailbox, &message, clock_now_ns() + (uint64_t)20000 * MS), 0);
     (void)pthread_join(thread, &made);
     assert_non_null(made);
-    for (uint32_t i = 1; i <= CAPACITY; i++) { /* the one that was refused is not there, the other is */
+    for (uint32_t i = 1; i <= CAPACITY; i++) { /* `message` is there once: from the second call, not from the one that timed out */
         assert_true(mailbox_take(&mailbox, &message));
         assert_int_equal(message.number, i);
     }
@@ -174,7 +174,7 @@ static void test_messages_left_in_it_are_disposed_of(void **state)
     mailbox_deinit(&mailbox);
     assert_int_equal(disposed, 2);
     assert_int_equal(disposed_sum, 7);
-    mailbox_deinit(&mailbox); /* twice is allowed */
+    mailbox_deinit(&mailbox); /* a second deinit is allowed */
     assert_int_equal(disposed, 2);
     mailbox_deinit(&(struct mailbox){0});
 }
@@ -201,7 +201,7 @@ enum { SENDERS = 4, EACH = 250000, ORDER_EVERY = 16 };
 struct sender {
     struct mailbox *mailbox;
     uint32_t index;
-    uint32_t ordered; /* plain memory that its order publishes */
+    uint32_t ordered; /* non-atomic; published by the sender's last order */
     pthread_t thread;
 };
 
@@ -246,8 +246,8 @@ static void receive(struct mailbox *mailbox, const struct sender *senders, struc
     }
 }
 
-/* An owner that sleeps whenever the descriptor is silent gets every message, of each thread in its order, and the last order of each: one that was lost, or told
- * of too early, would leave it asleep. */
+/* An owner that sleeps while the eventfd is not readable gets every message, in order for each sender, and each sender's last order: one that is lost or
+ * signalled too early would leave the owner asleep. */
 static void test_an_owner_that_sleeps_misses_nothing(void **state)
 {
     struct mailbox mailbox;
@@ -308,7 +308,7 @@ static void *ask(void *argument)
     return NULL;
 }
 
-/* Several threads order at the same time, each only after its last order was answered: one that is lost, or does not wake its reader, ends that. */
+/* Several threads send orders at once, each only after its last order was answered: an order that is lost or wakes nobody makes the test fail. */
 static void test_every_order_is_answered(void **state)
 {
     struct mailbox owner;

@@ -1,4 +1,4 @@
-/* test/unit/test_pipe_pool.c: pipes are reused while they are empty, never above the limit, and not asked for again at once where there were none. */
+/* test/unit/test_pipe_pool.c: empty pipes are reused, the limit is never exceeded, and after a failure the pool waits before it asks the kernel again. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,17 +9,17 @@
 
 #include "worker/pipe_pool.h"
 
-enum { MOST = 10, LARGE = 2 }; /* a fifth is large */
+enum { MOST = 10, LARGE = 2 }; /* a fifth of the pipes are large */
 #define SECOND_NS ((uint64_t)1000000000)
 
-/* An engine of which only the pipes are used. */
+/* A fake engine that implements only the pipe operations. */
 struct kernel {
     struct io io;
     int next_fd;
     int open;
     unsigned asked;
-    int error;          /* of the next pipe_open; 0: it succeeds */
-    uint32_t capacity;  /* 0: as asked for */
+    int error;          /* what pipe_open() returns; 0: it succeeds */
+    uint32_t capacity;  /* of the pipes that are opened; 0: as requested */
 };
 
 static int pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes)
@@ -74,7 +74,7 @@ static void test_an_empty_pipe_is_used_again(void **state)
     fd = pipe.fds[0];
     pipe_pool_give(&pool, &pipe);
     assert_int_equal(pipe.fds[0], -1);
-    pipe_pool_give(&pool, &pipe); /* "none": nothing happens */
+    pipe_pool_give(&pool, &pipe); /* giving back PIPE_NONE has no effect */
     assert_int_equal(idle(&pool), 1);
     assert_true(pipe_pool_take(&pool, &pipe));
     assert_int_equal(pipe.fds[0], fd);
@@ -114,7 +114,7 @@ static void test_lends_exactly_max(void **state)
         assert_true(pipe_pool_take(&pool, &pipes[i]));
     assert_false(pipe_pool_take(&pool, &pipes[MOST]));
     assert_int_equal(kernel.open, MOST);
-    pipes[0].bytes = 7; /* closed when given back: its place is free again */
+    pipes[0].bytes = 7; /* it is closed when given back, so that another pipe may be opened */
     pipe_pool_give(&pool, &pipes[0]);
     assert_true(pipe_pool_take(&pool, &pipes[MOST]));
     assert_false(pipe_pool_take(&pool, &pipes[0]));

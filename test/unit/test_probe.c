@@ -119,7 +119,7 @@ static void http_sends_what_the_configuration_says(void **state)
     struct pool_settings settings = usual;
     struct server server = { .part = ANSWER, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" };
     char expected[100], text[ADDR_TEXT_BYTES];
-    setenv("http_proxy", "http://127.0.0.1:1", 1); /* must not be asked */
+    setenv("http_proxy", "http://127.0.0.1:1", 1); /* the probe must ignore it */
     assert_passed(ask_server(&server, &usual, TIMEOUT_MS));
     unsetenv("http_proxy");
     assert_memory_equal(server.request, "GET /health HTTP/1.1\r\n", 22);
@@ -138,7 +138,7 @@ static void http_sends_what_the_configuration_says(void **state)
     assert_null(strstr(server.request, "127.0.0.1"));
 
     settings.check_method = "HEAD";
-    /* A body never comes. */
+    /* The announced body is never sent. */
     server = (struct server){ .part = HANG, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" };
     assert_passed(ask_server(&server, &settings, TIMEOUT_MS));
     assert_memory_equal(server.request, "HEAD ", 5);
@@ -177,7 +177,7 @@ static void http_looks_for_the_text_in_the_body(void **state)
     assert_failed(ask(ANSWER, "HTTP/1.1 500 No\r\n\r\nready", &settings), "HTTP status 500, wanted 200-399");
 }
 
-/* The text ends with byte `end` of the body; more body follows. */
+/* Probes a server whose body has the text end at byte `end`; more body follows. */
 static struct probe_result ask_with_text_at(size_t end)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
@@ -224,7 +224,7 @@ static void http_says_why_it_failed(void **state)
     assert_failed(ask(RESET, "", &usual), "connection reset");
 }
 
-/* ---- Both ---- */
+/* ---- TCP and HTTP ---- */
 
 static unsigned open_descriptors(void)
 {

@@ -17,7 +17,7 @@
 
 static const enum part every_end[] = { ANSWER, RESET, HANG, DRIP, UNREAD, UNASKED, UNASKED_RESET };
 
-/* Long before its time is up. */
+/* Runs a probe and asserts that it ends long before its timeout. */
 static struct probe_result ask_soon(enum part part, const char *answer, const struct pool_settings *settings)
 {
     uint64_t began_ns = clock_now_ns();
@@ -52,7 +52,7 @@ static void a_good_status_passes_however_the_connection_ends(void **state)
         OK CHUNKED "\r\n2\r\nok\r\n",
         OK CHUNKED "\r\n2\r\no",
         OK CHUNKED "\r\n",
-        OK "Content-Length: 50\r\n" CHUNKED "\r\n2\r\nok\r\n", /* that the body is chunked goes before */
+        OK "Content-Length: 50\r\n" CHUNKED "\r\n2\r\nok\r\n", /* chunked takes precedence over Content-Length */
         "HTTP/1.1 204 Empty\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" OK "\r\n",
@@ -92,7 +92,7 @@ static void a_head_request_needs_no_body(void **state)
     }
 }
 
-/* What was to come after the text is of no interest. */
+/* What would follow the text in the body does not matter. */
 static void the_text_passes_however_the_connection_ends(void **state)
 {
     (void)state;
@@ -112,7 +112,7 @@ static void the_text_passes_however_the_connection_ends(void **state)
             assert_passed(ask_soon(every_end[k], answers[i], &settings));
 }
 
-/* The server may be gone before the request is sent, or even before the connection is found established. */
+/* The server may have closed the connection before the request is sent, or even before the probe sees it established. */
 static void an_answer_that_is_there_before_the_request_is_read(void **state)
 {
     (void)state;
@@ -135,7 +135,7 @@ static void an_answer_that_is_there_before_the_request_is_read(void **state)
 
 struct failure {
     const char *answer;
-    const char *closed, *reset, *late; /* the reasons, by how the connection ends */
+    const char *closed, *reset, *late; /* the expected reasons, by how the connection ends */
 };
 
 static void assert_explained(const struct failure *row, const struct pool_settings *settings)
@@ -161,7 +161,7 @@ static void an_answer_that_has_not_arrived_fails_and_the_reason_says_what_is_mis
         assert_explained(&rows[i], &usual);
 }
 
-/* The status line is what counts, unless more headers may still come. */
+/* The status line decides, unless more headers may still arrive. */
 static void headers_may_end_with_the_connection(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_probe_port.c: which local ports TCP and HTTP probes take, and what they leave behind on them: a dead backend on
+/* test_probe_port.c: which local ports TCP and HTTP probes use, and in which state they leave them: a dead backend on
  * this machine must be able to bind its port again. In a network namespace of its own, which needs root. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 static const struct probe_ops *const kinds[] = { &probe_tcp_ops, &probe_http_ops };
 static const int families[] = { AF_INET, AF_INET6 };
 
-/* Each test has a new one. Skips where that is not allowed. */
+/* Moves the test into a new network namespace. Skips the test where that is not permitted. */
 static void enter_own_network(void)
 {
     struct ifreq loopback_up = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING };
@@ -43,7 +43,7 @@ static struct addr next_local_port(int family)
     return addr;
 }
 
-/* 0 or an errno. */
+/* Returns 0 or a positive errno. */
 static int try_bind(const struct addr *addr, int reuse)
 {
     int fd = socket(addr_family(addr), SOCK_STREAM | SOCK_CLOEXEC, 0), error = 0;
@@ -89,7 +89,7 @@ static void a_probe_abandoned_while_connected_to_itself_frees_the_port(void **st
     }
 }
 
-/* The probe closes first and leaves TIME-WAIT on its port, which only who asks for SO_REUSEADDR may share. */
+/* The probe closes first, so its port is left in TIME-WAIT, and only a socket with SO_REUSEADDR can bind it. */
 static void a_probe_of_another_backend_does_not_keep_the_port(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test/unit/test_ring.c: the bounded queue, alone and with many producers and consumers (also meant for
+/* test/unit/test_ring.c: the bounded queue, in one thread and with many producers and consumers (also meant for
  * ThreadSanitizer). */
 #include <pthread.h>
 #include <sched.h>
@@ -81,7 +81,7 @@ static void test_records_of_odd_sizes_come_back_whole(void **state)
     }
 }
 
-/* Pages of memory that are there, of `bytes` from a page's beginning on. */
+/* The number of resident pages among the `bytes` from `start`, which begins a page. */
 static size_t pages_there(void *start, size_t bytes)
 {
     static unsigned char there[4096];
@@ -125,12 +125,12 @@ enum { PRODUCERS = 3, CONSUMERS = 3, PER_PRODUCER = 20000 };
 struct record {
     uint32_t producer;
     uint32_t number;
-    uint64_t check; /* of the two above: a torn record does not match */
+    uint64_t check; /* a checksum of the two fields above: a torn record does not match */
 };
 
 struct consumer {
     struct ring *ring;
-    unsigned char *seen; /* PRODUCERS * PER_PRODUCER, this consumer's own */
+    unsigned char *seen; /* this consumer's own PRODUCERS * PER_PRODUCER counts */
     bool wrong;
 };
 

@@ -1,4 +1,4 @@
-/* test/unit/test_selector.c: what every algorithm promises, then round robin, least
+/* test/unit/test_selector.c: what every algorithm guarantees, then round robin, least
  * connections and random; test_maglev.c has the rest. */
 #include <pthread.h>
 #include <setjmp.h>
@@ -255,7 +255,7 @@ static void test_least_conn_follows_the_weights(void **state)
 static void test_least_conn_counts_the_session_to_come(void **state)
 {
     (void)state;
-    /* Idle both: (0 + 1) / 4 is less than (0 + 1) / 1, and so it is with 1 and with 2; at 3 they are equal. */
+    /* Both are idle: (0 + 1) / 4 is less than (0 + 1) / 1. The same holds with 1 and 2 sessions; at 3 the loads are equal. */
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 2);
     p.backends[1].settings.weight = 4;
@@ -298,7 +298,7 @@ static void test_least_conn_takes_the_next_lowest_past_a_full_one(void **state)
     pools_close(&p);
 }
 
-/* Picks and releases, and checks that each of `from` to the last got its even share of `picks`. */
+/* Picks and releases `picks` times, and checks that each backend from position `from` on got an even share and the others none. */
 static void assert_even(struct pools *p, size_t from, unsigned picks)
 {
     unsigned counts[16] = { 0 };
@@ -322,7 +322,7 @@ static void test_least_conn_spreads_idle_equals_evenly(void **state)
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 8);
     pools_open(&p);
     assert_even(&p, 0, 16000);
-    /* Also when some of them are busy: their successors must not inherit their share. */
+    /* The same holds when some are busy: the backends that follow them must not inherit their share. */
     for (size_t i = 0; i < 4; i++)
         assert_true(backend_reserve(pools_backend(&p, i)));
     assert_even(&p, 4, 16000);
@@ -336,7 +336,7 @@ static void test_least_conn_spreads_many_idle_equals_evenly(void **state)
     unsigned counts[400] = { 0 };
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 400);
     pools_open(&p);
-    for (size_t i = 0; i < 200; i++) /* a long row of busy ones, which must not give their share to the first idle one */
+    for (size_t i = 0; i < 200; i++) /* a long run of busy backends, whose share must not go to the first idle one */
         assert_true(backend_reserve(pools_backend(&p, i)));
     for (unsigned i = 0; i < 200000; i++) {
         struct backend *backend = pools_pick(&p);
@@ -357,7 +357,7 @@ static void test_least_conn_finds_the_one_with_the_lowest_load_among_many(void *
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 3000);
     p.backends[2222].settings.weight = 3;
     pools_open(&p);
-    for (int i = 0; i < 2; i++) /* all the others are idle too, but lighter */
+    for (int i = 0; i < 2; i++) /* all the others are idle too, but have a lower weight */
         assert_int_equal(pools_pick(&p)->id, 2222);
     for (size_t i = 0; i < 3000; i++)
         for (int n = 0; n < 2 && i != 1111; n++)
@@ -402,7 +402,7 @@ static void test_random_spares_the_busier_of_two(void **state)
         busier += backend->id == 0;
         backend_release(backend);
     }
-    assert_in_range(busier, 20, 90); /* both draws alike: half of 1600 times (1/2)^4, 50 */
+    assert_in_range(busier, 20, 90); /* all draws are the busier one: half of 1600 times (1/2)^4, 50 */
     pools_close(&p);
 }
 
@@ -415,7 +415,7 @@ static void test_random_stays_level(void **state)
     pools_open(&p);
     for (int i = 0; i < 13000; i++)
         assert_non_null(pools_pick(&p));
-    /* One draw alone would be off by some 60 and more. */
+    /* With a single draw the counts would be off by about 60 or more. */
     for (size_t i = 0; i < 10; i++) {
         uint32_t weight = p.backends[i].settings.weight;
         assert_in_range(backend_in_flight(pools_backend(&p, i)), 990 * weight, 1010 * weight);

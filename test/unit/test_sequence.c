@@ -1,4 +1,4 @@
-/* test/unit/test_sequence.c: the weighted round: exact counts, smoothness, scaling. */
+/* test/unit/test_sequence.c: the weighted round-robin sequence: exact counts, smoothness, scaling. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,8 +15,8 @@ static uint32_t divisor_of(uint32_t a, uint32_t b)
     return b == 0 ? a : divisor_of(b, a % b);
 }
 
-/* Checks one round against its weights: exact counts, as few repeats round the circle as there can be, and never far
- * from the ideal line. */
+/* Checks one round against its weights: exact counts, the fewest possible adjacent repeats (the end adjoins the start),
+ * and never far from the ideal share. */
 static void check_sequence(const uint32_t *weights, size_t count)
 {
     struct pools p;
@@ -86,7 +86,7 @@ static void test_sequence_of_random_weights(void **state)
 static void test_sequence_too_long_is_scaled(void **state)
 {
     (void)state;
-    enum { COUNT = 8200 }; /* halves of weight 256 and 1, and one of 255 that makes the divisor 1: over 2^20 in all */
+    enum { COUNT = 8200 }; /* half have weight 256, half 1, and one has 255: over 2^20 in total */
     struct pools p;
     pools_init(&p, CONFIG_BALANCE_LEAST_CONN, COUNT);
     for (size_t i = 0; i < COUNT; i++)

@@ -1,4 +1,4 @@
-/* Tables of states and phases are whole, and what they do not allow ends the process with a word about the session. */
+/* The tables of states and phases are complete, and what they do not allow aborts the process with a message about the session. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static struct session closing_session(void)
     };
 }
 
-/* What is written to standard error by a child that `run` must abort. */
+/* Calls `run` in a child process, which must abort; returns what the child writes to standard error. */
 static const char *last_words(void (*run)(struct session *session))
 {
     static char text[1000];

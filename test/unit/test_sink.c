@@ -84,7 +84,7 @@ static void after_half_a_line_was_lost_the_next_begins_on_its_own(void **state)
     sink_flush(&sink);
     int fd = sink.fd, full = open("/dev/full", O_WRONLY);
     sink_add(&sink, "", "torn line", 9);
-    assert_int_equal(write(fd, sink.buffer, 4), 4); /* what a disk takes that then is full */
+    assert_int_equal(write(fd, sink.buffer, 4), 4); /* what fits on a disk that is then full */
     sink.torn = true;
     sink.fd = full;
     sink_flush(&sink);

@@ -1,4 +1,4 @@
-/* test/unit/test_slab.c: objects that stay where they are, up to a limit. */
+/* test/unit/test_slab.c: objects whose addresses do not change, up to a maximum number. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include "base/slab.h"
 
-enum { BYTES = 4000, MOST = 150 }; /* many chunks, the last one not whole */
+enum { BYTES = 4000, MOST = 150 }; /* many chunks, the last one partial */
 
 static void test_gives_exactly_max(void **state)
 {
@@ -95,7 +95,7 @@ static void test_max_of_one_and_of_none(void **state)
     slab_deinit(&slab);
 }
 
-/* Trims until nothing more is to be had; returns how often. */
+/* Trims until nothing more can be freed; returns the number of trims. */
 static int trim_all(struct slab *slab)
 {
     int times = 0;
@@ -121,7 +121,7 @@ static void test_empty_chunks_go_back_to_the_system_in_steps(void **state)
     assert_int_equal(slab.total, MOST);
     for (int i = 0; i < MOST; i++)
         slab_give(&slab, objects[i]);
-    assert_in_range(trim_all(&slab), 2, 5); /* half of them each time */
+    assert_in_range(trim_all(&slab), 2, 5); /* each trim frees half of the empty chunks */
     assert_int_equal(slab.empty_chunks, 1);
     assert_true(slab.total <= slab.chunk_objects);
     for (int i = 0; i < MOST; i++) {
@@ -135,7 +135,7 @@ static void test_empty_chunks_go_back_to_the_system_in_steps(void **state)
     slab_deinit(&slab);
 }
 
-/* One object here and there keeps its chunk, and the next ones are taken from such chunks. */
+/* A single object in use keeps its chunk, and new objects are taken from such chunks. */
 static void test_what_is_in_use_stays_and_new_objects_join_it(void **state)
 {
     static void *objects[MOST];
@@ -153,7 +153,7 @@ static void test_what_is_in_use_stays_and_new_objects_join_it(void **state)
     assert_true(slab_scattered(&slab) || slab_trimmable(&slab));
     (void)trim_all(&slab);
     total = slab.total;
-    assert_true(total <= 4 * slab.chunk_objects); /* three that are kept, and an empty one */
+    assert_true(total <= 4 * slab.chunk_objects); /* three chunks with an object in use, and an empty one */
     for (int i = 0; i < MOST; i += 50) {
         for (int k = 0; k < BYTES; k++)
             assert_int_equal(((unsigned char *)objects[i])[k], i);
@@ -182,7 +182,7 @@ static void test_tells_the_free_from_those_in_use(void **state)
     slab_give(&slab, first);
     assert_true(slab_is_free(&slab, first + BYTES - 1));
     assert_false(slab_is_free(&slab, second));
-    assert_false(slab_is_free(&slab, &slab)); /* no object of its at all */
+    assert_false(slab_is_free(&slab, &slab)); /* not an object of this slab */
     slab_give(&slab, second);
     slab_deinit(&slab);
 }

@@ -28,10 +28,10 @@ static struct config config;
 static struct epoch *epoch;
 static struct table *table;
 
-/* prepare() fails at the pool in this position; POOLS: at none. */
+/* The position of the pool for which prepare() fails; POOLS: it never fails. */
 static size_t failing;
 
-/* A checksum of what is usable, in memory of its own, so that a snapshot torn or freed too early shows. */
+/* Stores a checksum of the usable backends in separate memory, so that a snapshot that is torn or freed too early is detected. */
 static int prepare(struct snapshot_pool *pool)
 {
     if (failing < POOLS && strcmp(pool->pool->name, pools[failing].name) == 0)
@@ -180,7 +180,7 @@ static void test_only_changed_pools_are_rebuilt(void **state)
 {
     (void)state;
     open_table();
-    epoch_online(epoch, 0); /* keeps what was published, so that no address is used twice */
+    epoch_online(epoch, 0); /* keeps published snapshots alive, so that no address is reused */
     const struct snapshot *before = table_load(table);
     set_up(1, 3, false);
     assert_int_equal(table_publish(table), 0);
@@ -251,7 +251,7 @@ static void test_a_pass_frees_what_was_retired_before_it(void **state)
     set_up(0, 1, false);
     set_up(2, 1, false);
     assert_int_equal(table_publish(table), 0);
-    assert_int_equal(table_retired(table), 3); /* of the second change: a snapshot, two pools */
+    assert_int_equal(table_retired(table), 3); /* from the second change: one snapshot, two pools */
     epoch_offline(epoch, 0);
     table_reclaim(table);
     assert_int_equal(table_retired(table), 0);
@@ -338,8 +338,8 @@ static void test_our_own_mistakes_are_caught(void **state)
     assert_false(aborts(reserve_and_release));
 }
 
-/* Stress. In every published state exactly one of the backends 2k and 2k + 1 is up, and in pools 0 and 2 the same
- * ones. */
+/* Stress test. In every published state exactly one of the backends 2k and 2k + 1 is up, and it is the same one in
+ * pools 0 and 2. */
 enum { READERS = 4, PUBLICATIONS_MIN = 2000, WALKS_MIN = 2000, PUBLICATIONS_MAX = 2000000 };
 
 static _Atomic bool stop;
@@ -382,7 +382,7 @@ static const char *check_snapshot(const struct snapshot *snapshot, uint64_t *ver
     return NULL;
 }
 
-/* Looks at a snapshot twice, letting others run in between now and then: it must stay what it was for the whole turn. */
+/* Checks each snapshot twice, sometimes yielding in between: the snapshot must not change until epoch_pass(). */
 static void *read_on(void *argument)
 {
     struct reader *self = argument;

@@ -1,5 +1,5 @@
-/* test/unit/test_tap.c: a tap in a session between real sockets, on both engines: it holds, injects and passes, and what it does not let go stays within the
- * bound, keeps FIN back and is given back at the end. The worker is built by hand and has no listener: clients are put in. */
+/* test/unit/test_tap.c: a tap in a session between real sockets, on both engines: it holds, injects and passes bytes. What it holds stays within the limit,
+ * delays the FIN and is freed at the end. The worker is built by hand and has no listener: the tests start its sessions directly. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,11 +33,11 @@ struct rig {
     struct config_listener listener;
     struct worker_shared shared;
     struct worker worker;
-    int front, back;     /* listening: for the client, for Penstock */
-    int client, backend; /* the peers' ends */
+    int front, back;     /* listening sockets: for the client, for Penstock */
+    int client, backend; /* the peers' sockets */
 };
 
-/* The tap of the direction from the client. */
+/* The tap on the direction from the client to the backend. */
 static struct {
     struct tap tap;
     struct direction *direction;
@@ -98,7 +98,7 @@ static void relaying(struct session *session)
         assert_int_equal(at_start(ours.direction), 0);
 }
 
-/* ---- the rig ---- */
+/* ---- setup, teardown and helpers ---- */
 
 static int listen_any(struct addr *addr)
 {
@@ -124,7 +124,7 @@ static int setup_engine(void **state, enum io_kind kind)
     *state = NULL;
     assert_non_null(rig);
     memset(rig, 0, sizeof(*rig));
-    if (io_choose((int)kind, &choice) < 0) { /* tests then skip */
+    if (io_choose((int)kind, &choice) < 0) { /* the tests then skip */
         free(rig);
         return 0;
     }
@@ -204,7 +204,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A client whose session has reached the backend, with a tap that does this. */
+/* Connects a client and waits until its session is relaying to the backend, with a tap that has these functions. */
 static struct rig *begin(void **state, const struct tap_ops *ops, int (*start)(struct direction *direction))
 {
     struct rig *rig = *state;
@@ -222,7 +222,7 @@ static struct rig *begin(void **state, const struct tap_ops *ops, int (*start)(s
     assert_int_equal(connect(rig->client, &front.sa, front.length), 0);
     fd = accept4(rig->front, &client.sa, &client.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     assert_true(fd >= 0);
-    turn(rig); /* the first one brings a snapshot */
+    turn(rig); /* the first turn loads a snapshot */
     assert_int_equal(lease_take(&lease, table_listener(rig->pools.table, 0), &rig->connections, rig->worker.io->now_ns), LEASE_TAKEN);
     (void)counters_active_add(rig->worker.counters, 1);
     session_new(&rig->worker, &(struct session_arrival){.fd = fd, .lease = lease, .client = &client});
@@ -237,7 +237,7 @@ static void say(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (int)strlen(text));
 }
 
-/* The next bytes at a peer are these. */
+/* Waits for the peer's next bytes, which must be `text`. */
 static void hear(struct rig *rig, int fd, const char *text)
 {
     char got[64] = "";
@@ -255,7 +255,7 @@ static void hear_the_end(struct rig *rig, int fd)
     assert_int_equal(recv(fd, &byte, 1, 0), 0);
 }
 
-/* A few turns in which nothing arrives there, neither bytes nor an end. */
+/* Runs a few turns, in which neither bytes nor end of file may arrive at `fd`. */
 static void hear_nothing(struct rig *rig, int fd)
 {
     char byte;
@@ -266,7 +266,7 @@ static void hear_nothing(struct rig *rig, int fd)
     assert_int_equal(errno, EAGAIN);
 }
 
-/* ---- the tests ---- */
+/* ---- test cases ---- */
 
 static void test_holds_until_it_passes(void **state)
 {
@@ -330,7 +330,7 @@ static uint8_t pattern(uint64_t place)
     return (uint8_t)(place * 7 + place / 253);
 }
 
-/* As much as the socket takes, up to MANY_BYTES in all. */
+/* Sends as much as the socket accepts, up to MANY_BYTES in total. */
 static void feed(int fd, uint64_t *sent)
 {
     uint8_t bytes[16384];
@@ -373,10 +373,10 @@ static void test_holds_no_more_than_the_credit(void **state)
     assert_false(ours.direction->receiving);
     hear_nothing(rig, rig->backend);
 
-    tap_pass(ours.direction); /* there is room again */
+    tap_pass(ours.direction); /* the tap can hold bytes again */
     tap_push(ours.direction);
     UNTIL(rig, tap_full(&ours.tap));
-    assert_int_equal(ours.direction->phase, DIRECTION_TAPPED); /* although everything that can be spliced is */
+    assert_int_equal(ours.direction->phase, DIRECTION_TAPPED); /* despite CONFIG_SPLICE_ALWAYS */
     tap_remove(ours.direction);
     assert_int_equal(ours.freed, 1);
     tap_push(ours.direction);

@@ -1,4 +1,4 @@
-/* test/unit/test_timer_wheel.c: timers fire when they are due, once, in every corner of the wheel; compared with a plain list. */
+/* test/unit/test_timer_wheel.c: timers fire once and on time, at every level of the wheel; compared with a plain list. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +14,8 @@ struct probe {
     struct timer_wheel *wheel;
     uint64_t fired_ms;        /* the wheel's time at the last firing */
     unsigned count;
-    struct probe *cancels;    /* when it fires */
-    uint64_t again_ms;        /* armed again by that much when it fires; 0: not */
+    struct probe *cancels;    /* the timer that it cancels when it fires, or NULL */
+    uint64_t again_ms;        /* delay for which it is re-armed when it fires; 0: not re-armed */
 };
 
 static void on_fire(struct timer *timer)
@@ -48,7 +48,7 @@ static void test_nothing_armed_means_no_end(void **state)
     assert_int_equal(wheel.now_ms, 99999999);
 }
 
-/* Every distance around the borders of the levels, from times around the borders too: fires at its millisecond, not before. */
+/* For distances and start times around the boundaries of the levels, a timer fires at its millisecond and not before. */
 static void test_fires_at_its_millisecond(void **state)
 {
     static const uint64_t borders[] = {1, 64, 4096, 262144, 16777216, 1073741824};
@@ -169,7 +169,7 @@ static void test_arms_itself_again_while_firing(void **state)
     assert_int_equal(probe.count, 10);
 }
 
-/* Whoever sleeps as long as timer_wheel_next() says is never late, and time passes with each sleep. */
+/* A caller that sleeps for the time from timer_wheel_next() is never late, and that time is never 0. */
 static void test_next_is_never_late(void **state)
 {
     struct timer_wheel wheel;
@@ -194,7 +194,7 @@ static void test_next_is_never_late(void **state)
     }
 }
 
-/* Many timers armed, moved and cancelled at random, against what a list of due times says. */
+/* Many timers are armed, moved and cancelled at random; the firings must match a list of expiry times. */
 static void test_agrees_with_a_list(void **state)
 {
     enum { TIMERS = 200, STEPS = 20000 };

@@ -1,4 +1,4 @@
-/* test_traffic: worker/traffic: what makes a worker's traffic chatty, and what makes it streams. Time is the test's own. */
+/* test_traffic: worker/traffic: when a worker's traffic counts as chatty, and when as streams. The test sets the time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@ struct stage {
     struct io io;
 };
 
-/* A turn of `us` with so many events, after which so many small messages and moves of streams had been. */
+/* Simulates a turn of `us` microseconds with the given numbers of events, small messages and stream moves. */
 static void turn(struct stage *stage, uint64_t us, uint32_t events, uint32_t small, uint32_t moves)
 {
     stage->traffic.small_messages += small;
@@ -30,12 +30,12 @@ static void what_asks_for_a_large_transfer_is_no_chat(void **state)
 
     (void)state;
     for (int i = 0; i < 10; i++) {
-        traffic_received(&traffic, true, &first); /* asks */
+        traffic_received(&traffic, true, &first); /* the request */
         for (int piece = 0; piece < 5; piece++)
             traffic_received(&traffic, false, &first);
     }
     assert_int_equal(traffic.small_messages, 0);
-    for (int i = 0; i < 10; i++) { /* in another session, each message is small */
+    for (int i = 0; i < 10; i++) { /* `second` gets only small messages; the large ones of `first` in between do not matter */
         traffic_received(&traffic, true, &second);
         traffic_received(&traffic, false, &first);
     }
@@ -65,7 +65,7 @@ static void mostly_moves_of_streams_are_streams(void **state)
     for (int i = 0; i < 100; i++)
         turn(&stage, 100, 1, 0, 1);
     assert_true(stage.traffic.streams);
-    for (int i = 0; i < 1000; i++) { /* something else comes in between now and then */
+    for (int i = 0; i < 1000; i++) { /* every third turn moves no stream */
         turn(&stage, 100, 1, 0, i % 3 != 0);
         assert_true(stage.traffic.streams);
     }
@@ -89,7 +89,7 @@ static void a_pause_ends_streams(void **state)
     (void)state;
     for (int i = 0; i < 100; i++)
         turn(&stage, 100, 1, 0, 1);
-    turn(&stage, 5000000, 1, 0, 1); /* five seconds later one more comes */
+    turn(&stage, 5000000, 1, 0, 1); /* the next move comes five seconds later */
     assert_false(stage.traffic.streams);
 }
 

@@ -1,4 +1,4 @@
-/* test_waiting: worker/waiting: when a worker busy-polls before it sleeps, and when it leaves streams alone for a moment. Time is the test's own. */
+/* test_waiting: worker/waiting: when a worker busy-polls before it sleeps, and when it batches events of streams. The test sets the time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static struct stage stage_new(uint32_t busy_poll_us)
     return stage;
 }
 
-/* A turn in which `events` came after `after_us`, and which cost `cpu_us`. */
+/* Simulates a turn in which `events` arrive after `after_us` and processing takes `cpu_us`. */
 static void turn(struct stage *stage, uint32_t events, uint64_t after_us, uint64_t cpu_us)
 {
     uint64_t poll_ns;
@@ -85,10 +85,10 @@ static void auto_hardly_polls_when_traffic_is_sparse(void **state)
 
     (void)state;
     for (int i = 0; i < 1000; i++)
-        turn(&stage, 1, 30, 10); /* was dense before */
+        turn(&stage, 1, 30, 10); /* the traffic is dense at first */
     for (int i = 0; i < 10000; i++)
         turn(&stage, 1, 1000, 10);
-    assert_true(stage.vain_ns <= 1000 * US); /* in ten seconds */
+    assert_true(stage.vain_ns <= 1000 * US); /* at most 1 ms in ten seconds */
 }
 
 static void a_turn_without_a_wait_is_no_poll_in_vain(void **state)
@@ -101,7 +101,7 @@ static void a_turn_without_a_wait_is_no_poll_in_vain(void **state)
         turn(&stage, 1, 30, 10);
     credit_ns = stage.waiting.credit_ns;
     polls = stage.waiting.polls;
-    for (int i = 0; i < 100; i++) { /* something is left to do: the engine does not wait at all */
+    for (int i = 0; i < 100; i++) { /* work is left to do, so the engine does not wait at all */
         waiting_choose(&stage.waiting, false, &stage.io);
         stage.io.waited_ns = stage.io.polled_ns = stage.io.events = 0;
         waiting_learn(&stage.waiting, &stage.io);
@@ -110,7 +110,7 @@ static void a_turn_without_a_wait_is_no_poll_in_vain(void **state)
     assert_int_equal(stage.waiting.polls, polls);
 }
 
-/* Submitting what a turn has to send can take longer than a poll. */
+/* Submitting a turn's sends can take longer than a busy-poll. */
 static void an_event_after_a_long_submission_is_met(void **state)
 {
     struct stage stage = stage_new(AUTO);
@@ -135,7 +135,7 @@ static void what_auto_polls_in_vain_is_never_more_than_what_it_met(void **state)
     uint64_t met_ns = 0;
 
     (void)state;
-    for (int i = 0; i < 10000; i++) { /* every second event is near */
+    for (int i = 0; i < 10000; i++) { /* every second event arrives soon */
         turn(&stage, 1, i % 2 ? 40 : 900, 10);
         met_ns += i % 2 ? (40 + 5) * US : 0;
     }
@@ -143,7 +143,7 @@ static void what_auto_polls_in_vain_is_never_more_than_what_it_met(void **state)
     assert_true(stage.vain_ns <= met_ns);
 }
 
-/* What the next wait does while the worker moves streams. */
+/* How the next wait behaves while the worker relays streams. */
 static struct io_waiting beside_streams(uint32_t busy_poll_us)
 {
     struct stage stage = stage_new(busy_poll_us);
