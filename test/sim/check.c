@@ -33,7 +33,7 @@ static void check_direction(struct world *world, const struct session *session, 
         world_fail(world, "pair %u: an empty pipe is held", pair);
 }
 
-/* Only the urgent mark, a want of pipes, and calls that say that there is nothing although there is bring a direction back to copying. */
+/* A direction returns to copying only because of the urgent mark, a lack of pipes, or calls that report EAGAIN although bytes are available. */
 static void check_spliced(struct world *world, struct session *session, const struct direction *direction)
 {
     const struct sim_chances *chances = &world->sim->options.chances;
@@ -77,7 +77,7 @@ static void check_time(struct world *world, const struct session *session)
     switch (session->state) {
     case SESSION_CONNECTING:
         due = session->accepted_ns + (session_settings(session)->retries + 2) * session_settings(session)->connect_timeout_ms * MS;
-        if (world->changes) /* it may have begun again in another pool, as often as the configuration changed */
+        if (world->changes) /* it may have started again in another pool at each change of the configuration */
             due = NEVER - SLACK_MS * MS;
         break;
     case SESSION_RELAYING:
@@ -95,13 +95,13 @@ static void check_time(struct world *world, const struct session *session)
         world_fail(world, "a session has no timer in state %d", (int)session->state);
 }
 
-/* A reset does not go unnoticed because nothing is being read. */
+/* A session must notice a reset even while it reads nothing. */
 static void check_noticed(struct world *world, const struct session *session)
 {
     for (int side = CLIENT; side <= BACKEND; side++) {
         const struct sim_conn *conn = sim_conn_find(world->sim, session->ends[side].sock.fd);
 
-        if (session->directions[!side].phase == DIRECTION_DROP) /* noticed by a send: a UNIX peer that is gone looks like one that only stopped reading */
+        if (session->directions[!side].phase == DIRECTION_DROP) /* a send noticed it: a closed UNIX peer looks like one that only stopped reading */
             continue;
         if (session->ends[side].error)
             world_fail(world, "pair %u: the %s is known to be gone, and the session goes on", pair_of(world, session)->index, side == CLIENT ? "client" : "backend");

@@ -1,4 +1,4 @@
-/* test/sim/check_end.c: what must hold when a session closes, for what its peers hear, and when all is over. Test thread; owns nothing. */
+/* test/sim/check_end.c: what must hold when a session closes, for the ends that its peers see, and after the run. Test thread; owns nothing. */
 #include "table/counters.h"
 #include "table/table.h"
 #include "world.h"
@@ -7,12 +7,12 @@ enum { RESOURCES_RETRY_MS = 22 };
 
 /* ---- when a session closes ---- */
 
-/* A session that ended without a backend: none that could have served it was left out. */
+/* A session that ended without a backend must have tried every backend that could have served it. */
 static void check_unserved(struct world *world, const struct session *session)
 {
     const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
 
-    if (!pool || session->failures > session_settings(session)->retries) /* its pool has left, while the last attempt failed */
+    if (!pool || session->failures > session_settings(session)->retries) /* its pool was removed, or it has used all its retries */
         return;
     for (uint32_t i = 0; i < pool->usable_count; i++) {
         const struct backend *backend = pool->usable[i].backend;
@@ -30,7 +30,7 @@ static void check_idle(struct world *world, const struct session *session, const
     uint64_t last = check_last_activity_ns(world, session), now = session->worker->io->now_ns;
 
     for (int source = CLIENT; source <= BACKEND; source++) {
-        if (session->directions[source].phase == DIRECTION_DROP) /* bytes that are dropped do not count */
+        if (session->directions[source].phase == DIRECTION_DROP) /* dropped bytes do not count as activity */
             return;
     }
     if (!pair->end_failed && now + 2 * MS < last + check_patience_ms(session) * MS)
@@ -84,16 +84,16 @@ void check_closing(struct world *world, struct session *session)
     }
 }
 
-/* ---- what peers hear ---- */
+/* ---- the end of file that a peer receives ---- */
 
-/* A clean end is promised only when everything was delivered. Sessions in which both sides were silent too long are the exception: then it stands for that,
- * unless the other side was known to be gone. */
+/* A peer may receive a clean end of file only when everything was delivered. The exception is a session that ended by an idle timeout: its peers get a clean
+ * end of file too, unless one of the session's ends had an error. */
 void check_fin_heard(struct peer *peer)
 {
     struct pair *pair = peer->pair;
     const struct peer *mate = peer_mate(peer);
     bool forwarded = pair->has_backend && mate->fin_sent && peer->received == mate->sent && tap_heard(peer);
-    bool unused = peer->side == BACKEND && pair->ended && !pair->relayed; /* connected just when patience had ended */
+    bool unused = peer->side == BACKEND && pair->ended && !pair->relayed; /* connected just as the session gave up */
     bool silent = pair->ended && !pair->half_closed && (pair->reason == END_CLIENT_IDLE || pair->reason == END_BACKEND_IDLE);
 
     if (!forwarded && !unused && !(silent && !pair->end_failed))
@@ -101,12 +101,12 @@ void check_fin_heard(struct peer *peer)
                    (unsigned long long)peer->received, (unsigned long long)mate->sent);
 }
 
-/* ---- at the end ---- */
+/* ---- after the run ---- */
 
-/* Always takes something within a second, for as long as there is something. */
+/* Whether the peer reads something every second for as long as there are bytes to read. */
 static bool steady(const struct peer *peer)
 {
-    if (peer->world->sim->options.tiny) /* a byte in, a byte out: no look at the socket shows that anything moved */
+    if (peer->world->sim->options.tiny) /* one byte in and one byte out: polling the socket does not show that anything moved */
         return false;
     return !peer->script.deaf && peer->script.deaf_ms == 0 && peer->script.reset_after_received == NEVER;
 }

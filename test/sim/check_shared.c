@@ -1,6 +1,6 @@
-/* test/sim/check_shared.c: what must hold, after every turn, for what the workers share. Test thread; owns nothing.
+/* test/sim/check_shared.c: what must hold after every turn for the state that the workers share. Test thread; owns nothing.
  *
- * A client that was accepted is in exactly one place: a session of a worker's, or a mailbox. */
+ * A client that was accepted is in exactly one place: a worker's session, or a mailbox. */
 #include "table/counters.h"
 #include "table/intake.h"
 #include "table/listener.h"
@@ -8,7 +8,7 @@
 #include "table/table.h"
 #include "world.h"
 
-/* Of struct intake: the bit that says that it is closed. */
+/* The bit of struct intake's state that means closed. */
 #define INTAKE_CLOSED (UINT32_C(1) << 31)
 
 static uint32_t underway(const struct world *world, uint32_t worker)
@@ -44,7 +44,7 @@ static void count_sessions(struct world *world, const struct worker *worker, str
     tally->mails += mails;
 }
 
-/* Those accepted that no engine has. */
+/* Counts the accepted clients that no engine has: they are in a mailbox. */
 static uint32_t count_mailed(const struct world *world, struct tally *tally)
 {
     uint32_t mailed = 0;

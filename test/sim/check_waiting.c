@@ -1,17 +1,17 @@
-/* test/sim/check_waiting.c: clients that wait to be accepted: not for ever while there are places, and not overtaken without bound. Test thread; owns nothing. */
+/* test/sim/check_waiting.c: clients that wait to be accepted must not wait long for free places, nor be overtaken by too many. Test thread; owns nothing. */
 #include "table/listener.h"
 #include "table/table.h"
 #include "world.h"
 
 enum {
-    PATIENCE_MS = 200,   /* accepting that pauses for a place is tried again after 20 ms; other threads, and stalled ones, come on top */
-    PATIENCE_ALONE_MS = 15, /* of the only worker, which knows at once when a place becomes free */
-    OVERTAKEN_MAX = 50,  /* by clients who came later. No promise of the workers yet, but what they keep today, of CLIENTS_MAX */
+    PATIENCE_MS = 200,   /* other threads have their turns, and one of them may be stalled */
+    PATIENCE_ALONE_MS = 15, /* for a single worker, which learns at once that a place became free */
+    OVERTAKEN_MAX = 50,  /* clients that came later, of CLIENTS_MAX. The workers do not guarantee this bound, but they keep to it today */
 };
 
-/* ---- while there are places ---- */
+/* ---- waiting while places are free ---- */
 
-/* Something else than a limit keeps clients waiting. */
+/* Whether something other than a limit may keep clients waiting. */
 static bool excused(const struct world *world)
 {
     const struct sim_chances *chances = &world->sim->options.chances;
@@ -20,7 +20,7 @@ static bool excused(const struct world *world)
            shortage_since(&world->shortage, world->sim->now_ns, 200 * MS);
 }
 
-/* A worker accepts there, or could: it was told to and has not closed the socket. */
+/* Whether a client waits in the accept queue of a running worker that is to accept and has not closed the listening socket. */
 static bool somebody_waits(const struct world *world, uint32_t listener)
 {
     for (uint32_t i = 0; i < world->worker_count; i++) {
@@ -52,11 +52,11 @@ void check_waiting(struct world *world)
 
 /* ---- overtaking ---- */
 
-/* How many of those who came later were accepted earlier. */
+/* The number of clients that came later but were accepted earlier. */
 struct overtaking {
-    uint32_t in_queue;    /* of the same queue: accept(2) is first come, first served */
-    uint32_t at_listener; /* of the same listener: of another worker's socket */
-    uint32_t elsewhere;   /* of another listener, with no limit of its own in this one's way: for a place in the process's limit */
+    uint32_t in_queue;    /* in the same accept queue, which accept(2) serves first come, first served */
+    uint32_t at_listener; /* at the same listener, other workers' sockets included */
+    uint32_t elsewhere;   /* at another listener, when this one has no limit of its own: both compete for the process's limit */
 };
 
 static bool overtook(const struct sim_conn *other, const struct sim_conn *conn)

@@ -4,7 +4,7 @@
  *
  *  - Requests reach the kernel when the wait begins, or earlier when the queue is full. The kernel works on them from then on; the dispatch tells what it has done,
  *    in an order among sockets that the seed decides.
- *  - Received bytes need a buffer that the kernel was given. Without one the receive ends, and starts anew after the dispatch, if there is memory.
+ *  - Received bytes need a buffer given to the kernel. Without one the receive ends, and is restarted after the dispatch if there is memory.
  *  - Sends are gathered (options.gathers): made when the wait begins, with no completion if they went out whole. What went out is told in the next dispatch,
  *    which may be long after (io.sent_ns), unless somebody hurries; what did not is told as a completion, and continued when there is room.
  *  - A close cancels what is in flight, one operation after the other. It may end before it is cancelled, bytes may come first, or the cancellation may miss it.
@@ -27,19 +27,19 @@ struct sim_engine {
     struct io io; /* first */
     struct sim *sim;
     unsigned index;
-    struct list care;       /* the connections under it */
+    struct list care;       /* the connections that this engine has */
     uint32_t care_count;
-    struct sim_conn **order; /* scratch: those, in the order of this turn */
-    uint32_t order_count;   /* places */
-    uint64_t calls;         /* into the engine; bounded in a turn */
+    struct sim_conn **order; /* scratch: the same connections, in the order of this turn */
+    uint32_t order_count;   /* entries allocated in `order` */
+    uint64_t calls;         /* calls into the engine; their number in a turn is bounded */
     uint64_t sequence;      /* of the last completion */
     bool asleep;            /* its wait has begun, and the kernel has its requests */
     bool hurried;           /* io_hurry() was called since the last wait */
     bool waits_for_sends;   /* and the wait that has begun looks for those */
-    uint32_t published;     /* buffers that the kernel has */
-    uint32_t missing;       /* places for more, for which there was no memory */
+    uint32_t published;     /* receive buffers that the kernel has */
+    uint32_t missing;       /* receive buffers that could not be published for lack of memory */
     bool lacks_ring;        /* and no buffer is published before they are registered again, which is tried once a millisecond */
-    uint32_t starving;      /* connections */
+    uint32_t starving;      /* connections whose receive found no buffer */
 
     struct sim_conn *gathered[ENGINE_GATHERED_MAX]; /* NULL: failed, and told */
     uint32_t gathered_count;
@@ -70,16 +70,16 @@ bool engine_ready(const struct sim_engine *engine);
 /* The engine's own bound on the wait that begins: milliseconds, or -1. */
 int64_t engine_wait_ms_max(const struct sim_engine *engine);
 
-/* ---- for the files of the engine ---- */
+/* ---- internal to the engine's files ---- */
 
-/* Hands over what was asked for. False: the kernel did not take all of it. */
+/* Hands the pending requests to the kernel. False: the kernel did not take all of them. */
 bool engine_submit(struct sim_engine *engine);
 /* Adds a completion. */
 void engine_done(struct sim_conn *conn, struct sim_done done);
 
 /* engine_ops.c */
 
-/* The connection behind a socket that may be used; fails when it is none, or closing, or another engine's. */
+/* The connection of a socket. Fails the run if there is none, or if it is closing or belongs to another engine. */
 struct sim_conn *engine_conn(struct sim_engine *engine, const struct io_sock *sock);
 void engine_start(struct sim_conn *conn, int operation);
 /* Whether engine_attempt() would end, or bring on, the operation. */
@@ -89,12 +89,12 @@ bool engine_attempt(struct sim_conn *conn, int operation, struct sim_done *done)
 
 /* engine_tell.c: calls the event, unless the socket is closing. */
 void engine_tell(struct sim_conn *conn, const struct sim_done *done);
-/* Publishes buffers and starts receives anew that found none. */
+/* Publishes buffers, and restarts the receives that had found none. */
 void engine_feed_starving(struct sim_engine *engine);
 
 /* engine_send.c */
 
-/* Fails when the buffer that a pending send reads from was given back: it is lent until `sent` or `closed`. */
+/* Fails the run if the buffer of a pending send was freed: it is lent to the engine until `sent` or `closed`. */
 void engine_check_lent(const struct sim_conn *conn);
 /* The kernel makes the gathered sends. False: not all of them. */
 bool engine_make_gathered(struct sim_engine *engine);
@@ -106,7 +106,7 @@ void engine_gathered_noted(struct sim_engine *engine);
 void engine_settle(struct sim_engine *engine);
 /* A gathered send did not go out whole. */
 void engine_gathered_failed(struct sim_conn *conn, int result);
-/* There is room, or an error: continues the pending send. */
+/* Continues the pending send, because the send buffer has space or there is an error. */
 void engine_send_on(struct sim_conn *conn);
 bool engine_is_gathered(const struct sim_conn *conn);
 
