@@ -23,7 +23,8 @@ def row_picture(out, row):
         return False
     rows = "\n".join(f"{quoted(name)} {value} {value * (1 - bar['spread_percent'][name] / 100)} {value * (1 + bar['spread_percent'][name] / 100)}"
                      for name, value in bar["medians"].items())
-    ratio = f" (ratio {bar['ratio']:.2f}, bar {bar['bar']:g})" if bar["ratio"] else ""
+    required = f", bar {bar['bar']:g}" if bar["bar"] is not None else ""  # some rows have none when two builds are compared
+    ratio = f" (ratio {bar['ratio']:.2f}{required})" if bar["ratio"] else ""
     return gnuplot(head(out / f"{row['row']}.svg", row["title"] + ratio) + f"set ylabel {quoted(bar['unit'])} noenhanced\nset yrange [0:*]\nset boxwidth 0.5\n"
                    f"set style fill solid 0.7\nset xtics noenhanced\nset key off\n$data << END\n{rows}\nEND\n"
                    "plot $data using 0:2:xtic(1) with boxes lc rgb '#2b6cb0', $data using 0:2:3:4 with yerrorbars lc rgb '#333333' pt 7 ps 0.3\n")
