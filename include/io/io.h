@@ -283,7 +283,7 @@ static inline int io_listen_again(struct io *io, struct io_sock *listener, int b
 
 /* Keeps new clients out of the accept queue of a listener that will be closed. Clients in the queue can still be accepted, and TCP handshakes that have
  * begun can complete. Later clients are refused (UNIX) or get no answer, so that a TCP client's kernel retries after a second. Returns false if the kernel
- * does not allow this; then clients still enter the queue. */
+ * does not allow this; then clients still enter the queue. Without CAP_NET_ADMIN, so do TCP clients whose packets arrive with a TTL (hop limit) of 255. */
 static inline bool io_stop_queueing(struct io *io, struct io_sock *listener)
 {
     return io->ops->stop_queueing(io, listener);

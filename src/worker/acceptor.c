@@ -184,7 +184,7 @@ static enum accepting accept_some(struct acceptor *acceptor)
         }
         fd = io_accept(worker->io, &acceptor->sock, &client);
         if (fd >= 0) {
-            if (worker->draining && acceptor->drain_left != UINT32_MAX)
+            if (worker->draining)
                 acceptor->drain_left--;
             if (acceptor->by_client)
                 set_congestion(acceptor, fd, &client);
@@ -392,13 +392,10 @@ void acceptor_drain_all(struct worker *worker)
 
         if (!acceptor->open)
             continue;
-        if (io_stop_queueing(worker->io, &acceptor->sock)) {
-            acceptor->drain_left = UINT32_MAX;
-            continue;
-        }
-        /* Without this bound, clients that arrive as fast as they are accepted would keep the socket open. */
-        acceptor->drain_left = queue_max(acceptor);
-        if (worker_may_complain(worker, COMPLAINT_LACK))
+        /* The queue, and as many handshakes that have begun. Without this bound, clients that enter the queue as fast as they are accepted would keep the
+         * socket open. */
+        acceptor->drain_left = 2 * queue_max(acceptor);
+        if (!io_stop_queueing(worker->io, &acceptor->sock) && worker_may_complain(worker, COMPLAINT_LACK))
             log_warn("listener %s: the kernel allows neither a socket filter nor a minimum TTL: clients that connect while it closes may be reset",
                      acceptor->listener->name);
     }

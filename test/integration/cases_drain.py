@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import needs
 from backends import Backend
@@ -17,6 +18,7 @@ from rig import Skip, require, wait_for
 IP_MINTTL = 21  # the socket module has no name for it
 LIMIT = {"max_connections": 5, "drain_timeout": "20s"}
 ONE = {"max_connections": 1, "workers": 1, "drain_timeout": "20s"}
+SMALL = {"max_connections": 2, "drain_timeout": "20s"}
 UNPRIVILEGED = {"user": "nobody", "access_log": None}  # recent kernels then allow no socket filter
 
 
@@ -122,6 +124,20 @@ def drain_at_limit_ipv6(rig, case):
     drain_at_limit(rig, case, "::1")
 
 
+def drain_with_full_ttl(rig, case):
+    """Clients that send with the largest TTL pass the minimum TTL. They keep the port open no longer than it takes to accept a full queue."""
+    needs.own_network()
+    Path("/proc/sys/net/ipv4/ip_default_ttl").write_text("255")
+    stage = Stage(rig, case)
+    flood = Flood(stage.target, 16)
+    wait_for(lambda: flood.served > 100, "clients are served")
+    stage.penstock.signal(signal.SIGTERM)
+    stopped = flood.join(4)
+    flood.stopping.set()
+    require(stopped, f"the port is still open after 4 s; {flood.served} clients were served")
+    require(stage.penstock.wait_exit(3) == 0, "status is not 0")
+
+
 def shut_from_outside(rig, pid, how, family=socket.AF_INET):
     """Takes a copy of each listening socket of that family of the process, as `ss -K` or a debugger can get at it, and shuts it."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -184,6 +200,8 @@ CASES = (
     Case("handshake-during-drain", handshake_during_drain.__doc__, body=handshake_during_drain, backends=("echo",), glob=ONE, ways=ENGINES),
     Case("handshake-during-drain-unprivileged", handshake_during_drain.__doc__, body=handshake_during_drain, backends=("echo",), glob=ONE | UNPRIVILEGED,
          ways=ENGINES),
+    Case("drain-with-full-ttl", drain_with_full_ttl.__doc__, body=drain_with_full_ttl, backends=("echo",), glob=SMALL | UNPRIVILEGED,
+         listener={"backlog": 16}, ways=ENGINES),
     Case("drain-at-the-listener-limit", drain_at_limit.__doc__, body=drain_at_limit, backends=("echo",), glob={"drain_timeout": "20s"},
          listener={"max_connections": 5}, ways=ENGINES),
     Case("listener-shut-from-outside", listener_shut_from_outside.__doc__, body=listener_shut_from_outside, backends=("echo",), ways=ENGINES),
