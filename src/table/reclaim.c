@@ -39,9 +39,9 @@ void reclaim_remove(struct reclaim *reclaim, const void *object)
 {
     size_t i = 0;
 
-    while (reclaim->items[i].object != object)
-        assert(++i < reclaim->count);
-    assert(reclaim->items[i].condemn);
+    while (i < reclaim->count && reclaim->items[i].object != object)
+        i++;
+    assert(i < reclaim->count && reclaim->items[i].condemn);
     memmove(&reclaim->items[i], &reclaim->items[i + 1], (reclaim->count - i - 1) * sizeof(reclaim->items[0]));
     reclaim->count--;
 }
