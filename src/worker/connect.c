@@ -197,7 +197,7 @@ void connect_start(struct session *session)
     }
     options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->lease.backend->addr);
     fd = io_socket(worker->io, addr_family(&session->lease.backend->addr));
-    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, &connect_handlers.events);
+    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, connect_handlers.events);
     if (result < 0 && lacks_resources(-result)) {
         lease_give(&session->lease, LEASE_BACKEND);
         wait_for_resources(session, -result);
@@ -258,16 +258,14 @@ static void on_closed(struct io_sock *sock)
     connect_start(session);
 }
 
-const struct session_handlers connect_handlers = {
-    .events =
-        {
-            .connected = on_connected,
-            .received = session_never_received,
-            .rest = session_never_rest,
-            .sent = session_never_sent,
-            .readable = session_never_ready,
-            .writable = session_never_ready,
-            .closed = on_closed,
-        },
-    .timer = on_timer,
+static const struct io_events connecting_events = {
+    .connected = on_connected,
+    .received = session_never_received,
+    .rest = session_never_rest,
+    .sent = session_never_sent,
+    .readable = session_never_ready,
+    .writable = session_never_ready,
+    .closed = on_closed,
 };
+
+const struct session_handlers connect_handlers = {.events = &connecting_events, .timer = on_timer};

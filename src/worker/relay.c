@@ -242,16 +242,14 @@ void relay_release_sent(struct direction *direction)
     direction->sending = NULL;
 }
 
-const struct session_handlers relay_handlers = {
-    .events =
-        {
-            .connected = session_never_connected,
-            .received = relay_copy_received,
-            .rest = relay_copy_rest,
-            .sent = relay_copy_sent,
-            .readable = relay_splice_readable,
-            .writable = relay_splice_writable,
-            .closed = session_never_closed,
-        },
-    .timer = session_idle_timer,
+const struct io_events relay_events = {
+    .connected = session_never_connected,
+    .received = relay_copy_received,
+    .rest = relay_copy_rest,
+    .sent = relay_copy_sent,
+    .readable = relay_splice_readable,
+    .writable = relay_splice_writable,
+    .closed = session_never_closed,
 };
+
+const struct session_handlers relay_handlers = {.events = &relay_events, .timer = session_idle_timer};

@@ -66,6 +66,8 @@ void relay_splice_start(struct direction *direction);
 
 /* ---- events of RELAYING and ABORTING: struct io_events ---- */
 
+extern const struct io_events relay_events;
+
 bool relay_copy_received(struct io_sock *sock, struct buffer *buffer);
 void relay_copy_rest(struct io_sock *sock, enum io_rest why, int error);
 void relay_copy_sent(struct io_sock *sock, int error);

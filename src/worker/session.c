@@ -97,19 +97,17 @@ static void on_closed(struct io_sock *sock)
     session_free(session);
 }
 
-const struct session_handlers session_closing_handlers = {
-    .events =
-        {
-            .connected = session_never_connected,
-            .received = session_never_received,
-            .rest = session_never_rest,
-            .sent = session_never_sent,
-            .readable = session_never_ready,
-            .writable = session_never_ready,
-            .closed = on_closed,
-        },
-    .timer = session_never_timer,
+static const struct io_events closing_events = {
+    .connected = session_never_connected,
+    .received = session_never_received,
+    .rest = session_never_rest,
+    .sent = session_never_sent,
+    .readable = session_never_ready,
+    .writable = session_never_ready,
+    .closed = on_closed,
 };
+
+const struct session_handlers session_closing_handlers = {.events = &closing_events, .timer = session_never_timer};
 
 /* ---- the beginning ---- */
 
@@ -137,7 +135,7 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
     };
     session->request.client = &session->client;
     timer_init(&session->timer, handlers->timer);
-    result = io_open(worker->io, &session->ends[CLIENT].sock, arrival->fd, &handlers->events);
+    result = io_open(worker->io, &session->ends[CLIENT].sock, arrival->fd, handlers->events);
     if (result < 0) {
         slab_give(&worker->sessions_slab, session);
         goto fail;

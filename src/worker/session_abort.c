@@ -43,16 +43,4 @@ static void on_timer(struct timer *timer)
     session_abort_progress(container_of(timer, struct session, timer));
 }
 
-const struct session_handlers session_abort_handlers = {
-    .events =
-        {
-            .connected = session_never_connected,
-            .received = relay_copy_received,
-            .rest = relay_copy_rest,
-            .sent = relay_copy_sent,
-            .readable = relay_splice_readable,
-            .writable = relay_splice_writable,
-            .closed = session_never_closed,
-        },
-    .timer = on_timer,
-};
+const struct session_handlers session_abort_handlers = {.events = &relay_events, .timer = on_timer};

@@ -39,7 +39,7 @@ void session_move(struct session *session, enum session_state to)
     if (log_enabled(LOG_DEBUG))
         log_debug("session " SESSION_NUMBER ": %s -> %s", SESSION_NUMBER_OF(session), states[session->state].name, states[to].name);
     session->state = to;
-    session->ends[CLIENT].sock.events = session->ends[BACKEND].sock.events = &handlers->events;
+    session->ends[CLIENT].sock.events = session->ends[BACKEND].sock.events = handlers->events;
     session->timer.fire = handlers->timer;
     assert(session->ends[CLIENT].open);
     if (to == SESSION_RELAYING || to == SESSION_ABORTING)

@@ -22,9 +22,8 @@
  *     timer     armed for idle_timeout, for half_close_timeout after a direction has ended, or for the next check of ends that are not being read
  *     fields    active_ns: when bytes last moved; looked_after, last_source, last_small; connected_ns is set from now on
  *
- *   ABORTING    One side is gone. The other one still gets the bytes that had arrived before, and then RST. It must make progress: in each second, some bytes
- *   must be
- *               sent or acknowledged. A reader that pauses for longer, or reads too little for its kernel to open the window, loses the rest.
+ *   ABORTING    One side is gone. The other one still gets the bytes that had arrived before, and then RST. It must make progress: in each second, some
+ *               bytes must be sent or acknowledged. A reader that pauses for longer, or reads too little for its kernel to open the window, loses the rest.
  *     both      open. The `error` of one is set. The direction toward that one is BROKEN, the other one runs: events as in RELAYING
  *     timer     armed every 10 ms, to check how much was acknowledged
  *     fields    end: END_CLIENT_GONE or END_BACKEND_GONE, which says who is gone; undelivered; active_ns
@@ -49,7 +48,7 @@ enum session_state { SESSION_CONNECTING, SESSION_RELAYING, SESSION_ABORTING, SES
 
 /* The event handlers of a state. session_move() installs them in both sockets and the timer, so that no handler has to test the state. */
 struct session_handlers {
-    struct io_events events;
+    const struct io_events *events;
     void (*timer)(struct timer *timer);
 };
 
