@@ -27,8 +27,8 @@ struct listener_settings {
     uint32_t keepalive_ms;           /* idle time before the first keepalive probe, both sides; 0: off */
     uint32_t tcp_user_timeout_ms;    /* both sides; 0: the system's */
     bool defer_accept;
-    uint32_t receive_buffer_bytes;   /* SO_RCVBUF, both sides; 0: the system's */
-    uint32_t send_buffer_bytes;      /* SO_SNDBUF, both sides; 0: the system's */
+    uint32_t receive_buffer_bytes;   /* SO_RCVBUF, except towards UNIX clients; 0: the system's */
+    uint32_t send_buffer_bytes;      /* SO_SNDBUF, except towards UNIX clients; 0: the system's */
     const char *interface;           /* SO_BINDTODEVICE; NULL: any */
     const char *congestion_control;  /* "auto", a name for clients (backends as with auto), or NULL: the system's on both sides; io/congestion.h */
 };

@@ -50,7 +50,6 @@ int table_apply(struct table *table, const struct config *config, struct table_c
 const struct snapshot *table_load(const struct table *table);
 
 /* The live objects, in the order of the configuration. Publisher, and any thread before the health thread has started. */
-size_t table_listener_count(const struct table *table);
 struct listener *table_listener(const struct table *table, size_t position);
 size_t table_pool_count(const struct table *table);
 struct pool *table_pool(const struct table *table, size_t position);

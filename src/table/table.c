@@ -79,11 +79,6 @@ const struct snapshot *table_load(const struct table *table)
     return atomic_load_explicit(&table->current, memory_order_acquire);
 }
 
-size_t table_listener_count(const struct table *table)
-{
-    return table->listener_count;
-}
-
 struct listener *table_listener(const struct table *table, size_t position)
 {
     assert(position < table->listener_count);
