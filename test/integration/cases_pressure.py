@@ -8,7 +8,7 @@ import time
 from backends import Crowd
 from case import EACH, ENGINES, Case, Stage
 from peers import Caller, Peer, connect, reset
-from rig import Failure, holds_for, require, wait_for
+from rig import Failure, holds_for, require, settled, wait_for
 
 MB = 1 << 20
 LOG_RECORDS = 4096  # in the log's ring; each takes its memory when it is first used
@@ -21,17 +21,7 @@ def memory_must_stay(rig, penstock, before_kb, growth_mb):
 
 def settled_kb(penstock):
     """The memory once the workers, which free half of their empty chunks twice a second, free no more."""
-    level, since = penstock.rss_kb(), time.monotonic()
-
-    def settled():
-        nonlocal level, since
-        now = penstock.rss_kb()
-        if now < level:
-            level, since = now, time.monotonic()
-        return time.monotonic() - since > 1.2  # two rounds of freeing
-
-    wait_for(settled, "memory settles", pause=0.05)
-    return level
+    return settled(penstock.rss_kb, "memory settles", 1.2)
 
 
 def warm(stage):
@@ -86,7 +76,7 @@ def many_slow_readers(count, half_closed):
                 client.shutdown(socket.SHUT_WR)
         sent = lambda: sum(stream.position for stream in stage.backends[0].streams.values())
         wait_for(lambda: len(stage.backends[0].streams) == count, "all are connected")
-        wait_for(lambda before=[0]: [before.append(sent()), time.sleep(0.3), before[-1] == sent()][2], "the flood stands still", 25)
+        settled(sent, "the flood stands still", 0.3, 25)
         memory_must_stay(rig, penstock, before, 32)
         penstock.must_rest(0.2, "penstock is busy while nobody reads", 0.5)
         require(penstock.threads() == threads, f"the kernel needs {penstock.threads() - threads} threads to wait")

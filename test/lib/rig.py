@@ -45,6 +45,21 @@ def wait_for(condition, what, seconds=10.0, pause=0.01):
             time.sleep(pause)
 
 
+def settled(read, what, still, seconds=10.0):
+    """Polls until `read()` has returned the same value for `still` seconds, and returns that value."""
+    value, since = read(), time.monotonic()
+
+    def is_still():
+        nonlocal value, since
+        now = read()
+        if now != value:
+            value, since = now, time.monotonic()
+        return time.monotonic() - since > still
+
+    wait_for(is_still, what, seconds)
+    return value
+
+
 def holds_for(condition, what, seconds):
     """Requires that `condition()` stays true for this time."""
     end = time.monotonic() + seconds

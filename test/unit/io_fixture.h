@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "io/io.h"
+#include "loopback.h"
 
 enum { KEPT_MAX = 16, DEADLINE_S = 10, SOCKETS_MAX = 300 };
 
@@ -121,18 +122,6 @@ static inline void idle_turns(struct fixture *fixture)
         assert_int_equal(io_wait(fixture->io, 5), 0);
         io_dispatch(fixture->io);
     }
-}
-
-static int listen_any(struct addr *addr)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    *addr = (struct addr){.length = sizeof(addr->in), .in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, &addr->sa, addr->length), 0);
-    assert_int_equal(listen(fd, 8), 0);
-    assert_int_equal(getsockname(fd, &addr->sa, &addr->length), 0);
-    return fd;
 }
 
 static int setup_engine(void **state, enum io_kind kind)

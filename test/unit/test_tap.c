@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "loopback.h"
 #include "pools.h"
 #include "table/counters.h"
 #include "table/intake.h"
@@ -99,18 +100,6 @@ static void relaying(struct session *session)
 }
 
 /* ---- setup, teardown and helpers ---- */
-
-static int listen_any(struct addr *addr)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    *addr = pools_addr("127.0.0.1", 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, &addr->sa, addr->length), 0);
-    assert_int_equal(listen(fd, 8), 0);
-    assert_int_equal(getsockname(fd, &addr->sa, &addr->length), 0);
-    return fd;
-}
 
 static int setup_engine(void **state, enum io_kind kind)
 {
