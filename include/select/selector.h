@@ -22,15 +22,16 @@ struct select_request {
     uint32_t tried_count;
 };
 
-/* Picks a usable backend that was not tried and is not full, and reserves a slot on it: the caller owns the slot and
- * gives it back with backend_release(). NULL: no such backend. Any worker, online in the epoch.
+/* Picks a usable backend that was not tried and is not full, and reserves a slot on it, which the caller owns
+ * (lease_take_backend()). NULL: no such backend. Any worker, online in the epoch.
  *
- * The next choice, when the first is full or was tried, is: round_robin, the next place of the sequence (after a whole
- * round or 64 places least_conn's choice, so that a heavy full backend is not walked over again and again); least_conn, the next
- * lowest; random, two more draws, then in order from a drawn place; consistent_hash, another entry of
- * the Maglev table, drawn from the client's hash; it does the same when the first is not usable. After 64 entries it takes
- * the winner of weighted rendezvous hashing among the open backends. So a client moves only when its own backend goes, or
- * to one that comes back, and balancers that agree on the first choice agree on the others too. */
+ * If the first choice is full or was tried, the next one is:
+ *   round_robin      the next place of the sequence; after a whole round or 64 places, the choice of least_conn, so that a heavy full backend costs little
+ *   least_conn       the backend with the next lowest load
+ *   random           that of two more draws, then the backends in order from a drawn place
+ *   consistent_hash  another entry of the Maglev table, drawn from the client's hash, also if the first is not usable; after 64 entries, the winner of weighted
+ *                    rendezvous hashing among the open backends. So a client moves only when its own backend goes down, or to one that comes back, and
+ *                    balancers that agree on the first choice agree on the others too */
 struct backend *selector_pick(const struct snapshot_pool *pool, struct select_request *request);
 
 /* Builds what the pools' selectors need, for table_new(). Publisher. */

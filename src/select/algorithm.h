@@ -11,10 +11,9 @@
 #include "table/snapshot.h"
 
 struct algorithm {
-    /* Builds what pick() needs and only the configuration decides: 0 or -ENOMEM. NULL: nothing to build. */
+    /* Builds the part of what pick() needs that depends only on the configuration. Returns 0 or -ENOMEM. NULL: nothing to build. */
     int (*prepare_set)(const struct config_pool *config, uint64_t hash_seed, struct snapshot_set **set);
-    /* Builds what else pick() needs into the pool, which has at least one usable backend: 0 or -ENOMEM. NULL: nothing to
-     * build. */
+    /* Builds the rest into the pool, which has at least one usable backend. Returns 0 or -ENOMEM. NULL: nothing to build. */
     int (*prepare)(struct snapshot_pool *pool);
     /* As selector_pick(), for a pool with at least one usable backend. */
     struct backend *(*pick)(const struct snapshot_pool *pool, struct select_request *request);

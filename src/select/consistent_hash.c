@@ -1,14 +1,14 @@
-/* select/consistent_hash.c: Maglev hashing (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load
- * Balancer", NSDI 2016, section 3.4) with weights. The table is built by health or control, looked up by any worker.
+/* select/consistent_hash.c: Maglev hashing with weights (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, section
+ * 3.4). The table is built by health or control, and read by any worker.
  *
- * The table depends on the names, weights and seed of the configured backends alone, whether they are up or not:
- * candidates are sorted by name, and take turns by weight (select/turns.h) in an order that for any two of them does not
- * depend on the others. A client has its own order of entries, the first of them its hash, the others drawn from it, and
- * takes the first whose backend can be taken. So balancers that agree on these and on who is up agree on every client; a
- * client moves only when its own backend goes down, or to one before it in its order that comes back; and the clients of a
- * backend that is down are spread over the others by weight. When a backend leaves the configuration few clients of the
- * others move. Backups have a table of their own. All hashes are SipHash-2-4 under the seed; the second half of the key
- * separates their purposes. */
+ * The table depends only on the names, weights and seed of the configured backends, whether they are up or down. The candidates are sorted by name. They take
+ * turns by weight (select/turns.h); the order of any two of them does not depend on the others. Each client has its own order of table entries: the first is
+ * its hash, the others are drawn from it. It gets the first entry whose backend has a free slot.
+ *   - Balancers that have the same table, and agree on which backends are up, make the same choice for every client.
+ *   - A client moves only when its own backend goes down, or when a backend that is earlier in its order comes back.
+ *   - The clients of a backend that is down are spread over the others by weight.
+ *   - When a backend leaves the configuration, few clients of the other backends move.
+ * Backups have a table of their own. All hashes are SipHash-2-4 under the seed; the second half of the key separates their purposes. */
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -25,8 +25,7 @@ enum purpose { PURPOSE_OFFSET = 1, PURPOSE_SKIP = 2, PURPOSE_CLIENT = 3 };
 
 #define EMPTY UINT32_MAX
 
-/* Entries of a client's order that are looked at: enough for a pool with most backends down, few enough that a pool that is
- * full, or nearly so, costs little. */
+/* Maximum number of entries that one selection tries: enough if most backends are down, and few enough that a full pool costs little. */
 #define LOOKS_MAX 64
 
 /* A backend with its permutation of the table: place, place + skip, place + 2 skip, ... modulo the (prime) size. */
@@ -34,7 +33,7 @@ struct candidate {
     const char *name;
     uint32_t position; /* among the configured backends */
     uint32_t weight;
-    uint32_t place; /* next entry it would like */
+    uint32_t place; /* the next entry in its permutation */
     uint32_t skip;  /* 1 to size - 1 */
 };
 
@@ -44,7 +43,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(first->name, second->name);
 }
 
-/* Those that are backups, or are not, as asked. Returns their number. */
+/* Lists the backends that are backups, or those that are not. Returns their number. */
 static uint32_t candidates_init(struct candidate *candidates, const struct config_pool *config, bool backups, uint64_t seed)
 {
     uint32_t size = config->settings.hash_table_size;
@@ -89,7 +88,7 @@ static void table_fill(uint32_t *table, uint32_t size, struct candidate *candida
     }
 }
 
-/* The table of the backends of one kind, of which there is at least one. 0 or -ENOMEM. */
+/* Builds the table of the backups, or of the other backends; there must be at least one. Returns 0 or -ENOMEM. */
 static int table_build(uint32_t *table, const struct config_pool *config, bool backups, uint64_t seed)
 {
     uint32_t size = config->settings.hash_table_size;
@@ -174,9 +173,8 @@ static void mask_bytes(unsigned char *bytes, size_t length, unsigned bits)
             bytes[i] &= (unsigned char)(0xff00u >> bits);
 }
 
-/* What of the client's address decides: a byte for the family, the address under the pool's prefix, the port in
- * network order if asked for. An IPv4 address mapped into IPv6 is the IPv4 client it stands for. A client without an
- * IP address is the family byte alone. */
+/* Hashes the client's address: a byte for the family, the address cut to the pool's prefix and, if hash_key says so, the port in network byte order. An IPv4
+ * address mapped into IPv6 counts as IPv4. Clients without an IP address all have the same hash. */
 static uint64_t client_hash(const struct snapshot_pool *pool, const struct addr *client)
 {
     const struct pool_settings *settings = pool->settings;
@@ -204,8 +202,8 @@ static uint64_t client_hash(const struct snapshot_pool *pool, const struct addr 
     return hash_bytes(key, length, pool->hash_seed, PURPOSE_CLIENT);
 }
 
-/* Weighted rendezvous hashing among the open backends: each has an exponentially distributed time whose rate is its weight,
- * hashed from its name and the client, and the earliest wins. */
+/* Weighted rendezvous hashing among the open backends. The name of a backend and the client are hashed to a time, which is exponentially distributed with the
+ * weight as its rate. The earliest time wins. */
 static struct backend *pick_earliest(const struct snapshot_pool *pool, struct select_request *request, uint64_t client)
 {
     double earliest = 0;
@@ -243,8 +241,7 @@ static struct backend *consistent_hash_pick(const struct snapshot_pool *pool, st
             return backend;
         place = random_next(&draws);
     }
-    /* Nearly all are down or full; or the open ones have no entry: a table set smaller than the pool, or a share of the
-     * weights below one entry. */
+    /* Nearly all backends are down or full, or the open ones have no entry, because the table is smaller than the pool or their weights are too small. */
     return pick_earliest(pool, request, client);
 }
 

@@ -10,8 +10,8 @@
 
 static struct backend *round_robin_pick(const struct snapshot_pool *pool, struct select_request *request)
 {
-    /* Every look takes a place of its own from the cursor. Were a full backend's place passed over locally instead, its
-     * successor in the sequence would get its own share and the full one's too. */
+    /* Each attempt takes the next place from the shared cursor. If it only looked one place further, the successor of a full backend would get the share of
+     * both. */
     uint32_t looks = pool->sequence_count < PLACES_MAX ? pool->sequence_count : PLACES_MAX;
     for (uint32_t look = 0; look < looks; look++) {
         uint32_t place = pool_next_turn(pool->pool) % pool->sequence_count;

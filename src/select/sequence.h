@@ -6,7 +6,7 @@
 
 #include "table/snapshot.h"
 
-/* Most places of a sequence, unless there are more backends than that. */
+/* Maximum number of places in a sequence, unless there are more backends. */
 #define SEQUENCE_MAX (UINT32_C(1) << 20)
 
 /* Fills pool->sequence and sequence_count with one round: each backend of `usable` (at least one) as often as its
