@@ -27,6 +27,8 @@
 #include "io/buffer.h"
 
 struct io;
+struct io_batch;
+struct io_outgoing;
 struct io_sock;
 
 enum io_kind { IO_URING, IO_EPOLL };
@@ -127,6 +129,9 @@ struct io_ops {
     bool (*stop_queueing)(struct io *io, struct io_sock *listener);
     void (*set_congestion)(struct io *io, int fd, const char *name);
     void (*discard)(struct io *io, int fd);
+    int (*connect_datagram)(struct io *io, const struct addr *addr, uint32_t receive_buffer_bytes);
+    int (*receive_datagrams)(struct io *io, struct io_sock *sock, struct io_batch *batch, unsigned first, unsigned count);
+    void (*send_datagrams)(struct io *io, struct io_sock *sock, struct io_outgoing *messages, unsigned count);
     ssize_t (*splice_in)(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);
     ssize_t (*splice_out)(struct io *io, struct io_sock *sock, struct io_pipe *pipe);
     int (*shutdown)(struct io *io, struct io_sock *sock);
@@ -319,6 +324,29 @@ static inline void io_hurry(struct io *io)
 static inline void io_poll(struct io *io, struct io_sock *sock, enum io_side side)
 {
     io->ops->poll(io, sock, side);
+}
+
+/* Makes a non-blocking UDP socket that is connected to `addr`, so that it receives datagrams and ICMP errors from there only. `receive_buffer_bytes`:
+ * SO_RCVBUF; 0: the system's. Returns a descriptor for io_open(), or a negative errno. */
+static inline int io_connect_datagram(struct io *io, const struct addr *addr, uint32_t receive_buffer_bytes)
+{
+    return io->ops->connect_datagram(io, addr, receive_buffer_bytes);
+}
+
+/* Receives up to `count` datagrams or trains into the batch, from place `first` on. Returns how many, at least 1; or -EAGAIN if there are none; or another
+ * negative errno that an earlier datagram caused, such as -ECONNREFUSED for an ICMP error, which is reported once. If fewer than `count` are returned,
+ * io_poll() reports the next ones. */
+static inline int io_receive_datagrams(struct io *io, struct io_sock *sock, struct io_batch *batch, unsigned first, unsigned count)
+{
+    return io->ops->receive_datagrams(io, sock, batch, first, count);
+}
+
+/* Sends datagrams and trains, and sets `error` of each. It never waits: what the socket has no room for fails with EAGAIN. If a connected socket reports
+ * that its peer is gone (ECONNREFUSED, EHOSTUNREACH, ENETUNREACH), which may be about an earlier datagram, this message and all that follow are not sent
+ * and have that error. The parts of a message may have been changed after the call. */
+static inline void io_send_datagrams(struct io *io, struct io_sock *sock, struct io_outgoing *messages, unsigned count)
+{
+    io->ops->send_datagrams(io, sock, messages, count);
 }
 
 /* Moves up to `bytes` from the socket into the pipe. Returns the number moved; 0 at FIN; -EAGAIN if the socket is empty or the pipe is full (if the pipe is

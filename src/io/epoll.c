@@ -171,6 +171,16 @@ static int epoll_accept(struct io *io, struct io_sock *listener, struct addr *pe
     return fd;
 }
 
+/* A short batch means that the socket is empty; the next datagram makes another edge. It may also mean that an error is left, which the next call reports. */
+static int epoll_receive_datagrams(struct io *io, struct io_sock *sock, struct io_batch *batch, unsigned first, unsigned count)
+{
+    int received = kernel_receive_datagrams(io, sock, batch, first, count);
+
+    if (received == -EAGAIN || (received > 0 && (unsigned)received < count))
+        sock->ready &= (uint8_t)~READY_IN;
+    return received;
+}
+
 /* A client that comes after the check makes a new edge. */
 static bool epoll_has_clients(struct io *io, struct io_sock *listener)
 {
@@ -413,6 +423,9 @@ static const struct io_ops epoll_ops = {
     .stop_queueing = kernel_stop_queueing,
     .set_congestion = kernel_set_congestion,
     .discard = kernel_discard,
+    .connect_datagram = kernel_connect_datagram,
+    .receive_datagrams = epoll_receive_datagrams,
+    .send_datagrams = kernel_send_datagrams,
     .splice_in = epoll_splice_in,
     .splice_out = epoll_splice_out,
     .shutdown = kernel_shutdown,

@@ -2,6 +2,7 @@
 #ifndef IO_KERNEL_H
 #define IO_KERNEL_H
 
+#include "io/datagram.h"
 #include "io/io.h"
 
 /* How the options of a socket are set. An implementation that needs more than the arguments embeds this struct. */
@@ -16,6 +17,9 @@ int kernel_socket(struct io *io, int family);
 /* Sets the options by system calls. */
 void kernel_set_options_now(int fd, int family, const struct io_socket_options *options);
 int kernel_accept(struct io *io, struct io_sock *listener, struct addr *peer);
+int kernel_receive_datagrams(struct io *io, struct io_sock *sock, struct io_batch *batch, unsigned first, unsigned count);
+void kernel_send_datagrams(struct io *io, struct io_sock *sock, struct io_outgoing *messages, unsigned count);
+int kernel_connect_datagram(struct io *io, const struct addr *addr, uint32_t receive_buffer_bytes);
 bool kernel_has_clients(struct io *io, struct io_sock *listener);
 int64_t kernel_queued_ms(struct io *io, int fd);
 int kernel_listen_again(struct io *io, struct io_sock *listener, int backlog);
