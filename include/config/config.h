@@ -20,6 +20,7 @@ enum config_affinity { CONFIG_AFFINITY_AUTO, CONFIG_AFFINITY_OFF, CONFIG_AFFINIT
 /* One address to bind. A port range has one of these for each port, and `*:PORT` has two. */
 struct config_bind {
     struct addr addr;
+    bool udp;          /* a UDP socket, otherwise TCP or UNIX */
     bool optional;     /* the IPv6 half of `*`: skipped on a machine without IPv6 */
     const char *file;  /* place in the configuration, for errors when it is bound */
     unsigned line;
@@ -54,6 +55,7 @@ struct config {
     enum config_engine engine;
     uint32_t busy_poll_us;    /* how long a worker busy-polls before it sleeps; 0: off; UINT32_MAX: auto */
     uint32_t max_connections; /* 0: derived from the limit on open descriptors */
+    uint32_t max_flows;       /* 0: derived from the limit on open descriptors */
     uint64_t seed;            /* of the keyed hash; load balancers with the same seed choose the same backends */
     uint32_t drain_timeout_ms;
     const char *log;          /* "stderr" or a path */

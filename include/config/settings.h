@@ -17,11 +17,14 @@ enum config_balance {
     CONFIG_BALANCE_RANDOM,
     CONFIG_BALANCE_CONSISTENT_HASH,
 };
-enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT };
+enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT, CONFIG_HASH_QUIC_CID };
 enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP };
+enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL_BOTH };
+enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
 enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
 
 struct listener_settings {
+    enum config_protocol protocol;
     uint32_t max_connections;        /* 0: only the global limit */
     int backlog;
     uint32_t keepalive_ms;           /* idle time before the first keepalive probe, both sides; 0: off */
@@ -30,6 +33,9 @@ struct listener_settings {
     uint32_t receive_buffer_bytes;   /* SO_RCVBUF, except towards UNIX clients; 0: the system's */
     uint32_t send_buffer_bytes;      /* SO_SNDBUF, except towards UNIX clients; 0: the system's */
     const char *interface;           /* SO_BINDTODEVICE; NULL: any */
+    uint32_t max_flows;              /* 0: only the global limit */
+    uint32_t max_flows_per_source;   /* 0: no limit */
+    uint32_t flow_rate;              /* new flows per second; 0: no limit */
     const char *congestion_control;  /* "auto", a name for clients (backends as with auto), or NULL: the system's on both sides; io/congestion.h */
 };
 
@@ -45,6 +51,8 @@ struct pool_settings {
     enum config_hash_key hash_key;
     uint8_t hash_prefix_v4; /* 0..32 */
     uint8_t hash_prefix_v6; /* 0..128 */
+    uint8_t hash_cid_offset;  /* quic_cid: the first byte of the connection id that is hashed, from 0 */
+    uint8_t hash_cid_bytes;   /* quic_cid: how many of its bytes are hashed, 1..20 */
     uint32_t hash_table_size; /* a prime; at least 100 times the number of backends unless configured */
 
     enum config_check check;
@@ -69,6 +77,12 @@ struct pool_settings {
     uint32_t half_close_timeout_ms;
     uint32_t retries; /* number of further backends to try if connecting to the first fails */
     enum config_splice splice;
+
+    uint32_t udp_idle_timeout_ms;
+    uint32_t udp_requests;           /* number of datagrams from the client after which its next one begins another flow; 0: no limit */
+    uint32_t udp_responses;          /* number of replies to each datagram after which a flow ends; UINT32_MAX: not known */
+    bool udp_per_packet;             /* each datagram of a client is balanced by itself */
+    enum config_proxy_protocol proxy_protocol;
 };
 
 /* Returns a copy in one block of memory, including the strings. The caller frees it with free(). Returns NULL if out of memory. Any thread. */

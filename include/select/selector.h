@@ -14,12 +14,17 @@
 /* Maximum number of backends that one session tries: `retries` is at most one less. */
 #define SELECT_TRIES_MAX 16
 
-/* The request of one session. */
+/* Maximum size of what is hashed instead of the client's address. */
+#define SELECT_TOKEN_MAX 20
+
+/* The request of one session or flow. */
 struct select_request {
     const struct addr *client;             /* hashed as hash_key and the prefixes say; a UNIX client hashes as one key */
+    const uint8_t *token;                  /* with hash_key = quic_cid, hashed instead of the address; NULL: hash the address */
     uint64_t *random;                      /* the worker's generator state (base/hash.h: random_next) */
     uint32_t tried[SELECT_TRIES_MAX];      /* backend ids that already failed for this session: never picked again */
     uint32_t tried_count;
+    uint32_t token_bytes;                  /* at most SELECT_TOKEN_MAX */
 };
 
 /* Picks a usable backend that was not tried and is not full, and reserves a slot on it, which the caller owns

@@ -14,6 +14,10 @@ struct counters {
     _Atomic uint64_t ended;
     _Atomic uint64_t failed;              /* sessions that ended without a connected backend */
     _Atomic uint64_t bytes[2];            /* from clients to backends, and from backends to clients */
+    _Atomic uint64_t flows;               /* UDP flows that were opened */
+    _Atomic uint64_t flows_refused;       /* datagrams that needed a new flow and were dropped at a limit */
+    _Atomic uint64_t datagrams[2];        /* relayed from clients to backends, and from backends to clients */
+    _Atomic uint64_t datagrams_lost;      /* dropped for any reason */
 };
 
 struct counters *counters_new(unsigned workers); /* an array; NULL: out of memory */

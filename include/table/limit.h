@@ -27,12 +27,14 @@ struct limit {
     _Alignas(64) _Atomic uint32_t used;
     _Atomic uint32_t max;         /* UINT32_MAX: no limit */
     _Atomic uint32_t waiting;     /* number of workers whose time is not 0 */
+    bool of_flows;                /* immutable; it counts UDP flows, not connections (table/lease.h) */
     const struct limit_workers *workers; /* immutable; NULL: no worker may wait */
     _Atomic uint64_t *since_ns;   /* one per worker, written by that worker: since when its client has waited (clock_now_ns()); 0: no client waits */
 };
 
-/* Makes a limit at which no worker may wait. Before any other thread sees it. */
+/* Makes a limit of connections at which no worker may wait. Before any other thread sees it. The second function makes one of flows. */
 void limit_init(struct limit *limit, uint32_t max);
+void limit_init_flows(struct limit *limit, uint32_t max);
 /* Allows workers to wait. Returns 0 or -ENOMEM. Before any other thread sees it. */
 int limit_let_wait(struct limit *limit, const struct limit_workers *workers);
 /* Frees what it holds. No thread may use it any more. Safe on all zero and twice. */

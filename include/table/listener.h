@@ -1,7 +1,7 @@
-/* table/listener.h: the live object of one listener: its name, settings, pool and limit. Its sockets belong to control, and then to the workers' acceptors.
+/* table/listener.h: the live object of one listener: its name, settings, pool and limits. Its sockets belong to control, and then to the workers.
  *
  * The publisher makes it (table/apply.c). A listener is a section of the configuration: all of its addresses share its limit. A listener that has left the
- * configuration is freed after every worker has passed a quiescent point, no session uses it, and no acceptor is left. */
+ * configuration is freed after every worker has passed a quiescent point, no session or flow uses it, and no socket is left. */
 #ifndef TABLE_LISTENER_H
 #define TABLE_LISTENER_H
 
@@ -11,10 +11,12 @@
 
 #include "base/list.h"
 #include "table/limit.h"
+#include "table/rate.h"
 
 struct config_listener;
 struct listener_settings;
 struct pool;
+struct sources;
 
 struct listener {
     /* Identity: immutable. */
@@ -32,7 +34,10 @@ struct listener {
 
     /* Written by every worker. */
     struct limit connections;  /* max_connections, and the present number */
-    _Alignas(64) _Atomic uint32_t references; /* number of acceptors; release order, as in table/backend.h */
+    struct limit flows;        /* max_flows, and the present number; nobody waits at it */
+    struct rate flow_rate;     /* new flows */
+    struct sources *sources;   /* flows of each client address; NULL: the listener serves no UDP */
+    _Alignas(64) _Atomic uint32_t references; /* number of sockets; release order, as in table/backend.h */
 };
 
 /* Makes a live object. NULL: out of memory. `config` is read only during the call. `workers` may wait at its limit; NULL: no worker may. Publisher. */
@@ -60,7 +65,7 @@ void listener_replace_pool(struct listener *listener, struct pool *pool);
 void listener_hold(struct listener *listener);
 void listener_drop(struct listener *listener);
 
-/* Whether no session and no acceptor uses it. Publisher. */
+/* Whether no session, flow or socket uses it. Publisher. */
 bool listener_is_unused(const struct listener *listener);
 
 #endif

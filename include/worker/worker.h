@@ -19,12 +19,14 @@ struct shortage;
 struct table;
 struct worker;
 
-/* A listening socket of one worker: bound and non-blocking. Control calls listen(2) on it before worker_accept(). */
+/* A listening or UDP socket of one worker: bound and non-blocking. Control calls listen(2) on it before worker_accept(). */
 struct worker_socket {
-    struct listener *listener; /* the live object whose clients it accepts */
+    struct listener *listener; /* the live object whose clients it serves */
+    struct addr addr;    /* to which it is bound */
     int fd;
     bool has_congestion; /* it has a congestion control of its own, which accepted sockets inherit */
     bool is_unix;
+    bool is_udp;         /* listen(2) does not apply */
 };
 
 /* What all workers share. It outlives them. */
@@ -36,6 +38,7 @@ struct worker_shared {
     struct intake *intakes;         /* one per worker */
     struct mailbox *mailboxes;      /* one per worker */
     struct limit *connections;      /* of the process */
+    struct limit *flows;            /* of the process; made by limit_init_flows() */
     struct shortage *shortage;      /* notes when a session lacked descriptors or memory for its backend */
     unsigned workers;
     uint32_t sessions_max;          /* per worker: all connections of the process may belong to one worker */

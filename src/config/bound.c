@@ -13,7 +13,7 @@ void config_bound_interface(char out[CONFIG_BOUND_INTERFACE_BYTES], const char *
 
 static void format_place(char out[TEXT_BYTES], const struct config_bound_place *place)
 {
-    snprintf(out, TEXT_BYTES, "%d %u %s %s", place->family, (unsigned)place->port, place->interface, place->address);
+    snprintf(out, TEXT_BYTES, "%d %d %u %s %s", place->family, place->udp, (unsigned)place->port, place->interface, place->address);
 }
 
 void config_bound_add(struct config_bound_index *bounds, const struct config_bound *bound, const struct config_bound_place *place)

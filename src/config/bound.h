@@ -38,6 +38,7 @@ struct config_bound_index {
 /* Key of a look-up: an address with its family and port. */
 struct config_bound_place {
     int family;
+    bool udp;
     uint16_t port;
     const char *address, *interface;
 };

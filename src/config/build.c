@@ -241,6 +241,7 @@ static void build_pool(struct config_build *build, const struct config_raw_secti
     begin_section(build, section);
     pool->name = section->name;
     set_fields(build, CONFIG_IN_POOL, pool);
+    build->has_check[section->position] = find_value(build, CONFIG_IN_POOL, config_key_find(CONFIG_IN_POOL, "check"));
     config_backends_build(build, section, pool);
     finish_hash_table(build, pool);
     if (pool->settings.check_fast_interval_ms == 0)
@@ -281,11 +282,13 @@ static void build_listener(struct config_build *build, const struct config_raw_s
     listener->name = section->name;
     listener->pool = build->config->pool_count;
     set_fields(build, CONFIG_IN_LISTENER, listener);
+    list->protocol = listener->settings.protocol;
     for (const struct config_raw_key *key = section->keys; key; key = key->next)
         if (!key->refused && strcmp(key->name, "bind") == 0)
             config_bind_add(build, key, list);
     listener->binds = list->binds;
     listener->bind_count = list->count;
+    list->pool = pool;
     if (pool)
         listener->pool = find_pool(build, pool);
     else if (!find_written(&build->named, pool_key))
@@ -319,7 +322,8 @@ static bool make_room(struct config_build *build)
     build->backend_keys = config_arena_alloc(build->arena, config->pool_count * sizeof(*build->backend_keys));
     config->listeners = build->listeners;
     config->pools = build->pools;
-    return build->listeners && build->bind_lists && build->pools && build->backend_keys;
+    build->has_check = config_arena_alloc(build->arena, config->pool_count * sizeof(*build->has_check));
+    return build->listeners && build->bind_lists && build->pools && build->backend_keys && build->has_check;
 }
 
 void config_build(struct config *config, struct config_raw *raw, struct config_arena *arena, struct config_errors *errors)
@@ -345,6 +349,7 @@ void config_build(struct config *config, struct config_raw *raw, struct config_a
     for (const struct config_raw_section *s = raw->sections; s; s = s->next)
         if (s->kind == CONFIG_IN_LISTENER)
             build_listener(&build, s, listener++);
+    config_protocols_check(&build);
     config_collisions_check(&build);
     if (config_errors_count(errors) == 0 && config->listener_count > 0) /* otherwise the listener that uses the pool may have been refused */
         warn_of_unused_pools(&build);

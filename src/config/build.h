@@ -8,11 +8,13 @@
 #include "config/errors.h"
 #include "config/file.h"
 
-/* The binds of one listener while they are collected, with the keys that they come from. */
+/* The binds of one listener while they are collected, and the keys that they and its pool come from. */
 struct config_bind_list {
     struct config_bind *binds;
     const struct config_raw_key **keys;
+    const struct config_raw_key *pool;
     size_t count, room;
+    enum config_protocol protocol; /* of the listener */
 };
 
 /* The first place where each key of a section was written, in the order of config_keys; NULL: nowhere. */
@@ -29,6 +31,7 @@ struct config_build {
     struct config_bind_list *bind_lists; /* one for each listener */
     struct config_pool *pools;
     const struct config_raw_key ***backend_keys; /* for each pool, one for each of its backends */
+    bool *has_check;    /* for each pool, whether the file says how to check it */
     struct config_written global, defaults, named; /* global, defaults: over all files; named: the present section */
     size_t addresses;   /* of all listeners so far, including those refused because of the maximum */
     size_t suggestions; /* candidates compared so far */
@@ -46,6 +49,9 @@ void config_backends_build(struct config_build *build, const struct config_raw_s
 
 /* Refuses addresses that are bound twice, over all listeners, and backends that lead connections back to the listener that they came from. */
 void config_collisions_check(struct config_build *build);
+
+/* Refuses listeners whose pool cannot serve their protocol, and gives pools that serve only UDP their default check. */
+void config_protocols_check(struct config_build *build);
 
 struct config_bound_index;
 

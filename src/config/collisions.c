@@ -60,7 +60,8 @@ static void report_collision(struct config_build *build, const struct config_bou
 static const struct config_bound *find_collision(struct config_bound_index *bounds, const struct config_bound *bound)
 {
     char own[ADDR_TEXT_BYTES], interface[CONFIG_BOUND_INTERFACE_BYTES] = CONFIG_BOUND_EVERYWHERE;
-    struct config_bound_place place = {.family = addr_family(&bound->bind->addr), .port = addr_port(&bound->bind->addr)};
+    struct config_bound_place place = {
+        .family = addr_family(&bound->bind->addr), .udp = bound->bind->udp, .port = addr_port(&bound->bind->addr)};
     bool wild = addr_is_wildcard(&bound->bind->addr), everywhere = place.family == AF_UNIX || !bound->interface;
     const char *addresses[2] = {own, "*"}, *interfaces[2] = {interface, CONFIG_BOUND_EVERYWHERE};
     const struct config_bound *first = NULL;

@@ -32,6 +32,26 @@ static void bind_append(struct config_build *build, const struct config_raw_key 
     list->keys[list->count++] = key;
 }
 
+static unsigned transports_of(const struct config_bind_list *list)
+{
+    return list->protocol == CONFIG_PROTOCOL_BOTH ? 2 : 1;
+}
+
+/* Appends the address with the ports from its own to `last`: first for TCP, then for UDP, as far as the listener serves them. */
+static void bind_append_ports(struct config_build *build, const struct config_raw_key *key, struct config_bind_list *list, struct config_bind bind,
+                              unsigned last)
+{
+    unsigned first = addr_port(&bind.addr);
+
+    for (unsigned i = 0; i < transports_of(list); i++) {
+        bind.udp = i == 1 || list->protocol == CONFIG_PROTOCOL_UDP;
+        for (unsigned port = first; port <= last; port++) {
+            addr_set_port(&bind.addr, (uint16_t)port);
+            bind_append(build, key, list, &bind);
+        }
+    }
+}
+
 /* Counts `count` more addresses. Returns whether they are within the maximum; reports the first key that exceeds it. */
 static bool reserve_addresses(struct config_build *build, const struct config_raw_key *key, size_t count)
 {
@@ -70,12 +90,9 @@ static bool bind_host(struct config_build *build, const struct config_raw_key *k
         config_errors_add(build->errors, &key->place, "bind = %s: %s", key->value, problem);
         return false;
     }
-    if (!reserve_addresses(build, key, last + 1 - addr_port(&bind.addr)))
+    if (!reserve_addresses(build, key, transports_of(list) * (last + 1 - addr_port(&bind.addr))))
         return false;
-    for (unsigned port = addr_port(&bind.addr); port <= last; port++) {
-        addr_set_port(&bind.addr, (uint16_t)port);
-        bind_append(build, key, list, &bind);
-    }
+    bind_append_ports(build, key, list, bind, (unsigned)last);
     return true;
 }
 
@@ -95,10 +112,12 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
         bind_host(build, key, list, host);
     } else {
         problem = parse_bind(&bind.addr, value);
+        if (!problem && addr_family(&bind.addr) == AF_UNIX && list->protocol != CONFIG_PROTOCOL_TCP)
+            problem = "a UNIX socket is for protocol = tcp only";
         if (problem)
             config_errors_add(build->errors, &key->place, "bind = %s: %s", value, problem);
-        else if (reserve_addresses(build, key, 1))
-            bind_append(build, key, list, &bind);
+        else if (reserve_addresses(build, key, transports_of(list)))
+            bind_append_ports(build, key, list, bind, addr_port(&bind.addr));
     }
 }
 

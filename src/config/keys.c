@@ -34,6 +34,9 @@ const struct config_key config_keys[] = {
      .max = CONNECTIONS_MAX,
      .help = "Maximum number of open sessions, over all listeners and workers. Further clients wait to be accepted. auto: as many as the limit on "
              "open files allows."},
+    {.name = "max_flows", GLOBAL(max_flows), .type = CONFIG_NUMBER, .initial = "auto", .zero = "auto", .min = 1, .max = CONNECTIONS_MAX,
+     .help = "Maximum number of open UDP flows, over all listeners and workers. Datagrams of further clients are dropped and counted. auto: as many as "
+             "the limit on open files allows."},
     {.name = "seed", GLOBAL(seed), .type = CONFIG_NUMBER, .initial = "0", .max = UINT64_MAX,
      .help = "Seed of the keyed hash, decimal or hexadecimal with 0x. Load balancers with equal pools and equal seeds choose the same backends."},
     {.name = "drain_timeout", GLOBAL(drain_timeout_ms), .type = CONFIG_DURATION, .initial = "30s", .max = H(24),
@@ -54,8 +57,8 @@ const struct config_key config_keys[] = {
     {.name = "bind", .section = CONFIG_IN_LISTENER, .type = CONFIG_BIND, .repeatable = true, .own_section_only = true,
      .help = "Address on which clients are accepted: 0.0.0.0:8001, [::]:8001 (IPv6 only), *:8001 (IPv4 and IPv6), a port range 0.0.0.0:8000-8010, "
              "unix:/path or unix:@name."},
-    {.name = "protocol", .section = CONFIG_IN_LISTENER, .type = CONFIG_CHOICE, .initial = "tcp", .choices = "tcp", .later = "udp",
-     .help = "Transport protocol of the clients."},
+    {.name = "protocol", LISTENER(protocol), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "tcp|udp|tcp+udp",
+     .help = "Transport protocol of the clients. tcp+udp: both, on the same addresses and with the same pool."},
     {.name = "pool", .section = CONFIG_IN_LISTENER, .type = CONFIG_POOL, .own_section_only = true, .max = 49,
      .help = "Name of the pool that serves these clients."},
     {.name = "max_connections", LISTENER(max_connections), .type = CONFIG_NUMBER, .initial = "off", .zero = "off", .min = 1,
@@ -83,6 +86,17 @@ const struct config_key config_keys[] = {
      .help = "SO_SNDBUF on both sides, except towards clients of a UNIX socket. auto: the kernel sizes the buffer."},
     {.name = "interface", LISTENER(interface), .type = CONFIG_WORD, .max = 15,
      .help = "Network interface on which clients must arrive (SO_BINDTODEVICE). It does not affect connections to backends."},
+    {.name = "max_flows", LISTENER(max_flows), .type = CONFIG_NUMBER, .initial = "off", .zero = "off", .min = 1, .max = CONNECTIONS_MAX,
+     .used_with = "protocol=udp",
+     .help = "Maximum number of open UDP flows through this listener, over all workers. Datagrams of further clients are dropped and counted. off: only "
+             "the global limit applies."},
+    {.name = "max_flows_per_source", LISTENER(max_flows_per_source), .type = CONFIG_NUMBER, .initial = "off", .zero = "off", .min = 1,
+     .max = CONNECTIONS_MAX, .used_with = "protocol=udp",
+     .help = "Maximum number of open UDP flows of one client address (IPv6: of one /64 network), over all workers. Further flows are dropped and counted."},
+    {.name = "flow_rate", LISTENER(flow_rate), .type = CONFIG_NUMBER, .initial = "off", .zero = "off", .min = 1, .max = CONNECTIONS_MAX,
+     .used_with = "protocol=udp",
+     .help = "Maximum number of new UDP flows per second through this listener, over all workers, against floods with false source addresses. Up to a "
+             "tenth of a second's flows may begin at once. Datagrams beyond that are dropped and counted; those of open flows are not affected."},
     {.name = "congestion_control", LISTENER(congestion_control), .type = CONFIG_WORD, .initial = "auto", .zero = "system", .max = 15,
      .help = "TCP congestion control (TCP_CONGESTION). A name such as bbr or cubic applies to connections to clients. auto: the system's default, "
              "but reno instead of bbr on the loopback interface, on both sides. system: the system's default everywhere."},
@@ -91,9 +105,15 @@ const struct config_key config_keys[] = {
      .choices = "round_robin|least_conn|random|consistent_hash", .later = "rendezvous|least_time|first",
      .help = "How a backend is selected. round_robin: in turn. least_conn: the fewest sessions for its weight. random: the less loaded of two random "
              "backends. consistent_hash: by the client's address."},
-    {.name = "hash_key", POOL(hash_key), .type = CONFIG_CHOICE, .initial = "source_ip", .choices = "source_ip|source_ip_port",
+    {.name = "hash_key", POOL(hash_key), .type = CONFIG_CHOICE, .initial = "source_ip", .choices = "source_ip|source_ip_port|quic_cid",
      .used_with = "balance=consistent_hash",
-     .help = "What is hashed: the client's address, or its address and port."},
+     .help = "What is hashed: the client's address, its address and port, or the connection id in a QUIC client's datagrams. Whatever is not QUIC is "
+             "hashed by the client's address."},
+    {.name = "hash_cid_offset", POOL(hash_cid_offset), .type = CONFIG_NUMBER, .initial = "0", .max = 19, .used_with = "hash_key=quic_cid",
+     .help = "First byte of the connection id that is hashed, counted from 0."},
+    {.name = "hash_cid_bytes", POOL(hash_cid_bytes), .type = CONFIG_NUMBER, .initial = "8", .min = 1, .max = 20, .used_with = "hash_key=quic_cid",
+     .help = "Number of bytes of the connection id that are hashed. For clients to keep their backend when their address changes, the backend must copy "
+             "these bytes from the client's first connection id into those that it issues."},
     {.name = "hash_prefix_v4", POOL(hash_prefix_v4), .type = CONFIG_NUMBER, .initial = "32", .max = 32,
      .used_with = "balance=consistent_hash",
      .help = "Number of leading bits of an IPv4 client address that are hashed."},
@@ -151,6 +171,19 @@ const struct config_key config_keys[] = {
      .help = "Number of further backends to try, each once, when connecting to the first fails. Then the client is reset."},
     {.name = "splice", POOL(splice), .type = CONFIG_CHOICE, .initial = "auto", .choices = "auto|always|never",
      .help = "Whether data is moved inside the kernel (splice) or copied. auto: a direction is spliced while it carries much data."},
+    {.name = "udp_idle_timeout", POOL(udp_idle_timeout_ms), .type = CONFIG_DURATION, .initial = "30s", .min = 10, .max = H(720),
+     .help = "A UDP flow ends when no datagram has passed in either direction for this long."},
+    {.name = "udp_requests", POOL(udp_requests), .type = CONFIG_NUMBER, .initial = "off", .zero = "off", .min = 1, .max = 1000000000,
+     .help = "Number of datagrams of a UDP client that go to one backend. The next one begins another flow; replies of the old one are still delivered. "
+             "off: no limit."},
+    {.name = "udp_responses", POOL(udp_responses), .type = CONFIG_NUMBER, .initial = "auto", .free = "auto", .max = 1000000,
+     .help = "Number of replies to each datagram of a UDP client. The flow ends when all have arrived. 0: no replies; each datagram is balanced by "
+             "itself, and no flow is kept. auto: not known, so that only udp_idle_timeout ends the flow."},
+    {.name = "udp_per_packet", POOL(udp_per_packet), .type = CONFIG_YES_NO, .initial = "no",
+     .help = "Balance each datagram of a UDP client by itself instead of all of them together. Replies of all backends reach the client."},
+    {.name = "proxy_protocol", POOL(proxy_protocol), .type = CONFIG_CHOICE, .initial = "off", .choices = "off|v2|v2_first",
+     .help = "Whether UDP datagrams to backends begin with a PROXY protocol header, version 2, that has the client's address. v2: each datagram. v2_first: "
+             "the first one of each flow. A datagram that has no room for it is dropped and counted."},
 };
 
 const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
@@ -161,7 +194,7 @@ static const char *const later_keys[] = {
     "hash_load_bound", "prefer_zone", "check_send", "check_expect", "check_service", "max_connections", "queue_limit",
     "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet", "replay", "slow_start",
     "panic_threshold", "all_down", "eject_after", "eject_time", "eject_time_max", "eject_share", "on_down", "drain_timeout",
-    "source", "transparent", "udp_idle_timeout", "udp_responses", "udp_requests", "udp_per_packet", "max_flows", "flow_rate",
+    "source", "transparent",
 };
 
 bool config_key_is_in(const struct config_key *key, enum config_section section)

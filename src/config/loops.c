@@ -1,8 +1,9 @@
-/* config/loops.c: refuses a configuration in which connections loop back to the listener that they came from, directly or through other listeners. Thread that
- * loads the configuration.
+/* config/loops.c: refuses a configuration in which connections or datagrams loop back to the listener that they came from, directly or through other listeners.
+ * Thread that loads the configuration.
  *
  * Pools are the nodes of a graph. Each backend that reaches a listener is an edge to the pool of that listener. A depth-first search follows the edges. An edge
- * to a pool on the current path closes a cycle and is reported. Without the reported edges there are no cycles. Each backend costs a few look-ups. */
+ * to a pool on the current path closes a cycle and is reported. Without the reported edges there are no cycles. Each backend costs a few look-ups. There is one
+ * search for TCP and one for UDP. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ enum mark { NEW, ON_THE_WAY, DONE };
 struct loops {
     struct config_build *build;
     const struct config_bound_index *bounds;
+    bool udp;                  /* this search is for UDP */
     struct config_index paths; /* bound UNIX paths, with links resolved */
     struct config_machine machine;
     struct config_arena arena; /* owns all memory of the search */
@@ -92,7 +94,8 @@ static void add_path(struct loops *loops, const struct config_bound *bound)
 static const struct config_bound *find_inet(struct loops *loops, const struct addr *addr)
 {
     char own[ADDR_TEXT_BYTES], interface[CONFIG_BOUND_INTERFACE_BYTES];
-    struct config_bound_place place = {.family = addr_family(addr), .port = addr_port(addr), .address = "any", .interface = "any"};
+    struct config_bound_place place = {
+        .family = addr_family(addr), .udp = loops->udp, .port = addr_port(addr), .address = "any", .interface = "any"};
     const char *interfaces[] = {interface, CONFIG_BOUND_EVERYWHERE}, *addresses[] = {own, "*"}, *name;
     const struct config_bound *bound = config_bound_find(loops->bounds, &place);
 
@@ -202,7 +205,7 @@ static void report_loop(struct loops *loops, size_t first)
 
     if (out) {
         write_reason(out, loops, last, here);
-        fputs(": connections would loop back", out);
+        fprintf(out, ": %s would loop back", loops->udp ? "datagrams" : "connections");
         if (first + 1 < loops->depth)
             write_way(out, loops, first, here);
     }
@@ -211,6 +214,16 @@ static void report_loop(struct loops *loops, size_t first)
     else
         loops->arena.failed = true;
     free(text);
+}
+
+/* Whether the search for TCP has reported the same loop, because each listener in it serves both protocols. */
+static bool also_in_tcp(const struct loops *loops, size_t first)
+{
+    for (size_t i = first; i < loops->depth; i++) {
+        if (loops->build->listeners[loops->steps[i].reached->listener].settings.protocol != CONFIG_PROTOCOL_BOTH)
+            return false;
+    }
+    return true;
 }
 
 /* Follows the present backend of the pool on top to the pool that it reaches. */
@@ -230,7 +243,8 @@ static void follow_backend(struct loops *loops, struct step *top)
         size_t first = loops->depth - 1;
         while (loops->steps[first].pool != pool)
             first--;
-        report_loop(loops, first);
+        if (!loops->udp || !also_in_tcp(loops, first))
+            report_loop(loops, first);
     }
     top->backend++;
 }
@@ -258,6 +272,21 @@ static void search_from(struct loops *loops, size_t pool)
     }
 }
 
+/* Searches from the pools of all listeners that serve the protocol. */
+static void search_all(struct loops *loops, bool udp)
+{
+    const struct config *config = loops->build->config;
+
+    loops->udp = udp;
+    memset(loops->marks, 0, config->pool_count * sizeof(*loops->marks));
+    for (size_t i = 0; i < config->listener_count; i++) {
+        enum config_protocol other = udp ? CONFIG_PROTOCOL_TCP : CONFIG_PROTOCOL_UDP;
+
+        if (config->listeners[i].pool < config->pool_count && config->listeners[i].settings.protocol != other)
+            search_from(loops, config->listeners[i].pool);
+    }
+}
+
 void config_loops_check(struct config_build *build, const struct config_bound_index *bounds)
 {
     const struct config *config = build->config;
@@ -268,9 +297,10 @@ void config_loops_check(struct config_build *build, const struct config_bound_in
     for (size_t i = 0; i < bounds->count; i++)
         if (has_path(&bounds->all[i].bind->addr))
             add_path(&loops, &bounds->all[i]);
-    for (size_t i = 0; i < config->listener_count && loops.marks && loops.steps; i++)
-        if (config->listeners[i].pool < config->pool_count)
-            search_from(&loops, config->listeners[i].pool);
+    if (loops.marks && loops.steps) {
+        search_all(&loops, false);
+        search_all(&loops, true);
+    }
     build->arena->failed |= loops.arena.failed;
     config_arena_free(&loops.arena);
 }

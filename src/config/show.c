@@ -107,14 +107,25 @@ static bool format_value(const struct config_key *key, const void *object, char 
     return true;
 }
 
-static bool has_a_say(const struct config_key *key, const struct config_pool *pool)
+/* Whether the key that another one is used with has the value that gives it an effect. */
+static bool is_used(const struct config_key *key, const void *object)
 {
-    if (!key->used_with)
-        return pool->settings.check != CONFIG_CHECK_NONE || (strncmp(key->name, "check_", 6) != 0 && strcmp(key->name, "rise") != 0 &&
-                                                    strcmp(key->name, "fall") != 0);
-    if (strcmp(key->used_with, "check=http") == 0)
-        return pool->settings.check == CONFIG_CHECK_HTTP;
-    return pool->settings.balance == CONFIG_BALANCE_CONSISTENT_HASH;
+    const char *equals = strchr(key->used_with, '=');
+    char name[32] = "", value[64];
+
+    memcpy(name, key->used_with, (size_t)(equals - key->used_with));
+    return format_value(config_key_find(key->section, name), object, value, sizeof(value)) && strstr(value, equals + 1);
+}
+
+static bool has_a_say(const struct config_key *key, const void *object)
+{
+    const struct config_pool *pool = object;
+
+    if (key->used_with)
+        return is_used(key, object);
+    if (key->section != CONFIG_IN_POOL || pool->settings.check != CONFIG_CHECK_NONE)
+        return true;
+    return strncmp(key->name, "check_", 6) != 0 && strcmp(key->name, "rise") != 0 && strcmp(key->name, "fall") != 0;
 }
 
 static void put_item(struct line *line, const char *label, const char *name, const char *value)
@@ -139,7 +150,7 @@ static void show_fields(FILE *out, enum config_section kind, const void *object,
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         bool probe = strncmp(key->name, "check", 5) == 0 || strcmp(key->name, "rise") == 0 || strcmp(key->name, "fall") == 0;
-        if (key->section != kind || probe != probes || (kind == CONFIG_IN_POOL && !has_a_say(key, object)))
+        if (key->section != kind || probe != probes || !has_a_say(key, object))
             continue;
         if (format_value(key, object, value, sizeof(value)))
             put_item(&line, label, key->name, value);
@@ -151,7 +162,7 @@ static void show_fields(FILE *out, enum config_section kind, const void *object,
 static bool port_follows(const struct config_bind *bind, const struct config_bind *next)
 {
     struct addr addr = bind->addr;
-    if (bind->optional != next->optional || addr_port(&addr) == 0 || addr_port(&addr) == UINT16_MAX)
+    if (bind->optional != next->optional || bind->udp != next->udp || addr_port(&addr) == 0 || addr_port(&addr) == UINT16_MAX)
         return false;
     addr_set_port(&addr, (uint16_t)(addr_port(&addr) + 1));
     return addr_equal(&addr, &next->addr);
@@ -170,7 +181,8 @@ static void show_listener(const struct config *config, const struct config_liste
         fprintf(out, "  %-*s%s", INDENT - 2, "bind", addr_format(&first->addr, text, sizeof(text)));
         if (last != first)
             fprintf(out, "-%u", addr_port(&last->addr));
-        fprintf(out, "%s\n", first->optional ? " (where there is IPv6)" : "");
+        fprintf(out, "%s%s\n", listener->settings.protocol == CONFIG_PROTOCOL_BOTH ? first->udp ? " (UDP)" : " (TCP)" : "",
+                first->optional ? " (where there is IPv6)" : "");
     }
     fprintf(out, "  %-*s%s\n", INDENT - 2, "pool", config->pools[listener->pool].name);
     show_fields(out, CONFIG_IN_LISTENER, listener, "with", false);

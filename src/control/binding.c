@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "io/congestion.h"
 #include "log/log.h"
+
+enum { UDP_BUFFER_BYTES = 4 << 20 }; /* some 5,000 small datagrams */
 
 struct binding binding_make(const struct config_listener *listener, const struct config_bind *bind, const char *on_loopback)
 {
@@ -15,13 +18,13 @@ struct binding binding_make(const struct config_listener *listener, const struct
         .listener = listener,
         .bind = bind,
         .addr = bind->addr,
-        .congestion = congestion_for_client(listener->settings.congestion_control, on_loopback, &bind->addr),
+        .congestion = bind->udp ? NULL : congestion_for_client(listener->settings.congestion_control, on_loopback, &bind->addr),
     };
 }
 
 bool binding_beside(const char *on_loopback, const struct binding *wildcard, struct binding *beside)
 {
-    if (!addr_is_wildcard(&wildcard->addr) || wildcard->listener->settings.interface)
+    if (wildcard->bind->udp || !addr_is_wildcard(&wildcard->addr) || wildcard->listener->settings.interface)
         return false;
     *beside = *wildcard;
     if (addr_family(&wildcard->addr) == AF_INET)
@@ -87,6 +90,40 @@ static int set_int(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
+static int set_interface(int fd, const struct config_listener *listener)
+{
+    const char *name = listener->settings.interface;
+
+    return name && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name) + 1) < 0 ? -errno : 0;
+}
+
+/* Sets the size of a UDP socket's buffers. The one that a kernel gives by default holds some 270 small datagrams, which one burst can exceed. Only with
+ * CAP_NET_ADMIN may they be larger than net.core.rmem_max and wmem_max. */
+static int set_udp_buffers(int fd, const struct listener_settings *settings)
+{
+    int receive = settings->receive_buffer_bytes ? (int)settings->receive_buffer_bytes : UDP_BUFFER_BYTES;
+    int send = settings->send_buffer_bytes ? (int)settings->send_buffer_bytes : UDP_BUFFER_BYTES;
+    int result = set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive);
+
+    if (result < 0)
+        result = set_int(fd, SOL_SOCKET, SO_RCVBUF, receive);
+    if (result == 0 && set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, send) < 0)
+        result = set_int(fd, SOL_SOCKET, SO_SNDBUF, send);
+    return result;
+}
+
+static int set_udp_options(int fd, const struct binding *binding)
+{
+    const struct config_listener *listener = binding->listener;
+    bool ipv4 = addr_family(&binding->addr) == AF_INET;
+    int result = set_udp_buffers(fd, &listener->settings);
+
+    if (result == 0 && addr_is_wildcard(&binding->addr)) /* the reply must come from the address that the client has sent to */
+        result = set_int(fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
+    (void)set_int(fd, SOL_UDP, UDP_GRO, 1); /* before Linux 5.0 there are no trains */
+    return result == 0 ? set_interface(fd, listener) : result;
+}
+
 /* Options that accepted TCP sockets inherit, so that no call is needed for each client. Accepted UNIX sockets inherit none (io/kernel_listen.c). */
 static int set_options(int fd, const struct binding *binding)
 {
@@ -95,6 +132,8 @@ static int set_options(int fd, const struct binding *binding)
 
     if (addr_family(&binding->addr) == AF_UNIX)
         return 0;
+    if (binding->bind->udp)
+        return set_udp_options(fd, binding);
     if (listener->settings.receive_buffer_bytes)
         result = set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)listener->settings.receive_buffer_bytes);
     if (result == 0 && listener->settings.send_buffer_bytes)
@@ -111,10 +150,7 @@ static int set_options(int fd, const struct binding *binding)
         result = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     if (result == 0 && listener->settings.defer_accept)
         result = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
-    if (result == 0 && listener->settings.interface &&
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listener->settings.interface, (socklen_t)strlen(listener->settings.interface) + 1) < 0)
-        result = -errno;
-    return result;
+    return result == 0 ? set_interface(fd, listener) : result;
 }
 
 static int set_congestion(int fd, const struct binding *binding)
@@ -132,10 +168,10 @@ int binding_socket(const struct binding *binding, bool shared, const char **doin
     int family = addr_family(addr), fd, result = 0;
 
     *doing = "make a socket for";
-    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(family, (binding->bind->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (family != AF_UNIX)
+    if (family != AF_UNIX && !binding->bind->udp) /* with this option, UDP sockets may share an address without an error */
         result = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (result == 0 && family == AF_INET6)
         result = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);

@@ -13,6 +13,7 @@ enum {
     PER_WORKER = 4,         /* the ring or epoll instance, two for the mailbox, a connection that is being accepted */
     PIPES_MAX = 160,        /* an unprivileged user may have 64 MiB of pipe buffers: worker/pipe_pool.c */
     PIPES_SHARE = 16,       /* pipes take at most one sixteenth of the descriptors */
+    FLOWS_MIN = 8,          /* nor with fewer UDP flows, if it has UDP listeners */
     SPARE_SHARE = 16,       /* optional sockets take at most one sixteenth */
     CONNECTIONS_MIN = 8,    /* Penstock does not start with fewer */
     TABLE_MAX = 65536,      /* descriptors for which the table is allocated at start: half a megabyte of kernel memory */
@@ -56,34 +57,79 @@ static void grow_descriptor_table(uint64_t descriptors)
         (void)close(fd);
 }
 
+/* Which protocols the listeners serve. */
+struct served {
+    bool tcp, udp;
+};
+
+static struct served find_served(const struct config *config)
+{
+    struct served served = {false, false};
+
+    for (size_t i = 0; i < config->listener_count; i++) {
+        served.tcp |= config->listeners[i].settings.protocol != CONFIG_PROTOCOL_UDP;
+        served.udp |= config->listeners[i].settings.protocol != CONFIG_PROTOCOL_TCP;
+    }
+    return served;
+}
+
+/* Divides `room` descriptors among connections, of two each, and UDP flows, of one each. Where neither number is configured, each kind gets half of them. */
+static void divide_room(struct capacity *capacity, const struct config *config, struct served served, uint64_t room)
+{
+    uint64_t connections = served.tcp ? config->max_connections : CONNECTIONS_MIN, flows = served.udp ? config->max_flows : 0;
+
+    if (!connections)
+        connections = flows || !served.udp ? (room > flows ? room - flows : 0) / 2 : room / 4;
+    if (served.udp && !flows)
+        flows = room > 2 * connections ? room - 2 * connections : 0;
+    capacity->connections = (uint32_t)(connections < UINT32_MAX / 4 ? connections : UINT32_MAX / 4);
+    capacity->flows = (uint32_t)(flows < UINT32_MAX / 4 ? flows : UINT32_MAX / 4);
+}
+
+/* Reports configured numbers that need more than `room` of the `limit` descriptors. Returns whether they do. */
+static bool exceeds_room(const struct capacity *capacity, const struct config *config, struct served served, uint64_t room, uint64_t limit)
+{
+    uint64_t needed = limit - room + 2 * (uint64_t)capacity->connections + capacity->flows;
+
+    if (needed <= limit && capacity->connections >= CONNECTIONS_MIN && (!served.udp || capacity->flows >= FLOWS_MIN))
+        return false;
+    if (served.tcp && served.udp && (config->max_flows || config->max_connections))
+        log_error("max_connections = %u and max_flows = %u need more than the %llu open descriptors of the limit: a connection needs two, a flow one; raise "
+                  "the limit (ulimit -n, LimitNOFILE=) or lower them", config->max_connections, config->max_flows, (unsigned long long)limit);
+    else if (served.udp && config->max_flows)
+        log_error("max_flows = %u needs %llu open descriptors, but the limit is %llu: raise it (ulimit -n, LimitNOFILE=) or set max_flows to at most %llu",
+                  config->max_flows, (unsigned long long)needed, (unsigned long long)limit, (unsigned long long)(room - 2 * CONNECTIONS_MIN));
+    else
+        log_error("max_connections = %u needs %llu open descriptors, but the limit is %llu: raise it (ulimit -n, LimitNOFILE=) or set max_connections to "
+                  "at most %llu", config->max_connections, (unsigned long long)needed, (unsigned long long)limit, (unsigned long long)(room / 2));
+    return true;
+}
+
 int capacity_plan(struct capacity *capacity, const struct config *config, size_t sockets, size_t spare)
 {
+    struct served served = find_served(config);
     uint64_t limit = descriptor_limit();
     uint64_t fixed = OTHER_DESCRIPTORS + (uint64_t)PER_WORKER * config->workers + probe_descriptors(config) + sockets;
     uint64_t pipes = limit / PIPES_SHARE / 2 < PIPES_MAX ? limit / PIPES_SHARE / 2 : PIPES_MAX;
-    uint64_t wanted, possible;
+    uint64_t least = 2 * CONNECTIONS_MIN + (served.udp ? FLOWS_MIN : 0), wanted, room;
 
     if (pipes < config->workers)
         pipes = config->workers;
     fixed += 2 * pipes;
     *capacity = (struct capacity){.pipes = (uint32_t)pipes};
-    wanted = config->max_connections ? config->max_connections : CONNECTIONS_MIN;
-    capacity->spare = spare <= limit / SPARE_SHARE && fixed + spare + 2 * wanted <= limit;
+    wanted = 2 * (uint64_t)config->max_connections + config->max_flows;
+    wanted = wanted > least ? wanted : least;
+    capacity->spare = spare <= limit / SPARE_SHARE && fixed + spare + wanted <= limit;
     fixed += capacity->spare ? spare : 0;
-    possible = limit > fixed ? (limit - fixed) / 2 : 0;
-    if (possible < CONNECTIONS_MIN) {
+    room = limit > fixed ? limit - fixed : 0;
+    if (room < least) {
         log_error("the limit of %llu open descriptors is too low: raise it (ulimit -n, LimitNOFILE=) to at least %llu",
-                  (unsigned long long)limit, (unsigned long long)(fixed + 2 * CONNECTIONS_MIN));
+                  (unsigned long long)limit, (unsigned long long)(fixed + least));
         return -1;
     }
-    if (config->max_connections > possible) {
-        log_error("max_connections = %u needs %llu open descriptors, but the limit is %llu: raise it (ulimit -n, LimitNOFILE=) or set max_connections to "
-                  "at most %llu",
-                  config->max_connections, (unsigned long long)(fixed + 2 * (uint64_t)config->max_connections), (unsigned long long)limit,
-                  (unsigned long long)possible);
+    divide_room(capacity, config, served, room);
+    if (exceeds_room(capacity, config, served, room, limit))
         return -1;
-    }
-    capacity->connections = config->max_connections ? config->max_connections : (uint32_t)(possible < UINT32_MAX / 4 ? possible : UINT32_MAX / 4);
-    grow_descriptor_table(fixed + 2 * (uint64_t)capacity->connections);
+    grow_descriptor_table(fixed + 2 * (uint64_t)capacity->connections + capacity->flows);
     return 0;
 }

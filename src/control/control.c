@@ -40,7 +40,7 @@ struct control {
     struct sockets sockets;
     struct capacity capacity;
     struct io_choice engine;
-    struct limit connections;
+    struct limit connections, flows;
     struct limit_workers waiters; /* the workers, at limits */
     struct shortage shortage;
     struct epoch *epoch;
@@ -161,6 +161,7 @@ static int start_table(struct control *control)
     control->workers = calloc(config->workers, sizeof(*control->workers));
     control->waiters = (struct limit_workers){.count = config->workers, .tell = worker_tell_of_place, .context = control->mailboxes};
     limit_init(&control->connections, control->capacity.connections);
+    limit_init_flows(&control->flows, control->capacity.flows);
     if (control->epoch)
         control->table = table_new(control->epoch, &selector_prepare);
     if (control->table)
@@ -176,6 +177,7 @@ static int start_table(struct control *control)
         .intakes = control->intakes,
         .mailboxes = control->mailboxes,
         .connections = &control->connections,
+        .flows = &control->flows,
         .shortage = &control->shortage,
         .workers = config->workers,
         .sessions_max = control->capacity.connections,
@@ -273,6 +275,7 @@ static void tell_warnings(const struct config *config)
 static void announce_start(const struct control *control)
 {
     const struct config *config = control->config;
+    char flows[32] = "";
 
     log_info("engine %s", control->engine.reason);
     tell_warnings(config);
@@ -286,8 +289,10 @@ static void announce_start(const struct control *control)
                  config->pools[listener->pool].name, config->pools[listener->pool].backend_count,
                  config->pools[listener->pool].backend_count == 1 ? "" : "s");
     }
-    log_info("ready: penstock %s, %u worker%s, at most %" PRIu32 " connections", PENSTOCK_VERSION, config->workers, config->workers == 1 ? "" : "s",
-             control->capacity.connections);
+    if (control->capacity.flows > 0)
+        (void)snprintf(flows, sizeof(flows), " and %" PRIu32 " UDP flows", control->capacity.flows);
+    log_info("ready: penstock %s, %u worker%s, at most %" PRIu32 " connections%s", PENSTOCK_VERSION, config->workers, config->workers == 1 ? "" : "s",
+             control->capacity.connections, flows);
 }
 
 /* ---- stop ---- */
@@ -387,13 +392,42 @@ static void wait_for_news(const struct control *control, uint64_t deadline_ns)
     (void)poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms);
 }
 
+/* Writes how many flows are open, or nothing if there are no UDP listeners. */
+static const char *count_flows(const struct control *control, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (control->capacity.flows > 0)
+        (void)snprintf(text, size, " and %" PRIu32 " UDP flows", limit_used(&control->flows));
+    return text;
+}
+
+/* Logs what became of all datagrams. */
+static void tell_datagrams(const struct control *control)
+{
+    uint64_t flows = 0, in = 0, out = 0, lost = 0, refused = 0;
+
+    for (unsigned i = 0; i < control->started; i++) {
+        const struct counters *counters = &control->counters[i];
+
+        flows += counters_read(&counters->flows);
+        in += counters_read(&counters->datagrams[0]);
+        out += counters_read(&counters->datagrams[1]);
+        lost += counters_read(&counters->datagrams_lost);
+        refused += counters_read(&counters->flows_refused);
+    }
+    if (control->capacity.flows > 0)
+        log_info("UDP: %" PRIu64 " flows, %" PRIu64 " datagrams to backends, %" PRIu64 " to clients, %" PRIu64 " dropped, %" PRIu64 " of these at limits",
+                 flows, in, out, lost, refused);
+}
+
 static void drain_sessions(struct control *control, int signal)
 {
     uint64_t deadline = clock_now_ns() + (uint64_t)control->config->drain_timeout_ms * 1000000;
+    char flows[32];
     bool second;
 
-    log_info("%s: accepting stops; %" PRIu32 " open connections have %u ms to end", sigabbrev_np(signal), active_sessions(control),
-             control->config->drain_timeout_ms);
+    log_info("%s: accepting stops; %" PRIu32 " open connections%s have %u ms to end", sigabbrev_np(signal), active_sessions(control),
+             count_flows(control, flows, sizeof(flows)), control->config->drain_timeout_ms);
     drain_workers(control);
     while (control->ended < control->started) {
         wait_for_news(control, deadline);
@@ -402,11 +436,13 @@ static void drain_sessions(struct control *control, int signal)
         handle_signal(control, signal);
         second = signal == SIGTERM || signal == SIGINT;
         if (control->ended < control->started && (second || clock_now_ns() >= deadline)) {
-            log_warn("%s: closing %" PRIu32 " connections that are still open", second ? "second signal" : "drain_timeout is over", active_sessions(control));
+            log_warn("%s: closing %" PRIu32 " connections%s that are still open", second ? "second signal" : "drain_timeout is over",
+                     active_sessions(control), count_flows(control, flows, sizeof(flows)));
             stop_workers(control);
             deadline = clock_now_ns() + STOP_REPEAT_NS; /* then repeat it for the workers that still run */
         }
     }
+    tell_datagrams(control);
     log_info("stopped");
 }
 

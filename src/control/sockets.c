@@ -131,9 +131,11 @@ static int open_address(struct sockets *sockets, const struct config *config, co
             break;
         first[worker] = (struct bound_socket){
             .listener = (size_t)(binding->listener - config->listeners),
+            .addr = binding->addr,
             .fd = result,
             .has_congestion = binding->congestion,
             .is_unix = addr_family(&binding->addr) == AF_UNIX,
+            .is_udp = binding->bind->udp,
         };
         sockets->count++;
         if (worker == 0)
@@ -161,7 +163,7 @@ int sockets_listen(struct sockets *sockets, const struct config *config)
     for (size_t i = 0; i < sockets->count; i++) {
         const struct config_listener *listener = &config->listeners[sockets->all[i].listener];
 
-        if (listen(sockets->all[i].fd, listener->settings.backlog) < 0) {
+        if (!sockets->all[i].is_udp && listen(sockets->all[i].fd, listener->settings.backlog) < 0) {
             log_error("listener %s: cannot listen: %s%s", listener->name, strerror(errno),
                       errno == EADDRINUSE ? "; another process now listens on this address: stop it, or choose another address" : "");
             return -1;
@@ -282,7 +284,13 @@ void sockets_take(struct sockets *sockets, const struct table *table, struct wor
         const struct bound_socket *bound = &sockets->all[i * sockets->workers + sockets->taken];
 
         taken[i] = (struct worker_socket){
-            .listener = table_listener(table, bound->listener), .fd = bound->fd, .has_congestion = bound->has_congestion, .is_unix = bound->is_unix};
+            .listener = table_listener(table, bound->listener),
+            .addr = bound->addr,
+            .fd = bound->fd,
+            .has_congestion = bound->has_congestion,
+            .is_unix = bound->is_unix,
+            .is_udp = bound->is_udp,
+        };
     }
     sockets->taken++; /* these sockets now belong to the worker */
 }

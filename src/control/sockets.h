@@ -14,9 +14,11 @@ struct table;
 /* One bound socket. */
 struct bound_socket {
     size_t listener;     /* index in the configuration */
+    struct addr addr;    /* to which it is bound */
     int fd;
     bool has_congestion; /* it has its own congestion control, which accepted sockets inherit */
     bool is_unix;
+    bool is_udp;
 };
 
 struct sockets {

@@ -21,7 +21,7 @@
 #include "select/algorithm.h"
 #include "select/turns.h"
 
-enum purpose { PURPOSE_OFFSET = 1, PURPOSE_SKIP = 2, PURPOSE_CLIENT = 3 };
+enum purpose { PURPOSE_OFFSET = 1, PURPOSE_SKIP = 2, PURPOSE_CLIENT = 3, PURPOSE_TOKEN = 4 };
 
 #define EMPTY UINT32_MAX
 
@@ -230,7 +230,8 @@ static struct backend *pick_earliest(const struct snapshot_pool *pool, struct se
 
 static struct backend *consistent_hash_pick(const struct snapshot_pool *pool, struct select_request *request)
 {
-    uint64_t client = client_hash(pool, request->client);
+    bool by_token = request->token && pool->settings->hash_key == CONFIG_HASH_QUIC_CID;
+    uint64_t client = by_token ? hash_bytes(request->token, request->token_bytes, pool->hash_seed, PURPOSE_TOKEN) : client_hash(pool, request->client);
     uint64_t place = client, draws = client;
 
     for (int look = 0; look < LOOKS_MAX; look++) {

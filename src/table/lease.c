@@ -1,4 +1,4 @@
-/* table/lease.c: takes and gives back what a session holds. Any worker; owns nothing. */
+/* table/lease.c: takes and gives back what a session or flow holds. Any worker; owns nothing. */
 #include "table/lease.h"
 
 #include <assert.h>
@@ -9,13 +9,21 @@
 #include "table/listener.h"
 #include "table/pool.h"
 
+/* The listener's limit of the same kind as that of the process. */
+static struct limit *own_limit(struct listener *listener, const struct limit *process)
+{
+    return process->of_flows ? &listener->flows : &listener->connections;
+}
+
 enum lease_outcome lease_take(struct lease *lease, struct listener *listener, struct limit *process, uint64_t since_ns)
 {
+    struct limit *own = own_limit(listener, process);
+
     assert(!lease->listener && !lease->pool && !lease->backend);
-    if (!limit_take(&listener->connections, since_ns))
+    if (!limit_take(own, since_ns))
         return LEASE_LISTENER_FULL;
     if (!limit_take(process, since_ns)) {
-        limit_give(&listener->connections);
+        limit_give(own);
         return LEASE_PROCESS_FULL;
     }
     *lease = (struct lease){.listener = listener, .process = process, .pool = listener_pool(listener)};
@@ -47,7 +55,7 @@ void lease_give(struct lease *lease, enum lease_part part)
     if (part == LEASE_BACKEND)
         return;
     pool_leave(lease->pool);
-    limit_give(&lease->listener->connections);
+    limit_give(own_limit(lease->listener, lease->process));
     limit_give(lease->process);
     *lease = (struct lease){0};
 }

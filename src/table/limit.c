@@ -25,6 +25,12 @@ void limit_init(struct limit *limit, uint32_t max)
     atomic_init(&limit->waiting, 0);
 }
 
+void limit_init_flows(struct limit *limit, uint32_t max)
+{
+    limit_init(limit, max);
+    limit->of_flows = true;
+}
+
 int limit_let_wait(struct limit *limit, const struct limit_workers *workers)
 {
     limit->since_ns = malloc(workers->count * sizeof(*limit->since_ns));

@@ -7,11 +7,12 @@
 
 #include "config/config.h"
 #include "table/pool.h"
+#include "table/sources.h"
 
-/* The limit of a listener: 0 in the settings means no limit. */
-static uint32_t limit_of(const struct listener_settings *settings)
+/* 0 in the settings means no limit. */
+static uint32_t limit_of(uint32_t setting)
 {
-    return settings->max_connections ? settings->max_connections : UINT32_MAX;
+    return setting ? setting : UINT32_MAX;
 }
 
 struct listener *listener_new(const struct config_listener *config, struct pool *pool, const struct limit_workers *workers)
@@ -20,25 +21,29 @@ struct listener *listener_new(const struct config_listener *config, struct pool 
     size_t bytes = (sizeof(struct listener) + name_bytes + 63) / 64 * 64;
     struct listener *listener = aligned_alloc(_Alignof(struct listener), bytes);
     struct listener_settings *settings = listener_settings_copy(&config->settings);
+    bool udp = config->settings.protocol != CONFIG_PROTOCOL_TCP;
+    struct sources *sources = udp ? sources_new() : NULL;
 
-    if (!listener || !settings) {
-        free(listener);
-        free(settings);
-        return NULL;
-    }
+    if (!listener || !settings || (udp && !sources))
+        goto fail;
     memset(listener, 0, bytes);
     listener->name = memcpy(listener + 1, config->name, name_bytes);
     list_init(&listener->link);
-    limit_init(&listener->connections, limit_of(settings));
-    if (workers && limit_let_wait(&listener->connections, workers) < 0) {
-        free(listener);
-        free(settings);
-        return NULL;
-    }
+    limit_init(&listener->connections, limit_of(settings->max_connections));
+    limit_init_flows(&listener->flows, limit_of(settings->max_flows));
+    listener->sources = sources;
+    if (workers && limit_let_wait(&listener->connections, workers) < 0)
+        goto fail;
     atomic_init(&listener->settings, settings);
     atomic_init(&listener->pool, pool);
     pool->listeners++;
     return listener;
+
+fail:
+    free(listener);
+    free(settings);
+    sources_free(sources);
+    return NULL;
 }
 
 void listener_free(struct listener *listener)
@@ -49,6 +54,7 @@ void listener_free(struct listener *listener)
     listener_pool(listener)->listeners--;
     list_remove(&listener->link);
     limit_deinit(&listener->connections);
+    sources_free(listener->sources);
     free((void *)(uintptr_t)listener_settings(listener));
     free(listener);
 }
@@ -58,7 +64,8 @@ const struct listener_settings *listener_replace_settings(struct listener *liste
     const struct listener_settings *old = listener_settings(listener);
 
     atomic_store_explicit(&listener->settings, settings, memory_order_release);
-    limit_set_max(&listener->connections, limit_of(settings));
+    limit_set_max(&listener->connections, limit_of(settings->max_connections));
+    limit_set_max(&listener->flows, limit_of(settings->max_flows));
     return old;
 }
 
@@ -84,5 +91,6 @@ void listener_drop(struct listener *listener)
 
 bool listener_is_unused(const struct listener *listener)
 {
-    return limit_used(&listener->connections) == 0 && atomic_load_explicit(&listener->references, memory_order_acquire) == 0;
+    return limit_used(&listener->connections) == 0 && limit_used(&listener->flows) == 0 &&
+           atomic_load_explicit(&listener->references, memory_order_acquire) == 0;
 }

@@ -350,26 +350,30 @@ int acceptor_open_all(struct worker *worker)
     int result = 0;
 
     timer_init(&worker->accept_timer, on_accept_timer);
-    worker->acceptors = calloc(worker->acceptor_count ? worker->acceptor_count : 1, sizeof(*worker->acceptors));
-    for (size_t i = 0; i < worker->acceptor_count; i++) {
-        int fd = worker->sockets[i].fd;
+    worker->acceptors = calloc(worker->socket_count ? worker->socket_count : 1, sizeof(*worker->acceptors));
+    for (size_t i = 0; i < worker->socket_count; i++) {
+        const struct worker_socket *from = &worker->sockets[i];
+        struct acceptor *acceptor;
 
+        if (from->is_udp)
+            continue;
         if (!worker->acceptors || result < 0) { /* all descriptors are ours, so those that are not reached are closed too */
-            (void)close(fd);
+            (void)close(from->fd);
             continue;
         }
-        worker->acceptors[i] = (struct acceptor){
+        acceptor = &worker->acceptors[worker->acceptor_count++];
+        *acceptor = (struct acceptor){
             .worker = worker,
-            .listener = worker->sockets[i].listener,
-            .is_unix = worker->sockets[i].is_unix,
-            .by_client = !worker->sockets[i].has_congestion && worker->shared->loopback_congestion,
+            .listener = from->listener,
+            .is_unix = from->is_unix,
+            .by_client = !from->has_congestion && worker->shared->loopback_congestion,
         };
-        result = io_open(worker->io, &worker->acceptors[i].sock, fd, &acceptor_events);
+        result = io_open(worker->io, &acceptor->sock, from->fd, &acceptor_events);
         if (result < 0)
             continue;
-        worker->acceptors[i].open = true;
+        acceptor->open = true;
         worker->acceptors_open++;
-        listener_hold(worker->acceptors[i].listener);
+        listener_hold(acceptor->listener);
     }
     return worker->acceptors ? result : -ENOMEM;
 }

@@ -9,10 +9,9 @@
 #include "io/congestion.h"
 #include "log/log.h"
 #include "table/backend.h"
-#include "table/snapshot.h"
-#include "table/table.h"
 #include "worker/acceptor.h"
 #include "worker/context.h"
+#include "worker/pick.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 
@@ -135,36 +134,6 @@ static void arm_timer(struct session *session)
     timer_arm(&session->worker->timers, &session->timer, due_ms < look_ms ? due_ms : look_ms);
 }
 
-/* Returns what the snapshot has of the session's pool. If the pool was published after this turn began, the newest snapshot has it. If the pool has left the
- * configuration, the session moves to the pool that its listener names now. NULL: that one has left too. */
-static const struct snapshot_pool *find_pool(struct session *session)
-{
-    struct worker *worker = session->worker;
-    const struct snapshot_pool *found = snapshot_find(worker->snapshot, session->lease.pool);
-
-    if (found)
-        return found;
-    worker->snapshot = table_load(worker->shared->table);
-    found = snapshot_find(worker->snapshot, session->lease.pool);
-    if (found)
-        return found;
-    lease_change_pool(&session->lease);
-    session->request.tried_count = session->failures = 0; /* these are ids of backends of the old pool */
-    return snapshot_find(worker->snapshot, session->lease.pool);
-}
-
-static void pick_backend(struct session *session)
-{
-    const struct snapshot_pool *pool = find_pool(session);
-    struct backend *backend;
-
-    if (!pool || session->request.tried_count >= SELECT_TRIES_MAX)
-        return;
-    backend = selector_pick(pool, &session->request);
-    if (backend)
-        lease_take_backend(&session->lease, backend);
-}
-
 void connect_start(struct session *session)
 {
     struct worker *worker = session->worker;
@@ -181,7 +150,8 @@ void connect_start(struct session *session)
     assert(session->state == SESSION_CONNECTING && !end->open && !session->lease.backend);
     if (client_left(session))
         return;
-    pick_backend(session);
+    if (pick_backend(worker, &session->lease, &session->request))
+        session->failures = 0; /* those were of another pool */
     if (!session->lease.backend && session->lacking) { /* try those again that did not fail through their own fault */
         int error = session->lacking;
 

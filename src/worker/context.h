@@ -19,9 +19,10 @@
 struct counters;
 struct acceptor;
 struct snapshot;
+struct udp;
 
 /* Kinds of log lines that are limited to one per second. */
-enum complaint { COMPLAINT_LACK, COMPLAINT_UNSERVED, COMPLAINTS };
+enum complaint { COMPLAINT_LACK, COMPLAINT_UNSERVED, COMPLAINT_UDP_REFUSED, COMPLAINTS };
 
 struct worker {
     const struct worker_shared *shared; /* read-only; what its pointers lead to is thread-safe */
@@ -51,6 +52,8 @@ struct worker {
     uint64_t handshakes_until_ms;    /* while draining: handshakes that have begun may complete until this time */
     uint64_t complained_ns[COMPLAINTS]; /* time of the last line of each kind; 0: none */
 
+    struct udp *udp;                 /* owned; NULL: the worker has no UDP sockets */
+
     struct timer trim_timer;         /* armed while there is unused memory to free */
 
     struct io_sock mail;             /* the mailbox's eventfd */
@@ -64,6 +67,7 @@ struct worker {
     sem_t started;                   /* posted once, after which start_error may be read */
     int start_error;
     const struct worker_socket *sockets; /* valid only during the start */
+    size_t socket_count;
 };
 
 
@@ -71,7 +75,7 @@ struct worker {
 
 struct io_options worker_io_options(const struct worker *worker);
 
-/* Prepares a worker for its first turn. `shared`, `index`, `counters`, `random`, `sockets` and `acceptor_count` must be set. The worker takes the engine over.
+/* Prepares a worker for its first turn. `shared`, `index`, `counters`, `random`, `sockets` and `socket_count` must be set. The worker takes the engine over.
  * Returns 0, or a negative errno, after which the process cannot continue. */
 int worker_prepare(struct worker *worker, struct io *io);
 /* Starts to poll the worker's mailbox. After worker_prepare(). Returns 0 or a negative errno. */

@@ -25,6 +25,8 @@
 #include "worker/context.h"
 #include "worker/mail.h"
 #include "worker/session.h"
+#include "worker/udp.h"
+#include "worker/udp_relay.h"
 
 #define COMPLAIN_NS ((uint64_t)1000000000)
 enum { TRIM_MS = 500 };
@@ -53,6 +55,7 @@ void worker_begin_drain(struct worker *worker)
     worker->draining = true;
     intake_close(own_intake(worker)); /* first, because another worker with the same UNIX socket finds out from this why the socket is shut */
     acceptor_drain_all(worker);
+    udp_drain_all(worker);
 }
 
 void worker_end_all(struct worker *worker)
@@ -64,6 +67,7 @@ void worker_end_all(struct worker *worker)
         next = link->next; /* the session is freed later, in an event of the engine */
         session_give_up(container_of(link, struct session, link), END_STOPPED);
     }
+    udp_end_all(worker);
 }
 
 /* Resets a client from a worker that did not know yet that this one stops. */
@@ -78,8 +82,10 @@ static void turn_away(struct worker *worker, const struct mail *mail)
 
 static void follow_orders(struct worker *worker, uint32_t orders)
 {
-    if (orders & ORDER_ACCEPT)
+    if (orders & ORDER_ACCEPT) {
         acceptor_accept_all(worker);
+        udp_accept_all(worker);
+    }
     if (orders & ORDER_CONTINUED)
         io_look_again(worker->io);
     if (orders & ORDER_ADMIT)
@@ -133,7 +139,7 @@ int worker_open_mail(struct worker *worker)
 
 static bool memory_to_spare(const struct worker *worker)
 {
-    return slab_trimmable(&worker->sessions_slab) || io_trimmable(worker->io);
+    return slab_trimmable(&worker->sessions_slab) || (worker->udp && slab_trimmable(&worker->udp->flows_slab)) || io_trimmable(worker->io);
 }
 
 static void arm_trim_timer(struct worker *worker)
@@ -147,6 +153,8 @@ static void on_trim_timer(struct timer *timer)
     struct worker *worker = container_of(timer, struct worker, trim_timer);
 
     slab_trim(&worker->sessions_slab);
+    if (worker->udp)
+        slab_trim(&worker->udp->flows_slab);
     io_trim(worker->io);
     if (memory_to_spare(worker))
         arm_trim_timer(worker);
@@ -172,6 +180,8 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
     worker->snapshot = table_load(shared->table);
     io_dispatch(worker->io);
     timer_wheel_advance(&worker->timers, worker_now_ms(worker));
+    if (worker->udp)
+        udp_relay_send_replies(worker->udp);
     if (worker->admits)
         acceptor_admit(worker);
     if (!worker->trim_timer.armed && memory_to_spare(worker))
@@ -181,7 +191,7 @@ int worker_turn(struct worker *worker, int64_t timeout_ms)
 
 bool worker_drained(const struct worker *worker)
 {
-    return worker->draining && worker->acceptors_open == 0 && worker->sessions_slab.used == 0 && intake_ended(own_intake(worker));
+    return worker->draining && worker->acceptors_open == 0 && worker->sessions_slab.used == 0 && udp_drained(worker) && intake_ended(own_intake(worker));
 }
 
 static int run_loop(struct worker *worker)
@@ -215,9 +225,11 @@ static void pin_thread(const struct worker *worker)
 
 struct io_options worker_io_options(const struct worker *worker)
 {
-    /* Two sockets per session, the listening sockets, the mailbox, and some for sockets that are being closed while the next one is open. */
-    return (struct io_options){.sockets_max = 2 * limit_max(worker->shared->connections) + (uint32_t)worker->acceptor_count + 1024,
-                               .busy_polls = worker->shared->busy_poll_us > 0};
+    /* Two sockets per session, one per flow, the listening sockets, the mailbox, and some for sockets that are being closed while the next one is open. */
+    return (struct io_options){
+        .sockets_max = 2 * limit_max(worker->shared->connections) + limit_max(worker->shared->flows) + (uint32_t)worker->socket_count + 1024,
+        .busy_polls = worker->shared->busy_poll_us > 0,
+    };
 }
 
 int worker_prepare(struct worker *worker, struct io *io)
@@ -234,11 +246,14 @@ int worker_prepare(struct worker *worker, struct io *io)
     result = pipe_pool_init(&worker->pipes, io, shared->pipes_max);
     if (result == 0)
         result = acceptor_open_all(worker);
+    if (result == 0)
+        result = udp_open_all(worker);
     return result;
 }
 
 void worker_dismantle(struct worker *worker)
 {
+    udp_free(worker);
     pipe_pool_deinit(&worker->pipes);
     slab_deinit(&worker->sessions_slab);
     free(worker->acceptors);
@@ -318,7 +333,7 @@ struct worker *worker_start(const struct worker_options *options, int *error)
         .cpu = options->cpu,
         .counters = &options->shared->counters[options->index],
         .sockets = options->sockets,
-        .acceptor_count = options->socket_count,
+        .socket_count = options->socket_count,
     };
     (void)sem_init(&worker->started, 0, 0);
     (void)sigfillset(&all);

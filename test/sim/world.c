@@ -75,6 +75,7 @@ static void build_shared(struct world *world)
     world->shared.intakes = world->intakes;
     world->shared.mailboxes = world->mailboxes;
     world->shared.connections = &world->connections;
+    world->shared.flows = &world->flows;
     world->shared.shortage = &world->shortage;
     world->shared.workers = world->worker_count;
     world->shared.outgoing_port_min = 1002; /* world_config.c: backends are at 1000 and on */
@@ -98,7 +99,7 @@ static void build_member(struct world *world, uint32_t index, uint64_t seed)
         .random = seed ^ index,
         .counters = &world->counters[index],
         .sockets = member->sockets,
-        .acceptor_count = world->config.listener_count,
+        .socket_count = world->config.listener_count,
     };
 }
 

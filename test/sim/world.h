@@ -103,7 +103,7 @@ struct world {
     uint32_t lack;                          /* chance in a thousand that one that fails does so for want of a port */
     int listener_fds[LISTENERS_MAX][WORKERS_MAX];
     bool listener_local[LISTENERS_MAX];     /* a UNIX socket, which all workers share */
-    struct limit connections;
+    struct limit connections, flows;
     struct limit_workers waiters;
     struct epoch *epoch;
     struct counters *counters;

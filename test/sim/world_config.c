@@ -186,6 +186,7 @@ void world_draw(struct world *world)
     }
     draw_listeners(world);
     draw_pairs(world);
+    limit_init_flows(&world->flows, 0);
     limit_init(&world->connections, world->crowd ? PICK(sim, 2, 5, 10, 100) : world->quick || world->late_rush ? 100 : PICK(sim, 2, 5, 100));
     world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : limit_max(&world->connections);
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);

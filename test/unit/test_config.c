@@ -133,7 +133,6 @@ static struct test_case cases[] = {
     {"misspelt_choice", GOOD "balance=leastconn\n", "6: balance = leastconn: did you mean \"least_conn\"?\n"},
     {"unknown_choice", GOOD "splice=perhaps\n", "6: splice = perhaps: not one of: auto, always, never\n"},
     {"choice_of_a_later_version", GOOD "balance=least_time\n", "6: balance = least_time: known, but not supported by this version\n"},
-    {"udp", LISTENER "protocol=udp\n" POOL, "4: protocol = udp: known, but not supported by this version\n"},
     {"log_to_a_word", "[global]\nlog=stdout\n" GOOD, "2: log = stdout: not stderr or a path with a \"/\" in it\n"},
     {"cpu_named_twice", "[global]\ncpu_affinity=0-2,2\n" GOOD, "2: cpu_affinity = 0-2,2: CPU 2 is named twice\n"},
     {"cpu_list_of_nonsense", "[global]\ncpu_affinity=0,,2\n" GOOD,

@@ -31,12 +31,12 @@ static bool value_accepted(const struct config_key *key, uint64_t value)
 {
     static const char *const units[] = {[CONFIG_DURATION] = "ms", [CONFIG_PERCENT] = "%", [CONFIG_SIZE] = "", [CONFIG_NUMBER] = ""};
     char text[512], line[128];
-    const char *extra = key->used_with ? key->used_with : "rise=2";
+    /* hash_key itself has an effect only with balance. */
+    const char *extra = key->used_with && strncmp(key->used_with, "hash_key", 8) == 0 ? "balance=consistent_hash\n" : "";
 
-    snprintf(line, sizeof(line), "%s=%" PRIu64 "%s\n", key->name, value, units[key->type]);
-    snprintf(text, sizeof(text), "[global]\n%s" LISTENER "%s" POOL "%s\n%s", key->section == CONFIG_IN_GLOBAL ? line : "",
-             key->section == CONFIG_IN_LISTENER ? line : "", strcmp(key->name, "rise") == 0 ? "fall=3" : extra,
-             key->section == CONFIG_IN_POOL ? line : "");
+    snprintf(line, sizeof(line), "%s=%" PRIu64 "%s\n%s%s\n", key->name, value, units[key->type], extra, key->used_with ? key->used_with : "");
+    snprintf(text, sizeof(text), "[global]\n%s" LISTENER "%s" POOL "%s", key->section == CONFIG_IN_GLOBAL ? line : "",
+             key->section == CONFIG_IN_LISTENER ? line : "", key->section == CONFIG_IN_POOL ? line : "");
     return accepted(text);
 }
 
@@ -72,6 +72,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(config->workers, CPU_COUNT(&set));
     assert_int_equal(config->engine, CONFIG_ENGINE_AUTO);
     assert_int_equal(config->max_connections, 0);
+    assert_int_equal(config->max_flows, 0);
     assert_true(config->seed == 0);
     assert_int_equal(config->drain_timeout_ms, 30000);
     assert_string_equal(config->log, "stderr");
@@ -83,6 +84,10 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(l->settings.tcp_user_timeout_ms, 0);
     assert_false(l->settings.defer_accept);
     assert_null(l->settings.interface);
+    assert_int_equal(l->settings.protocol, CONFIG_PROTOCOL_TCP);
+    assert_int_equal(l->settings.max_flows, 0);
+    assert_int_equal(l->settings.max_flows_per_source, 0);
+    assert_int_equal(l->settings.flow_rate, 0);
     assert_string_equal(l->settings.congestion_control, "auto");
     assert_int_equal(p->settings.balance, CONFIG_BALANCE_LEAST_CONN);
     assert_int_equal(p->settings.hash_prefix_v4, 32);
@@ -98,6 +103,13 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(p->settings.check_jitter_percent, 10);
     assert_int_equal(p->settings.idle_timeout_ms, 3600000);
     assert_int_equal(p->settings.retries, 2);
+    assert_int_equal(p->settings.udp_idle_timeout_ms, 30000);
+    assert_int_equal(p->settings.udp_requests, 0);
+    assert_true(p->settings.udp_responses == UINT32_MAX);
+    assert_false(p->settings.udp_per_packet);
+    assert_int_equal(p->settings.proxy_protocol, CONFIG_PROXY_OFF);
+    assert_int_equal(p->settings.hash_cid_offset, 0);
+    assert_int_equal(p->settings.hash_cid_bytes, 8);
     assert_int_equal(p->backends[0].settings.weight, 1);
     config_free(config);
 }

@@ -28,7 +28,7 @@
 enum { DEADLINE_S = 10, MANY_BYTES = 4 * 1024 * 1024, LARGE_BYTES = 40000 };
 
 struct rig {
-    struct limit connections;
+    struct limit connections, flows;
     struct shortage shortage;
     struct pools pools;
     struct config_listener listener;
@@ -129,12 +129,14 @@ static int setup_engine(void **state, enum io_kind kind)
     rig->pools.config.listener_count = 1;
     pools_open(&rig->pools);
     limit_init(&rig->connections, 10);
+    limit_init_flows(&rig->flows, 0);
     rig->shared = (struct worker_shared){
         .table = rig->pools.table,
         .epoch = rig->pools.epoch,
         .counters = counters_new(1),
         .intakes = intake_new(1),
         .connections = &rig->connections,
+        .flows = &rig->flows,
         .shortage = &rig->shortage,
         .workers = 1,
         .sessions_max = 10,

@@ -1,0 +1,24 @@
+/* table/sources.h: how many flows each client address has, counted over all workers. Any worker; lock-free.
+ *
+ * Two rows of counters (a counting Bloom filter: Fan, Cao, Almeida, Broder, 2000). An address has one counter in each row, which it shares with other addresses
+ * that have the same hash there. The lower of the two is never below the number of its flows. It is above only if both are shared; then a flow may be refused
+ * although its source is below the limit. With 10,000 sources this concerns about one in 50. The memory does not depend on the number of sources. */
+#ifndef TABLE_SOURCES_H
+#define TABLE_SOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sources;
+
+/* NULL: out of memory. */
+struct sources *sources_new(void);
+/* NULL is allowed. */
+void sources_free(struct sources *sources);
+
+/* Counts a flow of the source with this hash, unless the source has `max` flows already. Returns whether it was counted. Each true must be paired with one
+ * sources_give(). */
+bool sources_take(struct sources *sources, uint64_t hash, uint32_t max);
+void sources_give(struct sources *sources, uint64_t hash);
+
+#endif

@@ -1,0 +1,110 @@
+/* worker/udp_flow.h: a UDP flow: one client address and port, bound to one backend until it expires. The worker's thread.
+ *
+ *     BOUND ---------> UNBOUND -------> CLOSING -----> freed
+ *       |                                  ^
+ *       +----------------------------------+
+ *
+ *   BOUND    It is in the table of flows: the client's datagrams go to its backend.
+ *   UNBOUND  udp_requests is reached: the client's next datagram begins another flow. Replies to the earlier ones are still delivered.
+ *   CLOSING  Its socket is being closed.
+ *
+ * Each flow has a socket that is connected to its backend. So the kernel finds the flow of a reply, and drops datagrams from strangers. The timer is armed once
+ * for udp_idle_timeout. A datagram only stores the time; when the timer fires too early, it is armed again for the rest. */
+#ifndef WORKER_UDP_FLOW_H
+#define WORKER_UDP_FLOW_H
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/timer_wheel.h"
+#include "io/datagram.h"
+#include "io/io.h"
+#include "table/lease.h"
+#include "worker/flow_table.h"
+
+/* SO_RCVBUF of a flow's socket, unless receive_buffer is set: the kernel doubles it, up to net.core.rmem_max. */
+#define UDP_FLOW_BUFFER_BYTES (1 << 20)
+
+struct udp_listener;
+struct worker;
+
+enum flow_state { FLOW_BOUND, FLOW_UNBOUND, FLOW_CLOSING };
+
+/* Why a flow ended. worker/udp_log.c has the text of each reason. */
+enum flow_end {
+    FLOW_IDLE,         /* no datagram for udp_idle_timeout */
+    FLOW_ANSWERED,     /* the replies that udp_responses announces have come */
+    FLOW_BACKEND_DOWN, /* the backend takes no more datagrams; the client's next one has begun another flow */
+    FLOW_STOPPED,      /* drain_timeout, or a second signal */
+    FLOW_ENDS
+};
+
+/* There is one for each client, so each byte here counts. */
+struct flow {
+    struct flow_entry entry;   /* in the table of flows, with its key */
+    struct worker *worker;
+    struct list link;          /* in the worker's list of flows */
+    struct list touched;       /* in the list of flows that have items */
+    struct io_sock sock;       /* connected to the backend */
+    struct timer timer;
+    struct lease lease;
+    uint64_t number;           /* number of the flow in its worker, from 1 */
+    uint64_t opened_ns;
+    uint64_t active_ms;        /* time of the last datagram */
+    uint64_t source_hash;      /* of the client's address, as counted in the listener's sources */
+    uint64_t datagrams[2];     /* from the client, and from the backend */
+    uint64_t bytes[2];
+    uint16_t first_item, last_item; /* of the datagrams that are being relayed to the backend; valid while it is in the list `touched` */
+    uint8_t state;             /* enum flow_state */
+    uint8_t end;               /* enum flow_end */
+    bool refused;              /* an ICMP error says that the backend does not take its datagrams */
+    bool counts_source;        /* it is counted in the listener's sources */
+    bool introduced;           /* with proxy_protocol = v2_first: the header was sent */
+};
+
+/* The number of a flow in log lines, like SESSION_NUMBER. */
+#define FLOW_NUMBER "%u.%" PRIu64
+#define FLOW_NUMBER_OF(flow) (flow)->worker->index, (flow)->number
+
+/* A client's datagram that needs a flow. */
+struct flow_request {
+    struct udp_listener *socket;  /* on which it has arrived */
+    const struct flow_key *key;   /* of the flow */
+    const union io_endpoint *peer; /* the client; NULL if the key has no client */
+    const uint8_t *data;          /* the datagram */
+    uint32_t bytes;
+};
+
+/* Returns the flow for a datagram: the one with its key or, if there is none or its backend takes no more datagrams, a new one. NULL: the datagram was
+ * dropped, and counted for `count` datagrams. */
+struct flow *udp_flow_find(const struct flow_request *request, uint32_t count);
+
+/* The same where each datagram is balanced by itself: selects a backend, and returns the flow to it of that client or, if the key has no client, of all
+ * clients. `request->key` has no backend. */
+struct flow *udp_flow_find_balanced(const struct flow_request *request);
+
+/* An ICMP error says that the backend does not take the flow's datagrams: ends the flow, and returns another one for datagrams that could not be sent, with
+ * another backend if there is one. `data`, `bytes`: the first of them. NULL: dropped, and counted for `count` datagrams. */
+struct flow *udp_flow_move(struct flow *flow, const uint8_t *data, uint32_t bytes, uint32_t count);
+
+/* udp_requests is reached. BOUND to UNBOUND. */
+void udp_flow_unbind(struct flow *flow);
+
+/* Ends a flow: its places in the limits are given back when its socket is closed. No effect on one that is CLOSING. */
+void udp_flow_end(struct flow *flow, enum flow_end why);
+
+/* The flow's socket is closed: gives back its places, writes its log line, and frees it. */
+void udp_flow_closed(struct flow *flow);
+
+/* Writes the flow's client. */
+void udp_flow_client(const struct flow *flow, union io_endpoint *client);
+
+/* Whether the flow belongs to no client: replies cannot be delivered. */
+bool udp_flow_is_shared(const struct flow *flow);
+
+/* udp_log.c: writes the access log's line of an ended flow. */
+void udp_flow_log(const struct flow *flow);
+
+#endif
