@@ -1,8 +1,8 @@
-/* accept_inherits_options: an accepted TCP socket has the TCP_NODELAY, SO_OOBINLINE, TCP_USER_TIMEOUT, TCP_CONGESTION and buffer sizes of the socket
- * that listened.
+/* accept_inherits_options: an accepted TCP socket inherits TCP_NODELAY, SO_OOBINLINE, TCP_USER_TIMEOUT, TCP_CONGESTION and the buffer sizes from the
+ * listening socket.
  *
  * Seen: 6.18.
- * Relied on by: src/control/binding.c, set_options(), which spares these calls for each client. */
+ * Relied on by: src/control/binding.c, set_options(), which sets the options once, so that no call is needed for each client. */
 #include "fact.h"
 
 static const struct {

@@ -1,8 +1,9 @@
-/* bound_socket_is_in_nobodys_way: a socket with SO_REUSEADDR that is bound, but does not listen yet, keeps nobody with SO_REUSEADDR from binding the
- * same address; once one of them listens, listen(2) of the other fails with EADDRINUSE.
+/* bound_socket_is_in_nobodys_way: a socket with SO_REUSEADDR that is bound but does not listen yet does not keep another socket with SO_REUSEADDR from
+ * binding the same address. Once one of the two listens, listen(2) on the other fails with EADDRINUSE.
  *
  * Seen: 6.18.
- * Relied on by: src/control/sockets.c, lock_binding(): between the trial of an address and listen(2) another Penstock could do the same. */
+ * Relied on by: src/control/start_lock.c, start_lock_take(). Between the check of an address and listen(2), another Penstock could bind the same address
+ * without an error. */
 #include "fact.h"
 
 int main(void)

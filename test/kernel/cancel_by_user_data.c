@@ -1,8 +1,8 @@
-/* cancel_by_user_data: a multishot receive that has delivered something and waits for more is found by its user_data when it is cancelled.
+/* cancel_by_user_data: a cancellation by user_data finds a multishot receive that has delivered bytes and waits for more.
  *
- * Seen: 6.18. On 6.11 it could be missed (liburing issue 1375).
- * Relied on by: src/io/uring_ops.c, uring_cancel(): by descriptor, its last resort, the kernel walks through all requests of the ring, which takes
- * minutes when thousands of sockets close at once. */
+ * Seen: 6.18. On 6.11 the cancellation could miss it (liburing issue 1375).
+ * Relied on by: src/io/uring_ops.c, uring_cancel(). Its last resort is to cancel by descriptor, for which the kernel searches all requests of the ring: this
+ * takes minutes when thousands of sockets are closed at once. */
 #include "ring.h"
 
 enum { ROUNDS = 500, CANCELLATION = 0 }; /* user_data of the receive is the number of its round, from 1 */

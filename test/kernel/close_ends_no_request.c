@@ -1,8 +1,8 @@
-/* close_ends_no_request: close(2) neither ends an io_uring poll on the socket nor sends FIN, before the poll has been cancelled.
+/* close_ends_no_request: close(2) neither ends an io_uring poll on the socket nor sends FIN. FIN is sent when the poll has been cancelled.
  *
  * Seen: 6.18. A request keeps the file open.
- * Relied on by: src/io/uring_ops.c, uring_close(), which cancels what is in flight first; include/io/io.h promises that `closed` comes last because
- * of it. */
+ * Relied on by: src/io/uring_ops.c, uring_close(), which first cancels what is in flight. This is why include/io/io.h promises that `closed` is the last
+ * event. */
 #include "ring.h"
 
 int main(void)

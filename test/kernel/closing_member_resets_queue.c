@@ -1,7 +1,7 @@
-/* closing_member_resets_queue: closing a listening socket resets the connections in its accept queue, although another one of its SO_REUSEPORT group
- * goes on listening.
+/* closing_member_resets_queue: closing a listening socket resets the connections in its accept queue, even if another socket of its SO_REUSEPORT group still
+ * listens.
  *
- * Seen: 6.18; net.ipv4.tcp_migrate_req = 1 (5.14) would move them.
+ * Seen: 6.18. net.ipv4.tcp_migrate_req = 1 (5.14) would move them to the other socket.
  * Relied on by: src/worker/acceptor.c, drain_one(), which empties the queue before it closes the socket. */
 #include "fact.h"
 
@@ -37,7 +37,7 @@ int main(void)
 
     if (queues_move())
         fact_skip("net.ipv4.tcp_migrate_req is set");
-    for (int i = 0;; i++) { /* the kernel chooses one of the two by a hash of the addresses */
+    for (int i = 0;; i++) { /* the kernel chooses one of the two sockets by a hash of the addresses */
         struct pollfd pollers[2] = {{.fd = closing, .events = POLLIN}, {.fd = staying, .events = POLLIN}};
 
         if (i == CALLS_MAX)

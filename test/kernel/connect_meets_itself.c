@@ -1,11 +1,11 @@
-/* connect_meets_itself: where nobody listens on a local port of the range for outgoing connections, connect(2) may draw that very port and succeed:
- * the socket is its own peer. Reset instead of closed in order, it leaves the port free.
+/* connect_meets_itself: if nobody listens on a local port in the range of ephemeral ports, connect(2) to it may choose this very port as its own and
+ * succeed: the socket is then connected to itself. A reset leaves the port free, and a normal close does not.
  *
  * Seen: 6.18.
  * Relied on by: src/io/kernel.c, kernel_met_itself(); src/health/probe_socket.c. */
 #include "fact.h"
 
-/* 0 or an errno. */
+/* Binds the address as a server would, and closes the socket again. Returns 0 or a positive errno. */
 static int serve(const struct sockaddr_in *address)
 {
     int fd = fact_socket(), error = fact_bind(fd, address);

@@ -1,8 +1,8 @@
-/* edge_after_short_read: on TCP a read that returned less than it asked for has emptied the socket: edge-triggered epoll then tells of the next
- * bytes, and of FIN, although no read has met EAGAIN.
+/* edge_after_short_read: on TCP, a read that returned fewer bytes than it asked for has emptied the socket. Edge-triggered epoll then reports the next
+ * bytes, and FIN, although no read has returned EAGAIN.
  *
- * Seen: 6.18; epoll(7) says so of streams.
- * Relied on by: src/io/epoll.c, short_means_empty(), which spares a call for each message. */
+ * Seen: 6.18; documented for streams in epoll(7).
+ * Relied on by: src/io/epoll.c, short_means_empty(), which saves one call for each message. */
 #include <sys/epoll.h>
 
 #include "fact.h"

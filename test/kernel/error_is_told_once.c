@@ -1,9 +1,9 @@
-/* error_is_told_once: the first call on a socket that was reset says ECONNRESET; from then on a receive sees an ordinary end of the stream and a send
- * EPIPE, while POLLHUP stays.
+/* error_is_told_once: the first call on a socket that was reset fails with ECONNRESET. After that, a receive returns 0 as at the end of the stream, a send
+ * fails with EPIPE, and POLLHUP stays set.
  *
  * Seen: 6.18.
- * Relied on by: src/io/uring_ops.c, uring_splice_in(), which asks for POLLHUP before it believes an end behind a send in flight;
- * src/worker/relay_splice.c, fill(); src/io/kernel.c, kernel_broken(). */
+ * Relied on by: src/io/uring_ops.c, uring_splice_in(), which checks for POLLHUP if splice(2) returns 0 while a send is in flight; src/worker/relay_splice.c,
+ * fill_pipe(); src/io/kernel.c, kernel_broken(). */
 #include "fact.h"
 
 static int reset_ours(void)

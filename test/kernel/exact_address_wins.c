@@ -1,8 +1,8 @@
-/* exact_address_wins: of a socket that listens on a wildcard address and one on 127.0.0.1, with the same port, clients that connect to 127.0.0.1 come
- * to the latter.
+/* exact_address_wins: if one socket listens on a wildcard address and another one on 127.0.0.1 with the same port, connections to 127.0.0.1 go to the
+ * latter.
  *
  * Seen: 6.18.
- * Relied on by: src/control/binding.c, binding_beside(), so that connections within the machine never begin with a congestion control that paces. */
+ * Relied on by: src/control/binding.c, binding_beside(), which keeps connections within the machine from beginning with a congestion control that paces. */
 #include "fact.h"
 
 enum { CALLS = 50 };

@@ -1,10 +1,11 @@
-/* fact.h: what the programs of this folder share. Each tries one fact about the kernel, in a process of its own.
+/* fact.h: functions that the programs of this folder share. Each program checks one fact about the kernel, in its own process.
  *
- * The first comment of each has the fact as its first paragraph, which the runner prints; then "Seen:", on which kernels it holds, and "Relied on by:",
- * which of our files would be wrong or slow without it.
+ * The first comment of each program begins with a paragraph that states the fact; the runner prints it. "Seen:" then names the kernels on which the fact holds,
+ * and "Relied on by:" names our files that would be wrong or slow without it.
  *
- * Exit status 0: the fact holds. 1: it does not; the last line says what was seen instead. 77: it cannot be tried here; the last line says why. 2: the program
- * itself is at fault, or lacks what every kernel has. Nothing sleeps for a time: what is to happen is waited for, at most FACT_DEADLINE_MS long. */
+ * Exit status 0: the fact holds. 1: it does not hold; the last line says what was seen instead. 77: it cannot be checked here; the last line says why. 2: the
+ * program itself has failed, or lacks something that every kernel has. No program sleeps for a fixed time. Each waits for a condition, for at most
+ * FACT_DEADLINE_MS. */
 #ifndef TEST_KERNEL_FACT_H
 #define TEST_KERNEL_FACT_H
 
@@ -36,7 +37,7 @@ __attribute__((format(printf, 2, 0))) static inline _Noreturn void fact_end(int 
     exit(status);
 }
 
-/* The fact does not hold: the text says what was seen instead. */
+/* Ends the program because the fact does not hold. The text says what was seen instead. */
 __attribute__((format(printf, 1, 2))) static inline _Noreturn void fact_fails(const char *format, ...)
 {
     va_list arguments;
@@ -45,14 +46,14 @@ __attribute__((format(printf, 1, 2))) static inline _Noreturn void fact_fails(co
     fact_end(FACT_FAILS, format, arguments);
 }
 
-/* Ends the program unless the condition is true. The values for the text are read after it was evaluated. */
+/* Ends the program as fact_fails() does, unless the condition is true. The values for the text are read after the condition was evaluated. */
 #define fact_holds(condition, ...) \
     do { \
         if (!(condition)) \
             fact_fails(__VA_ARGS__); \
     } while (0)
 
-/* The fact cannot be tried here: the text says why. */
+/* Ends the program because the fact cannot be checked here. The text says why. */
 __attribute__((format(printf, 1, 2))) static inline _Noreturn void fact_skip(const char *format, ...)
 {
     va_list arguments;
@@ -76,7 +77,7 @@ static inline int fact_must(long result, const char *call, int line)
     return (int)result;
 }
 
-/* A system call that is no part of the fact. Its result, or the end of the program. */
+/* Returns the result of a system call that is not part of the fact. Ends the program if the call fails. */
 #define MUST(call) fact_must(call, #call, __LINE__)
 
 static inline uint64_t fact_now_ns(void)
@@ -92,7 +93,7 @@ static inline uint64_t fact_deadline_ns(void)
     return fact_now_ns() + FACT_DEADLINE_MS * (uint64_t)1000000;
 }
 
-/* Between two looks at something of which no descriptor tells. */
+/* Pauses for a millisecond between two checks of a condition that no descriptor reports. Ends the program after the deadline. */
 static inline void fact_pause(uint64_t deadline_ns, const char *waits_for)
 {
     if (fact_now_ns() > deadline_ns)
@@ -100,7 +101,7 @@ static inline void fact_pause(uint64_t deadline_ns, const char *waits_for)
     (void)poll(NULL, 0, 1);
 }
 
-/* The poll(2) events of a descriptor: now, and when the first of them has come (0: none came before the deadline). */
+/* fact_ready() returns the present poll(2) events of a descriptor. fact_await() waits for the first event; it returns 0 if none came before the deadline. */
 static inline int fact_ready(int fd, short events)
 {
     struct pollfd poller = {.fd = fd, .events = events};
@@ -125,7 +126,7 @@ static inline int fact_asked(int fd, unsigned long what)
     return value;
 }
 
-/* Until the socket has so many bytes to read. */
+/* Waits until the socket has at least `bytes` unread bytes. */
 static inline void fact_await_unread(int fd, int bytes)
 {
     uint64_t deadline_ns = fact_deadline_ns();
@@ -164,20 +165,20 @@ static inline int fact_tcp_state(int fd)
     return info.tcpi_state;
 }
 
-/* ---- TCP on 127.0.0.1. Every socket blocks. ---- */
+/* ---- TCP on 127.0.0.1. Every socket is blocking. ---- */
 
 static inline int fact_socket(void)
 {
     return MUST(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
-/* Any free port with `port` 0, in network order. */
+/* `port` is in network byte order; 0 lets bind(2) choose a free port. */
 static inline struct sockaddr_in fact_loopback(in_port_t port)
 {
     return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-/* 0 or an errno, as fact_connect(); MUST(-fact_bind(...)) where it is no part of the fact. */
+/* fact_bind() and fact_connect() return 0 or a positive errno. Where the call is not part of the fact, write MUST(-fact_bind(...)). */
 static inline int fact_bind(int fd, const struct sockaddr_in *address)
 {
     return bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? errno : 0;
@@ -197,7 +198,7 @@ static inline struct sockaddr_in fact_name(int fd)
     return name;
 }
 
-/* Binds the socket to a free port and listens; its address. */
+/* Binds the socket to a free port and listens. Returns its address. */
 static inline struct sockaddr_in fact_listen(int fd)
 {
     struct sockaddr_in address = fact_loopback(0);
@@ -207,7 +208,7 @@ static inline struct sockaddr_in fact_listen(int fd)
     return fact_name(fd);
 }
 
-/* A new connection to the address. */
+/* Connects to the address. Returns the new socket. */
 static inline int fact_call(const struct sockaddr_in *address)
 {
     int fd = fact_socket(), error = fact_connect(fd, address);
@@ -217,7 +218,7 @@ static inline int fact_call(const struct sockaddr_in *address)
     return fd;
 }
 
-/* A connection: `ours`, the accepted socket, and `theirs`, the one that connected. */
+/* A connection: `ours` is the accepted socket, `theirs` the one that connected. */
 struct fact_pair {
     int ours, theirs;
 };
@@ -234,7 +235,7 @@ static inline struct fact_pair fact_tcp_pair(void)
     return pair;
 }
 
-/* Writes until nothing more fits, and nothing will before the peer reads: what was sent is acknowledged, and the rest waits for the peer's window. */
+/* Writes until the socket is full and stays so until the peer reads: all bytes that were sent are acknowledged, and the others wait for the peer's window. */
 static inline void fact_fill(int fd)
 {
     static const char zeros[65536];
@@ -270,7 +271,7 @@ static inline void fact_sysctl(const char *path, const char *value)
     (void)close(fd);
 }
 
-/* From here on the program is alone in a network with nothing but a loopback interface. */
+/* Moves the program into a new network namespace, which has only a loopback interface. */
 static inline void fact_own_network(void)
 {
     struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING};

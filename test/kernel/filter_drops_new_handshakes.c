@@ -1,17 +1,17 @@
-/* filter_drops_new_handshakes: a socket filter on a listening socket that drops SYNs lets handshakes that have begun come to their end. New clients
- * get no answer, and their kernel asks again: they are connected once the filter is gone.
+/* filter_drops_new_handshakes: if a socket filter on a listening socket drops SYNs, handshakes that have begun still complete. New clients get no answer and
+ * send their SYN again, so they are connected once the filter is removed.
  *
- * Seen: 6.18. Attaching a filter to a TCP socket takes CAP_NET_ADMIN on 6.18.44, and takes no privilege on earlier kernels. The program takes two seconds, since a
- * handshake is repeated after one.
- * Relied on by: src/io/kernel_listen.c, kernel_stop_queueing(), of a listener that drains; where no filter is allowed,
- * hop_limit_drops_new_handshakes is relied on. */
+ * Seen: 6.18. Attaching a filter to a TCP socket needs CAP_NET_ADMIN on 6.18.44, and no privilege on earlier kernels. The program takes two seconds, because
+ * a SYN is sent again after one second.
+ * Relied on by: src/io/kernel_listen.c, kernel_stop_queueing(), for a listener that drains. Where no filter is allowed, it relies on
+ * hop_limit_drops_new_handshakes. */
 #include <linux/filter.h>
 
 #include "fact.h"
 
 enum { FLAGS_BYTE = 13, SYN = 0x02, ACK = 0x10 };
 
-/* Drops the segments in which of SYN and ACK just these are set. */
+/* Attaches a filter that drops the segments whose SYN and ACK flags are exactly `flags`. */
 static void drop(int fd, unsigned flags)
 {
     struct sock_filter code[] = {
@@ -27,7 +27,7 @@ static void drop(int fd, unsigned flags)
         fact_skip("no socket filter is allowed here: %s", strerror(errno));
 }
 
-/* Until the listener has answered a SYN and waits for the end of that handshake. */
+/* Waits until the listener has answered a SYN and waits for the end of that handshake. */
 static void await_handshake(const struct sockaddr_in *address)
 {
     uint64_t deadline_ns = fact_deadline_ns();
@@ -57,7 +57,7 @@ int main(void)
     int listener = fact_socket(), early = fact_socket(), late = fact_socket(), events;
     struct sockaddr_in address = fact_listen(listener);
 
-    drop(early, SYN | ACK); /* its handshake begins, and stays half done */
+    drop(early, SYN | ACK); /* its handshake begins, but does not complete */
     fact_holds(begin_to_connect(early, &address) == EINPROGRESS, "connect: %s", strerror(errno));
     await_handshake(&address);
     drop(listener, SYN);

@@ -1,14 +1,14 @@
-/* gathered_send_is_silent: a send with IOSQE_CQE_SKIP_SUCCESS, MSG_DONTWAIT and MSG_WAITALL posts no completion when it went out whole, and otherwise
- * one with the short count or the error, before the call that hands it over returns.
+/* gathered_send_is_silent: a send with IOSQE_CQE_SKIP_SUCCESS, MSG_DONTWAIT and MSG_WAITALL posts no completion if all bytes were sent. Otherwise a
+ * completion with the short count or the error is posted before the call that submits the send returns.
  *
- * Seen: 6.18; IOSQE_CQE_SKIP_SUCCESS is there since 5.17.
- * Relied on by: src/io/uring_sending.c, which counts a send as done when no completion came with the call. src/io/self_test.c tries the same at each
+ * Seen: 6.18. IOSQE_CQE_SKIP_SUCCESS exists since 5.17.
+ * Relied on by: src/io/uring_sending.c, which counts a send as complete if the call posted no completion for it. src/io/self_test.c tests the same at each
  * start. */
 #include "ring.h"
 
 enum { LARGE = 4 * 1024 * 1024, SMALL = 1000 };
 
-/* Hands the send over by a call that waits for nothing. The number of completions that it left; the result of the first in `*result`. */
+/* Submits the send with a call that does not wait. Returns the number of completions that are there after it, and sets `*result` to the result of the first. */
 static unsigned hand_over(struct io_uring *ring, int fd, const char *bytes, size_t count, int *result)
 {
     struct io_uring_sqe *sqe = ring_request(ring);

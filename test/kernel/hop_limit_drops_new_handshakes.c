@@ -1,14 +1,14 @@
-/* hop_limit_drops_new_handshakes: IP_MINTTL on a listening socket drops the SYNs of clients whose packets do not begin with that TTL, and lets handshakes
- * that have begun come to their end. Accepted sockets inherit it, and drop what their clients send until it is reset; TCP then sends that again. IPv6 has
- * the same as IPV6_MINHOPCOUNT. It takes no privilege.
+/* hop_limit_drops_new_handshakes: IP_MINTTL on a listening socket drops the SYNs that arrive with a lower TTL, while handshakes that have begun still
+ * complete. Accepted sockets inherit it, and drop what their clients send until it is reset; TCP then sends those bytes again. IPv6 has the same option as
+ * IPV6_MINHOPCOUNT. No privilege is needed.
  *
- * Seen: 6.18. The program takes some seconds, since a handshake is repeated after one.
+ * Seen: 6.18. The program takes some seconds, because a SYN is sent again after one second.
  * Relied on by: src/io/kernel_listen.c, kernel_stop_queueing() and kernel_accept(), where no socket filter is allowed. */
 #include "fact.h"
 
 enum { ANY = 0, TTL_MAX = 255 };
 
-/* An address of the loopback in either family. */
+/* A loopback address of either family. */
 union loopback {
     struct sockaddr any;
     struct sockaddr_in in;
@@ -31,7 +31,7 @@ static void try_family(int family, int level, int option)
     (void)MUST(getsockname(listener, &address.any, &length));
     (void)MUST(listen(listener, 16));
 
-    fact_set(early, level, option, TTL_MAX); /* drops the answer to its SYN: the handshake stays half done */
+    fact_set(early, level, option, TTL_MAX); /* drops the answer to its SYN, so that the handshake does not complete */
     fact_holds(connect(early, &address.any, length) < 0 && errno == EINPROGRESS, "connect: %s", strerror(errno));
     fact_set(listener, level, option, TTL_MAX);
     fact_holds(connect(late, &address.any, length) < 0 && errno == EINPROGRESS, "connect: %s", strerror(errno));

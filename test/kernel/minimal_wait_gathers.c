@@ -1,29 +1,29 @@
-/* minimal_wait_gathers: a wait with a minimal time goes on for that time although there is an event, when more were asked for; after that the first
- * event ends it.
+/* minimal_wait_gathers: a wait with a minimum time lasts that long even if there is an event, as long as there are fewer events than it waits for. After
+ * that time, the first event ends it.
  *
  * Seen: 6.18; since 6.12.
- * Relied on by: src/io/uring_wait.c, gather(), also with a number of events that cannot be reached. */
+ * Relied on by: src/io/uring_wait.c, batch_first(), which always waits for more events than can arrive. */
 #include <signal.h>
 
 #include "ring.h"
 
 enum { FEAT_MIN_TIMEOUT = 1u << 15, MANY = 1024, MIN_WAIT_US = 3000, LATER_MS = 30 };
 
-/* struct io_uring_getevents_arg, as in src/io/uring_wait.c. */
+/* The same as struct io_uring_getevents_arg; src/io/uring_wait.c says why it is defined again. */
 struct wait_argument {
     uint64_t sigmask;
     uint32_t sigmask_bytes, min_wait_us;
     uint64_t timeout;
 };
 
-/* Hands over one request and waits for MANY events; how long that took. */
+/* Submits the queued request and waits for MANY events. Returns the duration of the wait. */
 static uint64_t wait_ns(struct io_uring *ring)
 {
     struct __kernel_timespec span = {.tv_sec = FACT_DEADLINE_MS / 1000};
     struct wait_argument argument = {.sigmask_bytes = _NSIG / 8, .min_wait_us = MIN_WAIT_US, .timeout = (uint64_t)(uintptr_t)&span};
     uint64_t began_ns;
 
-    (void)RING_MUST(io_uring_submit(ring)); /* its completion, if there is one now, is there before the wait */
+    (void)RING_MUST(io_uring_submit(ring)); /* if the request completes at once, its completion is posted before the wait begins */
     began_ns = fact_now_ns();
     (void)RING_MUST(io_uring_enter2((unsigned)ring->ring_fd, 0, MANY, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (sigset_t *)(void *)&argument,
                                     sizeof(argument)));

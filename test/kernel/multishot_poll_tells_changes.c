@@ -1,8 +1,8 @@
-/* multishot_poll_tells_changes: a multishot poll for POLLOUT tells a half-close once, and then nothing before the socket is writable.
+/* multishot_poll_tells_changes: a multishot poll for POLLOUT reports a half-close once, and after that nothing until the socket is writable.
  *
- * Seen: 6.18; multishot polls are there since 5.13.
- * Relied on by: src/io/uring_writable.c, uring_wait_writable(): a one-shot poll would end at once, again and again, for as long as the half-closed
- * peer does not read. */
+ * Seen: 6.18. Multishot polls exist since 5.13.
+ * Relied on by: src/io/uring_writable.c, uring_wait_writable(). A one-shot poll would end at once, again and again, for as long as the half-closed peer does
+ * not read. */
 #include "ring.h"
 
 int main(void)

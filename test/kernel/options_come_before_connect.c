@@ -1,8 +1,8 @@
-/* options_come_before_connect: a request that sets an option of a socket is carried out before the request to connect that was queued behind it,
- * without a link.
+/* options_come_before_connect: a request that sets a socket option is executed before a connect request that was queued after it, even if the two are not
+ * linked.
  *
- * Seen: 6.18; setting options by requests is there since 6.7.
- * Relied on by: src/io/uring_options.c. Buffer sizes and the congestion control must be set when the handshake begins. */
+ * Seen: 6.18. Requests that set options exist since 6.7.
+ * Relied on by: src/io/uring_options.c. Buffer sizes and the congestion control must be set before the handshake begins. */
 #include "ring.h"
 
 enum { COMMAND_SETSOCKOPT = 3, SEGMENT_BYTES = 600 }; /* the first as in src/io/uring_options.c */
@@ -33,7 +33,7 @@ int main(void)
         fact_holds(cqe.res == 0, "request %d failed: %d", (int)cqe.user_data, cqe.res);
     }
     accepted = MUST(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-    told = fact_get(accepted, IPPROTO_TCP, TCP_MAXSEG); /* what the SYN has said, less the timestamps */
+    told = fact_get(accepted, IPPROTO_TCP, TCP_MAXSEG); /* the value from the SYN, minus the timestamps */
     fact_holds(told <= SEGMENT_BYTES, "the handshake told segments of %d bytes, although the option said %d", told, SEGMENT_BYTES);
     return 0;
 }

@@ -1,9 +1,9 @@
-/* overflow_keeps_order: completions that find no room in the queue are kept, with IORING_SQ_CQ_OVERFLOW set, and a later call into the kernel moves
- * them behind those in the queue, before any newer one.
+/* overflow_keeps_order: completions for which the queue has no space are kept, and IORING_SQ_CQ_OVERFLOW is set. A later call into the kernel appends them
+ * to the queue before any newer completion.
  *
- * Seen: 6.18; nothing is dropped since 5.5 (IORING_FEAT_NODROP).
- * Relied on by: src/io/uring_sending.c, settled(), which reads up to an end of the queue to know that every completion of a hand-over was read;
- * src/io/uring.c, whose queue has room for eight times the requests and no more. */
+ * Seen: 6.18. No completion is dropped since 5.5 (IORING_FEAT_NODROP).
+ * Relied on by: src/io/uring_sending.c, all_completed(), which reads up to a recorded end of the queue to know that every completion of a batch was read;
+ * src/io/uring.c, whose completion queue has only eight times the entries of the submission queue. */
 #include "ring.h"
 
 enum { ROOM = 4, REQUESTS = 10 };
@@ -29,7 +29,7 @@ int main(void)
     fact_holds(io_uring_cq_ready(&ring) == ROOM, "a queue with room for %d has %u completions", ROOM, io_uring_cq_ready(&ring));
     fact_holds(io_uring_cq_has_overflow(&ring), "IORING_SQ_CQ_OVERFLOW is not set");
     for (uint64_t i = 1; i <= REQUESTS; i++) {
-        if (i == ROOM / 2) /* there is some room, and some are still to be read */
+        if (i == ROOM / 2) /* the queue has some space, and some completions are still unread */
             hand_over_nop(&ring, REQUESTS);
         fact_holds(io_uring_peek_cqe(&ring, &cqe) == 0, "completion %d of %d is lost", (int)i, REQUESTS);
         fact_holds(cqe->user_data == i, "completion %d came in place of number %d", (int)cqe->user_data, (int)i);

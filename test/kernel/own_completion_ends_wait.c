@@ -1,8 +1,8 @@
-/* own_completion_ends_wait: a send that finds room completes within the call that hands it over, so that a wait for one event in the same call does
- * not sleep.
+/* own_completion_ends_wait: a send for which the socket has space completes within the call that submits it. If the same call waits for one event, it
+ * therefore does not sleep.
  *
  * Seen: 6.18.
- * Relied on by: src/io/uring_sending.c: that is why sends post no completion when they succeed; otherwise they could be ordinary sends. */
+ * Relied on by: src/io/uring_sending.c, where sends post no completion when they succeed. If this did not hold, ordinary sends would do. */
 #include "ring.h"
 
 int main(void)

@@ -1,9 +1,9 @@
-/* pacing_is_sticky: a TCP socket that was connected while bbr was its congestion control is paced for good, also after it has changed to reno; one
- * that had reno before it connected is not.
+/* pacing_is_sticky: a TCP socket that used bbr when it was connected is paced for good, even after a change to reno. A socket that changed to reno before it
+ * was connected is not paced.
  *
- * Seen: 6.18 (sk_pacing_status); without a queueing discipline that paces, TCP does so itself since 4.13.
- * Relied on by: include/io/congestion.h and src/control/binding.c: reno must be set before the handshake. Otherwise one call when a client was accepted
- * would do. */
+ * Seen: 6.18 (sk_pacing_status). Without a queueing discipline that paces, TCP does so itself since 4.13.
+ * Relied on by: include/io/congestion.h and src/control/binding.c, because reno must be set before the handshake. Otherwise one call after a client was
+ * accepted would suffice. */
 #include "fact.h"
 
 enum { FIRST_SENDS = 20, TRIES = 200, LARGE = 60000 };
@@ -26,8 +26,8 @@ static void exchange(struct fact_pair pair, size_t count)
         fact_broken("an answer did not acknowledge the message");
 }
 
-/* Whether a byte waits in the socket behind a large message that was sent just before, though nothing else is on its way: only pacing holds it back. We may
- * look too late, so this is tried several times. */
+/* Whether a byte stays unsent behind a large message that was sent just before it. Only pacing can hold it back, because nothing else is in flight. The check
+ * may come too late, after the byte was sent, so it is repeated. */
 static bool is_paced(struct fact_pair pair)
 {
     static const char bytes[LARGE];
@@ -64,7 +64,7 @@ static bool is_paced_after(const char *in_handshake)
 int main(void)
 {
     fact_own_network();
-    fact_sysctl("/proc/sys/net/ipv4/tcp_pacing_ss_ratio", "1"); /* a hundredth of what the connection could carry: visible on a loopback interface */
+    fact_sysctl("/proc/sys/net/ipv4/tcp_pacing_ss_ratio", "1"); /* pace at 1 % of the usual rate, which is slow enough to be visible on loopback */
     fact_sysctl("/proc/sys/net/ipv4/tcp_pacing_ca_ratio", "1");
     fact_holds(is_paced_after("bbr"), "a connection that began with bbr is not paced any more, now that it has reno");
     fact_holds(!is_paced_after("reno"), "a connection that began with reno is paced");

@@ -1,14 +1,14 @@
-/* pipe_share_of_a_user: an ordinary user who has pipes of 64 MiB (fs.pipe-user-pages-soft) gets only small ones from then on, and cannot enlarge
- * them.
+/* pipe_share_of_a_user: an unprivileged user who has pipes of 64 MiB in total (fs.pipe-user-pages-soft) gets only small pipes from then on, and cannot
+ * enlarge them.
  *
  * Seen: 6.18; since 4.5.
- * Relied on by: src/io/kernel.c, kernel_pipe_open(), which reads the size back; src/worker/pipe_pool.c and src/control/capacity.c, whose numbers of
- * pipes are that share, and which copy where a pipe is too small. */
+ * Relied on by: src/io/kernel.c, kernel_pipe_open(), which reads back the real size; src/worker/pipe_pool.c and src/control/capacity.c, whose limits on
+ * pipes follow from this total. A direction copies if it can only get a small pipe. */
 #include <grp.h>
 
 #include "fact.h"
 
-enum { SOMEBODY = 64321, LARGE = 1024 * 1024, PIPES_MAX = 1024, USABLE = 64 * 1024 }; /* a user whose pipes nobody else has */
+enum { SOMEBODY = 64321, LARGE = 1024 * 1024, PIPES_MAX = 1024, USABLE = 64 * 1024 }; /* SOMEBODY: a user id that no other process has */
 
 int main(void)
 {
@@ -25,7 +25,7 @@ int main(void)
     if (!refused)
         fact_skip("this user may have %d pipes of 1 MiB", PIPES_MAX);
     fact_holds(refused == EPERM, "F_SETPIPE_SZ fails with: %s", strerror(refused));
-    for (int i = 0; i < 16 && capacity >= USABLE; i++) { /* what was left of the share may be enough for some */
+    for (int i = 0; i < 16 && capacity >= USABLE; i++) { /* the rest of the user's limit may suffice for a few more pipes */
         (void)MUST(pipe2(pipes, O_CLOEXEC));
         capacity = MUST(fcntl(pipes[1], F_GETPIPE_SZ));
     }

@@ -1,8 +1,8 @@
-/* rdhup_ends_every_poll: an io_uring poll for POLLOUT also ends when the peer half-closes, with POLLRDHUP alone, although that was not asked for.
+/* rdhup_ends_every_poll: an io_uring poll for POLLOUT also ends when the peer half-closes. It then reports only POLLRDHUP, which was not asked for.
  *
- * Seen: 6.18. The kernel's IO_POLL_UNMASK adds it to every poll.
- * Relied on by: src/io/uring_writable.c, which takes such an end for no sign of room, makes sends itself instead of leaving them to the ring, and
- * waits by a multishot poll from then on. */
+ * Seen: 6.18. IO_POLL_UNMASK in the kernel adds POLLRDHUP to every poll.
+ * Relied on by: src/io/uring_writable.c. After such an end, the socket does not count as writable, and a multishot poll waits from then on. Sends to a full
+ * socket are made there directly and not through the ring. */
 #include "ring.h"
 
 int main(void)

@@ -1,9 +1,9 @@
-/* receive_ends_at_credit: a multishot receive that is given a number of bytes (sqe->optlen) ends by itself after them, at most one buffer later, and
+/* receive_ends_at_credit: a multishot receive with a limit in bytes (sqe->optlen) ends by itself after that many bytes, or at most one buffer later. It
  * leaves the rest in the socket.
  *
- * Seen: 6.18; since 6.17. Earlier kernels refuse such a request, and we receive once at a time.
- * Relied on by: src/io/uring_ops.c, uring_receive(): the credit is the back-pressure and the bound on memory, and a direction changes between copy
- * and splice when it is used up, with no request to cancel. src/io/self_test.c tries the same at each start. */
+ * Seen: 6.18; since 6.17. Earlier kernels refuse such a request, and Penstock then submits one receive at a time.
+ * Relied on by: src/io/uring_ops.c, uring_receive(). The credit is the back-pressure and bounds the memory. When it is used up, a direction can change
+ * between copy and splice with no request to cancel. src/io/self_test.c tests the same at each start. */
 #include "ring.h"
 
 enum { CREDIT = 3 * RING_BUFFER_BYTES, SENT = 10 * RING_BUFFER_BYTES };

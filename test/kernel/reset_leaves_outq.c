@@ -1,7 +1,7 @@
-/* reset_leaves_outq: after a reset SIOCOUTQ still counts the bytes that were never acknowledged, while TCP_INFO says that the connection is closed.
+/* reset_leaves_outq: after a reset, SIOCOUTQ still counts the bytes that were never acknowledged, while TCP_INFO reports that the connection is closed.
  *
  * Seen: 6.18.
- * Relied on by: src/io/kernel.c, kernel_undelivered(), which would otherwise wait for a peer that is gone. */
+ * Relied on by: src/io/kernel.c, kernel_undelivered(). Without TCP_INFO, it would count bytes for a peer that is gone. */
 #include "fact.h"
 
 int main(void)

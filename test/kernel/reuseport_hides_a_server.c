@@ -1,8 +1,8 @@
-/* reuseport_hides_a_server: with SO_REUSEPORT on both sockets a second server of the same user binds, and listens on, an address that is served
- * already, without an error; without it bind(2) fails with EADDRINUSE.
+/* reuseport_hides_a_server: if both sockets have SO_REUSEPORT, a second server of the same user can bind an address that is already served, and listen on
+ * it, without an error. Without SO_REUSEPORT, bind(2) fails with EADDRINUSE.
  *
- * Seen: 6.18; SO_REUSEPORT is there since 3.9.
- * Relied on by: src/control/sockets.c, which binds every address without it first; and each worker's own socket. */
+ * Seen: 6.18. SO_REUSEPORT exists since 3.9.
+ * Relied on by: src/control/sockets.c, which first binds every address without it, as a check. Each worker has its own socket, with SO_REUSEPORT. */
 #include "fact.h"
 
 static int try_to_serve(const struct sockaddr_in *address, bool shared)

@@ -1,4 +1,4 @@
-/* ring.h: a ring for the programs of this folder that try io_uring; see fact.h. */
+/* ring.h: functions for the programs of this folder that use io_uring; see fact.h. */
 #ifndef TEST_KERNEL_RING_H
 #define TEST_KERNEL_RING_H
 
@@ -6,7 +6,7 @@
 
 #include "fact.h"
 
-/* A call of liburing, which returns a negative errno, that is no part of the fact. */
+/* Returns the result of a liburing call that is not part of the fact. Ends the program if the call returns a negative errno. */
 static inline int ring_must(int result, const char *call, int line)
 {
     errno = -result;
@@ -14,7 +14,7 @@ static inline int ring_must(int result, const char *call, int line)
 }
 #define RING_MUST(call) ring_must(call, #call, __LINE__)
 
-/* Skips where there is no such ring. */
+/* Opens a ring. Skips the program if the kernel has no such ring. */
 static inline void ring_open_as(struct io_uring *ring, unsigned entries, struct io_uring_params *params)
 {
     int result = io_uring_queue_init_params(entries, ring, params);
@@ -25,7 +25,7 @@ static inline void ring_open_as(struct io_uring *ring, unsigned entries, struct 
         fact_skip("no io_uring here: %s", strerror(-result));
 }
 
-/* A ring as a worker has it: src/io/io.c. */
+/* Opens a ring with the flags that a worker uses (src/io/io.c). */
 static inline void ring_open(struct io_uring *ring, unsigned entries)
 {
     struct io_uring_params params = {.flags = IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
@@ -33,7 +33,7 @@ static inline void ring_open(struct io_uring *ring, unsigned entries)
     ring_open_as(ring, entries, &params);
 }
 
-/* The next request; its user_data must be set after it was prepared. */
+/* Returns the next free request. Set its user_data after preparing it. */
 static inline struct io_uring_sqe *ring_request(struct io_uring *ring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
@@ -43,7 +43,7 @@ static inline struct io_uring_sqe *ring_request(struct io_uring *ring)
     return sqe;
 }
 
-/* Hands over what is queued and takes the next completion. False: there was none before the deadline. */
+/* Submits the queued requests and takes the next completion. Returns false if none came before the deadline. */
 static inline bool ring_next(struct io_uring *ring, struct io_uring_cqe *taken)
 {
     struct __kernel_timespec span = {.tv_sec = FACT_DEADLINE_MS / 1000};
@@ -52,14 +52,15 @@ static inline bool ring_next(struct io_uring *ring, struct io_uring_cqe *taken)
 
     if (result != -ETIME)
         (void)RING_MUST(result);
-    if (!cqe) /* also when something was handed over: then the call does not say that the time is over */
+    if (!cqe) /* also if requests were submitted: the call then does not return -ETIME */
         return false;
     *taken = *cqe;
     io_uring_cqe_seen(ring, cqe);
     return true;
 }
 
-/* Hands over what is queued, and lets the kernel do what it has put off. True: no completion is there then. Else the first is in `taken`. */
+/* Submits the queued requests and lets the kernel run its deferred work. Returns true if there is no completion after that. Otherwise puts the first one into
+ * `taken`. */
 static inline bool ring_is_quiet(struct io_uring *ring, struct io_uring_cqe *taken)
 {
     struct io_uring_cqe *cqe;
@@ -72,7 +73,7 @@ static inline bool ring_is_quiet(struct io_uring *ring, struct io_uring_cqe *tak
     return false;
 }
 
-/* ---- buffers that the kernel receives into ---- */
+/* ---- buffers into which the kernel receives ---- */
 
 enum { RING_GROUP = 1, RING_BUFFER_BYTES = 4096, RING_BUFFERS = 16 };
 
@@ -93,7 +94,7 @@ static inline void ring_buffers_register(struct io_uring *ring, struct ring_buff
     io_uring_buf_ring_advance(entries, RING_BUFFERS);
 }
 
-/* Queues a multishot receive into them, which ends after `credit_bytes`; 0: without a bound. */
+/* Queues a multishot receive into the registered buffers. It ends after `credit_bytes`; 0: no limit. */
 static inline void ring_receive(struct io_uring *ring, int fd, uint32_t credit_bytes, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = ring_request(ring);

@@ -1,7 +1,8 @@
-/* ring_belongs_to_thread: a ring with deferred task work takes requests only from the thread that made it; any other thread's call fails with EEXIST.
+/* ring_belongs_to_thread: a ring with deferred task work accepts requests only from the thread that created it. A call from any other thread fails with
+ * EEXIST.
  *
  * Seen: 6.18; since 6.1.
- * Relied on by: src/worker/worker.c, begin(), which makes the ring in the worker's thread; src/io/io.c asks for such rings. */
+ * Relied on by: src/worker/worker.c, begin_thread(), which creates the ring in the worker's thread; src/io/io.c, which asks for such rings. */
 #include <pthread.h>
 
 #include "ring.h"

@@ -1,13 +1,13 @@
-/* shutdown_by_ring_takes_thread: io_uring hands a shutdown(2), and a splice(2), to a kernel thread without trying them first.
+/* shutdown_by_ring_takes_thread: io_uring hands each shutdown(2) and splice(2) to a kernel thread without trying it first.
  *
  * Seen: 6.18.
- * Relied on by: src/io/kernel.c, which makes both calls itself. If this does not hold, both could go with the other requests. */
+ * Relied on by: src/io/kernel.c, which calls both directly. If this does not hold, both could be submitted with the other requests. */
 #include <dirent.h>
 #include <sys/wait.h>
 
 #include "ring.h"
 
-/* The kernel's threads for requests are threads of this process. */
+/* Returns the number of threads of this process, which includes the kernel's threads for its requests. */
 static unsigned threads(void)
 {
     unsigned count = 0;
@@ -21,7 +21,7 @@ static unsigned threads(void)
     return count;
 }
 
-/* In a process of its own, since the thread stays for a while. */
+/* Whether the kernel starts a thread for such a request. Call it once in each process, because the thread stays for a while. */
 static bool takes_thread(bool splices)
 {
     struct fact_pair pair = fact_tcp_pair();

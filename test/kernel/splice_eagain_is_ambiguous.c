@@ -1,8 +1,8 @@
-/* splice_eagain_is_ambiguous: splice(2) from a socket says EAGAIN when the pipe is full as it does when the socket is empty.
+/* splice_eagain_is_ambiguous: splice(2) from a socket returns EAGAIN both when the socket is empty and when the pipe is full.
  *
  * Seen: 6.18.
- * Relied on by: src/worker/relay_splice.c, which fills a pipe only when it is empty; src/io/epoll.c, epoll_splice_in(), which takes an edge as used
- * up only then. */
+ * Relied on by: src/worker/relay_splice.c, which fills a pipe only when it is empty; src/io/epoll.c, epoll_splice_in(), which counts an edge as used up only
+ * if the pipe was empty. */
 #include "fact.h"
 
 enum { PIPE_BYTES = 4096, SENT = 1024 * 1024, MORE_THAN_FITS = 48000 }; /* one slot of a pipe holds at most 32 KiB */

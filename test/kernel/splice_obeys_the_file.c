@@ -1,7 +1,7 @@
-/* splice_obeys_the_file: whether splice(2) from a socket waits depends on the O_NONBLOCK of the socket alone: SPLICE_F_NONBLOCK is for the pipe.
+/* splice_obeys_the_file: whether splice(2) blocks on a socket depends only on the O_NONBLOCK of the socket. SPLICE_F_NONBLOCK applies to the pipe.
  *
  * Seen: 6.18.
- * Relied on by: src/io/kernel.c, splice_retry(): every socket of ours is made with SOCK_NONBLOCK, or a worker could stand still. */
+ * Relied on by: src/io/kernel.c, splice_retry(). Every socket of Penstock is opened with SOCK_NONBLOCK; otherwise a worker could block. */
 #include <sys/time.h>
 
 #include "fact.h"

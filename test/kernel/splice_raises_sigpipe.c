@@ -1,7 +1,7 @@
-/* splice_raises_sigpipe: splice(2) to a socket that the peer has reset raises SIGPIPE, and has no flag against it.
+/* splice_raises_sigpipe: splice(2) to a socket that the peer has reset raises SIGPIPE, and no flag prevents this.
  *
  * Seen: 6.18.
- * Relied on by: src/control/control.c, start_signals(), which ignores SIGPIPE for the whole process; every other send of ours says MSG_NOSIGNAL. */
+ * Relied on by: src/control/control.c, start_signals(), which ignores SIGPIPE for the whole process. Every other send has MSG_NOSIGNAL. */
 #include <signal.h>
 
 #include "fact.h"
@@ -25,7 +25,7 @@ int main(void)
     fact_block(pair.ours, false);
     fact_reset(pair.theirs);
     (void)fact_await(pair.ours, POLLHUP);
-    for (int i = 0; i < 2; i++) { /* the first takes the error of the reset */
+    for (int i = 0; i < 2; i++) { /* the first call reports the error of the reset, and the second one raises the signal */
         error = splice(pipes[0], NULL, pair.ours, NULL, 1, SPLICE_F_NONBLOCK) < 0 ? errno : 0;
         fact_holds(error == EPIPE || error == ECONNRESET, "splice to a socket that was reset: %s", strerror(error));
     }

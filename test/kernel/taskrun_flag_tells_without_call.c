@@ -1,8 +1,8 @@
-/* taskrun_flag_tells_without_call: with IORING_SETUP_TASKRUN_FLAG a ring whose task work is deferred tells in shared memory, without a call, that
- * something waits for it; the completion comes with the next call that asks for events.
+/* taskrun_flag_tells_without_call: with IORING_SETUP_TASKRUN_FLAG, a ring with deferred task work sets a flag in shared memory when such work is pending.
+ * The completion is posted by the next call that asks for events.
  *
- * Seen: 6.18; the flag is there since 5.19, deferred task work since 6.1.
- * Relied on by: src/io/uring_wait.c, spin(), which looks at the flag instead of entering the kernel (busy_poll). */
+ * Seen: 6.18. The flag exists since 5.19, deferred task work since 6.1.
+ * Relied on by: src/io/uring_wait.c, busy_poll(), which reads the flag instead of entering the kernel. */
 #include "ring.h"
 
 static bool flagged(const struct io_uring *ring)

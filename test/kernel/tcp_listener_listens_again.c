@@ -1,5 +1,5 @@
-/* tcp_listener_listens_again: on a TCP socket that was shut while it listened accept(2) fails with EINVAL and a poll ends; if it was bound to a port
- * by number, listen(2) makes it serve its address again.
+/* tcp_listener_listens_again: on a listening TCP socket that was shut down, accept(2) fails with EINVAL and a poll ends. If the socket was bound to an
+ * explicit port, listen(2) makes it serve its address again.
  *
  * Seen: 6.18.
  * Relied on by: src/worker/acceptor.c, listen_again(); src/io/kernel_listen.c, kernel_listen_again(). */
@@ -10,7 +10,7 @@ int main(void)
     int chooser = fact_socket(), listener = fact_socket(), fd;
     struct sockaddr_in address = fact_loopback(0);
 
-    /* The address is kept only by who named its port. */
+    /* A socket that was bound to port 0 loses its port when it is shut down. So one socket gets a free port, and the listener binds that port explicitly. */
     fact_set(chooser, SOL_SOCKET, SO_REUSEADDR, 1);
     fact_set(listener, SOL_SOCKET, SO_REUSEADDR, 1);
     (void)MUST(-fact_bind(chooser, &address));

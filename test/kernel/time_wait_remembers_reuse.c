@@ -1,13 +1,13 @@
-/* time_wait_remembers_reuse: a server with SO_REUSEADDR can bind a port on which an outgoing connection has left TIME-WAIT only if that connection's
- * socket had SO_REUSEADDR, too.
+/* time_wait_remembers_reuse: if an outgoing connection has left a port in TIME-WAIT, a server with SO_REUSEADDR can bind this port only if the socket of the
+ * connection had SO_REUSEADDR too.
  *
  * Seen: 6.18.
- * Relied on by: src/health/probe_socket.c, probe_socket_open(): probes must not keep a server that was down from its port. */
+ * Relied on by: src/health/probe_socket.c, probe_socket_open(). Probes must not keep a server that was down from binding its port. */
 #include "fact.h"
 
 static in_port_t port = 40000;
 
-/* 0 or an errno. */
+/* Leaves a port in TIME-WAIT by a connection whose socket has SO_REUSEADDR if `reuse` is set, and binds the port as a server. Returns 0 or a positive errno. */
 static int serve_after(bool reuse)
 {
     struct sockaddr_in address = fact_loopback(htons(++port));

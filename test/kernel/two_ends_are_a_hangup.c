@@ -1,8 +1,8 @@
-/* two_ends_are_a_hangup: POLLHUP also comes when both sides have sent FIN in order, while bytes are still on their way; with FIN of one side alone it
- * does not.
+/* two_ends_are_a_hangup: POLLHUP is also set when both sides have sent FIN normally, even while bytes are still in flight. It is not set after FIN of only
+ * one side.
  *
  * Seen: 6.18.
- * Relied on by: src/io/kernel.c: kernel_undelivered() asks TCP_INFO instead; kernel_hung_up() tells a reset only as long as we have not sent FIN. */
+ * Relied on by: src/io/kernel.c. kernel_undelivered() therefore checks TCP_INFO, and kernel_hung_up() indicates a reset only if we have not sent FIN. */
 #include "fact.h"
 
 int main(void)

@@ -1,7 +1,7 @@
-/* unix_accept_inherits_nothing: an accepted UNIX socket has neither the SO_OOBINLINE nor the buffer sizes of the socket that listened.
+/* unix_accept_inherits_nothing: an accepted UNIX socket inherits neither SO_OOBINLINE nor the buffer sizes from the listening socket.
  *
  * Seen: 6.18.
- * Relied on by: src/io/kernel_listen.c, kernel_accept(), which sets SO_OOBINLINE on each. */
+ * Relied on by: src/io/kernel_listen.c, kernel_accept(), which sets SO_OOBINLINE on each accepted UNIX socket. */
 #include <sys/un.h>
 
 #include "fact.h"

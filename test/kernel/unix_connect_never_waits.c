@@ -1,5 +1,5 @@
-/* unix_connect_never_waits: connecting a non-blocking UNIX socket succeeds at once, or fails with EAGAIN when the queue of the listener is full:
- * never EINPROGRESS.
+/* unix_connect_never_waits: connect(2) on a non-blocking UNIX socket succeeds at once, or fails with EAGAIN if the accept queue of the listener is full. It
+ * never returns EINPROGRESS.
  *
  * Seen: 6.18.
  * Relied on by: src/io/uring_ops.c, connect_unix(), and src/io/epoll.c; src/worker/connect.c, lacks_resources(), which tries again after EAGAIN. */

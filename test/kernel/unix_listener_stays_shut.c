@@ -1,9 +1,8 @@
-/* unix_listener_stays_shut: on a UNIX socket that was shut for reading while it listened connect(2) is refused, whoever was queued can still be
- * accepted, and POLLRDHUP stays, also after another listen(2).
+/* unix_listener_stays_shut: if a listening UNIX socket was shut down for reading, connect(2) to it is refused, and clients in the queue can still be
+ * accepted. POLLRDHUP stays set, even after another listen(2).
  *
  * Seen: 6.18.
- * Relied on by: src/io/kernel_listen.c, kernel_stop_queueing() and kernel_is_shut(); src/worker/acceptor.c, listen_again(), which gives such a socket
- * up. */
+ * Relied on by: src/io/kernel_listen.c, kernel_stop_queueing() and kernel_is_shut(); src/worker/acceptor.c, listen_again(), which gives up such a socket. */
 #include <sys/un.h>
 
 #include "fact.h"

@@ -1,8 +1,8 @@
-/* unix_read_ends_at_descriptors: a read from a UNIX stream ends at a message that carried descriptors, so that a short read does not mean that the
- * socket is empty.
+/* unix_read_ends_at_descriptors: a read from a UNIX stream ends at a message that carried descriptors. A short read therefore does not mean that the socket
+ * is empty.
  *
  * Seen: 6.18.
- * Relied on by: src/io/epoll.c, short_means_empty(), which reads on from a UNIX socket until EAGAIN. */
+ * Relied on by: src/io/epoll.c, short_means_empty(), so that a UNIX socket is read until EAGAIN. */
 #include "fact.h"
 
 int main(void)

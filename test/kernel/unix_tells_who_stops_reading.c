@@ -1,8 +1,8 @@
-/* unix_tells_who_stops_reading: when the peer of a UNIX stream shuts its reading side, our sends fail with EPIPE, although what it sends still comes;
- * with TCP they do not fail.
+/* unix_tells_who_stops_reading: when the peer of a UNIX stream has shut down reading, our sends fail with EPIPE, although bytes that the peer sends still
+ * arrive. On TCP, our sends do not fail.
  *
  * Seen: 6.18.
- * Relied on by: src/worker/relay.c, only_stopped_reading(), which drops what still comes for such a peer instead of ending the session. */
+ * Relied on by: src/worker/relay.c, only_stopped_reading(). Further bytes for such a peer are dropped instead of ending the session. */
 #include "fact.h"
 
 static void one_stops_reading(int ours, int theirs, int expected)

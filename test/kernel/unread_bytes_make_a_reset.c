@@ -1,7 +1,7 @@
-/* unread_bytes_make_a_reset: closing a TCP socket in which there is something unread sends RST instead of FIN.
+/* unread_bytes_make_a_reset: closing a TCP socket that holds unread bytes sends RST instead of FIN.
  *
  * Seen: 6.18.
- * Relied on by: src/worker/relay.c, pass_end(), which lets close(2) say FIN only where nothing is left unread. */
+ * Relied on by: src/worker/relay.c, pass_end(), which leaves it to close(2) to send FIN only if the socket holds nothing unread. */
 #include "fact.h"
 
 static int read_after_close(bool unread)

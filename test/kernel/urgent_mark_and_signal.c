@@ -1,9 +1,9 @@
-/* urgent_mark_and_signal: at TCP's urgent mark a receive says EAGAIN while a signal is pending, although there are bytes.
+/* urgent_mark_and_signal: at TCP's urgent mark, a receive fails with EAGAIN while a signal is pending, although there are unread bytes.
  *
- * Seen: 6.18 (tcp_recvmsg). A signal is pending within a call when a process is stopped, frozen or traced; here a request of the same call raises
+ * Seen: 6.18 (tcp_recvmsg). A signal is pending during a call when a process is stopped, frozen or traced. Here, another request of the same call raises
  * one.
- * Relied on by: src/io/uring_ops.c, uring_look_again(), and src/io/epoll.c, serve_receive(), which do not believe such an EAGAIN.
- * src/control/control.c has each worker look again after SIGCONT. */
+ * Relied on by: src/io/uring_ops.c, uring_look_again(), and src/io/epoll.c, serve_receive(), which do not trust such an EAGAIN. src/control/control.c makes
+ * each worker check its sockets again after SIGCONT. */
 #include <signal.h>
 
 #include "ring.h"
@@ -15,7 +15,7 @@ static void on_sigpipe(int number)
     raised = number;
 }
 
-/* Writes to a pipe that nobody reads, which raises SIGPIPE, and then receives, in one call. The result of the receive. */
+/* Submits in one call a write to a pipe without a reader, which raises SIGPIPE, and a receive. Returns the result of the receive. */
 static int receive_with_signal(struct io_uring *ring, int fd, int pipe_end, char *bytes, unsigned count)
 {
     struct io_uring_sqe *sqe = ring_request(ring);

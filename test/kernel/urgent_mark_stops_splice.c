@@ -1,8 +1,8 @@
-/* urgent_mark_stops_splice: splice(2) does not pass TCP's urgent mark, with SO_OOBINLINE either: it says EAGAIN on a readable socket, and 0 when FIN
- * is behind the mark, while recv(2) goes on.
+/* urgent_mark_stops_splice: splice(2) does not pass TCP's urgent mark, even with SO_OOBINLINE. At the mark it returns EAGAIN on a readable socket, or 0 if
+ * FIN follows, while recv(2) passes the mark.
  *
  * Seen: 6.18.
- * Relied on by: src/worker/relay_splice.c, which goes over to copying in both cases; src/io/epoll.c, which keeps an edge that such a splice has met. */
+ * Relied on by: src/worker/relay_splice.c, which changes to copying in both cases; src/io/epoll.c, which keeps the edge if splice(2) stopped at the mark. */
 #include "fact.h"
 
 /* What splice(2) says of the socket: a number of bytes, or a negative errno. */
@@ -22,7 +22,7 @@ int main(void)
     (void)MUST(pipe2(pipes, O_NONBLOCK | O_CLOEXEC));
     fact_block(pair.ours, false);
     fact_set(pair.ours, SOL_SOCKET, SO_OOBINLINE, 1);
-    (void)MUST(send(pair.theirs, "abc!", 4, MSG_OOB)); /* the last of them is the urgent one */
+    (void)MUST(send(pair.theirs, "abc!", 4, MSG_OOB)); /* the last byte is the urgent one */
     fact_await_unread(pair.ours, 4);
     moved = splice_in(pair.ours, pipes[1]);
     fact_holds(moved == 3, "splice moved %d bytes of 3 before the mark", moved);

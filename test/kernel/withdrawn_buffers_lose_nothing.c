@@ -1,9 +1,9 @@
-/* withdrawn_buffers_lose_nothing: when a ring of buffers is unregistered, a multishot receive that was armed with it takes none of them any more: at
- * the next byte it ends with ENOBUFS, and the byte stays in the socket.
+/* withdrawn_buffers_lose_nothing: after a ring of buffers is unregistered, a multishot receive that was armed with it uses none of its buffers. The receive
+ * ends with ENOBUFS when the next byte arrives, and the byte stays in the socket.
  *
- * Seen: 6.18; rings of buffers are there since 5.19.
- * Relied on by: src/io/uring_buffers.c, uring_buffers_withdraw(), which frees the buffers then; src/io/uring.c, which arms what ended with ENOBUFS
- * again. */
+ * Seen: 6.18. Rings of buffers exist since 5.19.
+ * Relied on by: src/io/uring_buffers.c, uring_buffers_withdraw() and uring_buffers_renew(), which then frees the buffers; src/io/uring.c, which
+ * arms receives again after ENOBUFS. */
 #include "ring.h"
 
 int main(void)
