@@ -28,23 +28,24 @@ struct io;
 struct io_sock;
 
 struct closing {
-    struct list socks;
-    uint64_t since_ns; /* the first of them is here */
-    bool at_once;      /* one of them must not be put off */
+    struct list socks; /* the sockets to close */
+    uint64_t since_ns; /* when the first of these sockets was added; no meaning while there are none */
+    bool at_once;      /* closing one of these sockets must not be deferred */
 };
 
 void closing_init(struct closing *closing);
 
-/* `sock` is in no list, and nothing of it is in flight any more. */
+/* Adds a socket that is in no list and has nothing in flight. `now_ns` is the engine's time. */
 void closing_add(struct closing *closing, struct io_sock *sock, uint64_t now_ns);
 
+/* Whether a socket waits to be closed. */
 static inline bool closing_any(const struct closing *closing)
 {
     return !list_empty(&closing->socks);
 }
 
-/* At the beginning and at the end of a dispatch: each closes all of them and tells `closed`, or leaves them for later. The next wait must not sleep while
- * closing_any(). */
+/* Call these at the beginning and at the end of a dispatch. Each closes all sockets and calls `closing` and `closed` for each, or leaves all of them for later.
+ * While closing_any() is true, the next wait must not sleep. */
 void closing_before(struct closing *closing, struct handles *handles, const struct io *io);
 void closing_after(struct closing *closing, struct handles *handles, const struct io *io);
 

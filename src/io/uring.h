@@ -1,4 +1,5 @@
-/* io/uring.h: shared by the sources of the io_uring engine. Private to src/io. Each worker has one instance, used only by its thread. */
+/* io/uring.h: the struct and functions that the sources of the io_uring engine share. Private to src/io. Each worker has one instance, used only by its
+ * thread. */
 #ifndef IO_URING_H
 #define IO_URING_H
 
@@ -14,7 +15,7 @@ enum { URING_PUBLISHED = 256, URING_BUFFER_GROUP = 1 };
 
 enum { URING_SQ_ENTRIES = 1024 };
 
-/* Most sends that one turn gathers. */
+/* Maximum number of gathered sends that are not known to be complete. Further sends are made directly. */
 enum { URING_GATHERED_MAX = 512 };
 
 /* Operations. The bit of an operation in io_sock.in_flight is 1 << operation. Completions of OP_UNHEARD are ignored. */
@@ -35,16 +36,16 @@ struct uring {
     struct handles handles;
     int failed;           /* negative errno that ends the worker: the kernel accepts no more requests, or failed a send that was counted as complete */
     struct io_uring_sqe spare; /* returned for requests after the kernel has stopped accepting them */
-    struct list starving; /* receives that found no published buffer; they are armed again when the turn has given buffers back */
+    struct list starving; /* sockets whose receive found no published buffer; it is armed again when the turn has given buffers back */
     struct closing closing;
     struct io_uring_buf_ring *buffer_ring;
-    uint32_t missing;     /* places of the ring without a buffer, because it was not needed so far or memory was exhausted */
+    uint32_t missing;     /* number of places in the ring without a buffer, because none was needed there so far or memory was exhausted */
     bool renews;          /* the next dispatch recreates the ring of buffers */
     bool withdrawn;       /* the kernel has no ring of buffers at present */
-    bool lacks_ring;      /* there was no memory for a ring of buffers */
+    bool lacks_ring;      /* the last attempt to register a ring of buffers failed for lack of memory */
     uint32_t taken;       /* number of buffers that the kernel filled in this dispatch */
     uint32_t taken_most;  /* maximum of `taken` since the last trim */
-    uint64_t taken_ever;
+    uint64_t taken_ever;    /* number of buffers that the kernel filled in all earlier dispatches */
     uint64_t taken_trimmed; /* taken_ever at the last trim */
     uint64_t taken_renewed; /* taken_ever when the ring was last recreated */
     uint32_t used_renewed;  /* number of buffers in use after the ring was last recreated */
@@ -54,15 +55,15 @@ struct uring {
     uint32_t option_next;
     union uring_option options[URING_SQ_ENTRIES];
 
-    bool gathers;               /* sends go together with the wait */
-    bool hurried;               /* someone needs to know that one of them is done: the wait only looks */
-    uint32_t gathered_count;    /* those that were started and are not known to be done */
-    uint32_t gathered_prepared; /* the first of them: requests were made for these */
-    bool gathered_taken;        /* by the kernel: it takes none for lack of memory */
-    bool gathered_beside;       /* when they were handed over, some completions had no room in the queue, and are not known to have moved there since */
-    uint32_t gathered_tail;     /* end of the completion queue when they had been handed over */
-    uint64_t gathered_ns;       /* when the last of them were */
-    struct io_sock *gathered[URING_GATHERED_MAX]; /* NULL: failed, and told */
+    bool gathers;               /* sends are submitted together with the wait */
+    bool hurried;               /* a caller needs `sent` of a gathered send, so the next wait does not sleep */
+    uint32_t gathered_count;    /* number of entries in gathered[]: sends that were started and are not known to be complete */
+    uint32_t gathered_prepared; /* number of entries, from the first, for which requests have been prepared */
+    bool gathered_taken;        /* the kernel took all requests at the last submission; it leaves some in the queue if it lacks memory */
+    bool gathered_beside;       /* at the last submission, some completions had no space in the queue; they are not known to have moved into it since */
+    uint32_t gathered_tail;     /* end of the completion queue when the last submission returned */
+    uint64_t gathered_ns;       /* time of the last submission */
+    struct io_sock *gathered[URING_GATHERED_MAX]; /* sockets whose sends are gathered; NULL: the send posted a completion and is handled on its own */
 };
 
 static inline struct uring *uring_of(struct io *io)
@@ -74,7 +75,7 @@ static inline struct uring *uring_of(struct io *io)
 
 /* Registers the ring of buffers and publishes the first ones. Returns 0 or a negative errno. */
 int uring_buffers_init(struct uring *uring);
-/* Call it after the ring was closed. */
+/* Frees the buffers. Call it after the ring was closed. */
 void uring_buffers_deinit(struct uring *uring);
 
 /* Takes the buffer that a completion names from the published ones. Sets `*place` to its place in the ring. */
@@ -85,7 +86,7 @@ void uring_buffers_publish_new(struct uring *uring, unsigned short place);
 /* Publishes buffers at the empty places, as far as there is memory. Returns false if there is no ring. */
 bool uring_buffers_publish_missing(struct uring *uring);
 
-/* Called before and after a dispatch reads completions. If uring_trim() has asked for it, they recreate the ring: the kernel releases all buffers, the
+/* Call these before and after a dispatch reads completions. If uring_trim() has asked for it, they recreate the ring: the kernel releases all buffers, the
  * filled ones are delivered, and the others go back to the pool. */
 void uring_buffers_withdraw(struct uring *uring);
 void uring_buffers_renew(struct uring *uring);
@@ -136,18 +137,21 @@ void uring_set_options(struct uring *uring, int fd, int family, const struct io_
 /* Tests whether this kernel sets options by requests. The ring must be idle. */
 bool uring_options_self_test(struct uring *uring);
 
-/* ---- uring_sending.c: sends, handed over together ---- */
+/* ---- uring_sending.c: gathered sends, submitted together ---- */
 
-/* Takes a send that was just started. False: it must be made at once. */
+/* Gathers a send; `data` stays borrowed until it is complete. Returns false if the engine does not gather, or has gathered URING_GATHERED_MAX sends: the caller
+ * then sends directly. */
 bool uring_sending_add(struct uring *uring, struct io_sock *sock, const uint8_t *data, uint32_t bytes);
-/* Makes requests of those that are none yet; and notes that the kernel was given them, at that time. */
+/* Prepares a request for each gathered send that has none yet. */
 void uring_sending_prepare(struct uring *uring);
+/* Records that the prepared requests were submitted, and the time of that. Call it after the call into the kernel that submitted them. */
 void uring_sending_submitted(struct uring *uring, uint64_t at_ns);
-/* Hands them over when they are many; from dispatch. */
+/* Submits the gathered sends if there are enough for a batch. Called during a dispatch. */
 void uring_sending_full(struct uring *uring);
-/* A completion: one that did not go out whole. */
+/* Handles the completion of a gathered send, which comes only if not all bytes were sent. `result`: the number of bytes sent, or a negative errno. */
 void uring_sending_failed(struct uring *uring, struct io_sock *sock, int result);
-/* Tells those that are done, once every completion that there was after they had been handed over is read; from dispatch. */
+/* Calls `sent` for the submitted sends that have posted no completion. Does so only when all completions that existed after the submission have been read.
+ * Called during a dispatch. */
 void uring_sending_settle(struct uring *uring);
 
 /* ---- uring_wait.c, of struct io_ops ---- */
