@@ -1,4 +1,4 @@
-/* fuzz_addr: any text as an address, a duration and a size: what is accepted comes back the same after being written and read again. */
+/* fuzz_addr: parses any text as an address, a duration and a size. An accepted value must stay the same when it is formatted and parsed again. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (addr_parse(&addr, text) == NULL) {
         addr_format(&addr, written, sizeof(written));
         assert(strlen(written) < sizeof(written) - 1);
-        if (!strchr(written, '?')) /* in a UNIX name, that stands for what cannot be shown */
+        if (!strchr(written, '?')) /* in a UNIX name, "?" stands for a character that cannot be printed */
             assert(addr_parse(&again, written) == NULL && addr_equal(&addr, &again));
     }
     if (duration_parse(&value, text) == NULL)

@@ -1,4 +1,4 @@
-/* fuzz_config: any text as a configuration: it is built, or refused with errors of one line each. */
+/* fuzz_config: loads any text as a configuration. It must be built, or refused with errors of one line each. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>

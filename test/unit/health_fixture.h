@@ -1,4 +1,4 @@
-/* test/unit/health_fixture.h: one pool, its table and the running health thread, for tests of what that thread does. Test thread only. */
+/* test/unit/health_fixture.h: one pool, its table and the running health thread, for tests of the health thread. Test thread only. */
 #ifndef TEST_UNIT_HEALTH_FIXTURE_H
 #define TEST_UNIT_HEALTH_FIXTURE_H
 
@@ -61,7 +61,7 @@ static inline struct addr closed_port(void)
     return addr;
 }
 
-/* Quick checks; the caller changes what it is about and then calls start(). */
+/* Sets up a pool with short check intervals. The caller changes what its test needs and then calls start(). */
 static inline void prepare(enum config_check check, const struct addr *addrs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -97,7 +97,7 @@ static inline void start(void)
     assert_non_null(health);
 }
 
-/* Returns the log; the caller frees it. */
+/* Stops the thread and frees everything. Returns the text of the log, which the caller frees. */
 static char *stop(void)
 {
     health_stop(health);
@@ -150,7 +150,7 @@ static inline unsigned drain(int listener)
     return count;
 }
 
-/* Accepts until `count` probes came, so that later assertions speak of a time when probes were made. */
+/* Accepts until `count` probes have arrived, so that later assertions are about a time in which probes were made. Returns false after the deadline. */
 static inline bool await_probes(int listener, unsigned count)
 {
     uint64_t deadline_ns = clock_now_ns() + DEADLINE_MS * UINT64_C(1000000);

@@ -1,5 +1,5 @@
-/* io_fixture.h: an engine under test, a TCP connection of which one end is under its care, and what its events left behind. For the test_io programs; each
- * includes the cmocka headers first. */
+/* io_fixture.h: an engine under test, a TCP connection whose one end the engine owns, and a record of the events of that end. For the test_io programs. Each of
+ * them includes the cmocka headers first. */
 #ifndef TEST_UNIT_IO_FIXTURE_H
 #define TEST_UNIT_IO_FIXTURE_H
 
@@ -24,7 +24,7 @@ struct peer_sock {
     int error;
     enum io_rest why;
     uint64_t received;
-    uint32_t after_close; /* events that came after io_close() */
+    uint32_t after_close; /* number of events that came after io_close(), except `closed` */
     struct buffer *kept[KEPT_MAX];
     int kept_count;
 };
@@ -94,7 +94,7 @@ static const struct io_events events = {
     .closed = on_closed,
 };
 
-/* ---- fixture: an engine, a TCP connection of which `ours` is under it and `theirs` is a plain descriptor ---- */
+/* ---- fixture: an engine and a TCP connection. The engine owns the end `ours`; `theirs` is a plain descriptor ---- */
 
 struct fixture {
     struct io_choice choice;
@@ -115,7 +115,7 @@ static void until(struct fixture *fixture, const bool *flag)
     }
 }
 
-/* A few turns in which nothing should happen. */
+/* Runs a few turns in which nothing should happen. */
 static inline void idle_turns(struct fixture *fixture)
 {
     for (int i = 0; i < 3; i++) {
@@ -133,7 +133,7 @@ static int setup_engine(void **state, enum io_kind kind)
     if (io_choose(kind, &fixture->choice) < 0) {
         free(fixture);
         *state = NULL;
-        return 0; /* tests then skip */
+        return 0; /* the tests are skipped then: fixture_of() */
     }
     fixture->io = io_new(&fixture->choice, &options, &error);
     fixture->listener = listen_any(&fixture->addr);
@@ -186,7 +186,7 @@ static inline void connect_pair(struct fixture *fixture)
     int fd = io_socket(fixture->io, AF_INET);
 
     assert_true(fd >= 0);
-    /* no pacing, so that bytes leave at once or wait for the peer alone */
+    /* Without pacing, bytes are sent at once, or wait only for the peer. */
     assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", sizeof("reno")), 0);
     assert_int_equal(io_open(fixture->io, &fixture->ours.sock, fd, &events), 0);
     io_connect(fixture->io, &fixture->ours.sock, &fixture->addr, &options);
@@ -196,7 +196,7 @@ static inline void connect_pair(struct fixture *fixture)
     assert_true(fixture->theirs >= 0);
 }
 
-/* Writes `bytes` of the pattern from where `*offset` is, as far as the socket takes them without blocking. */
+/* Writes up to `bytes` of the pattern, from `*offset` on, until the socket is full. Advances `*offset` and returns the number of bytes written. */
 static inline size_t feed(int fd, uint64_t *offset, size_t bytes)
 {
     static uint8_t chunk[65536];

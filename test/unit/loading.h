@@ -1,4 +1,4 @@
-/* loading.h: loads a configuration and says what came of it. For the test_config programs; each includes the cmocka headers first. */
+/* loading.h: loads a configuration and checks the errors. For the test_config programs. Each of them includes the cmocka headers first. */
 #ifndef TEST_UNIT_LOADING_H
 #define TEST_UNIT_LOADING_H
 
@@ -6,7 +6,7 @@
 
 #include "config/load.h"
 
-/* The text is good; the caller frees the configuration. */
+/* Loads a text that must have no errors. Returns the configuration, which the caller frees. */
 static inline struct config *load_good(const char *text)
 {
     struct config_errors *errors = config_errors_new();
@@ -18,7 +18,7 @@ static inline struct config *load_good(const char *text)
     return config;
 }
 
-/* What loading the file says, errors and warnings, a line each, with `folder` and its slash taken off each path; "" when all is well. */
+/* Loads a file, and compares its errors and warnings with `wanted`: one line for each, with `folder` and its slash removed from each path; "" for none. */
 static inline void assert_load_says(const char *path, const char *folder, const char *wanted)
 {
     struct config_errors *errors = config_errors_new();

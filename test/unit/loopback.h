@@ -1,4 +1,4 @@
-/* loopback.h: a TCP listener on a free port of the loopback. For tests that use real sockets; each includes the cmocka headers first. */
+/* loopback.h: a TCP listener on a free port of the loopback. For tests that use real sockets. Each of them includes the cmocka headers first. */
 #ifndef TEST_UNIT_LOOPBACK_H
 #define TEST_UNIT_LOOPBACK_H
 
@@ -7,7 +7,7 @@
 
 #include "base/addr.h"
 
-/* Returns the listening descriptor, which the caller closes, and its address. */
+/* Returns the listening descriptor, which the caller closes, and sets `*addr` to its address. */
 static inline int listen_any(struct addr *addr)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

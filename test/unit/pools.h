@@ -1,5 +1,4 @@
-/* test/unit/pools.h: one pool with live objects, built by hand, for the tests of table and selectors. Test thread
- * only. */
+/* test/unit/pools.h: one pool with its live objects, built without a configuration file, for the tests of the table and the selectors. Test thread only. */
 #ifndef TEST_UNIT_POOLS_H
 #define TEST_UNIT_POOLS_H
 
@@ -21,9 +20,9 @@ struct pools {
     char (*names)[24];
     struct epoch *epoch;
     struct table *table;
-    const struct snapshot_pool *snapshot; /* of the first publication; pools_publish() renews it */
+    const struct snapshot_pool *snapshot; /* of the last publication by pools_open(), pools_publish() or pools_apply() */
     uint64_t random;
-    struct select_request request; /* nothing tried, client 10.0.0.1:1000 */
+    struct select_request request; /* no backend tried yet; the client is 10.0.0.1:1000 */
     struct addr client;
 };
 
@@ -44,7 +43,7 @@ static inline struct addr pools_addr(const char *ip, uint16_t port)
     return addr;
 }
 
-/* Backends b0, b1, ... of weight 1, all up, no limits; change what you like, then pools_open(). */
+/* Sets up backends b0, b1, ... with weight 1 and no limits, all up. Change what a test needs, then call pools_open(). */
 static inline void pools_init(struct pools *p, enum config_balance balance, size_t count)
 {
     memset(p, 0, sizeof(*p));
@@ -83,7 +82,7 @@ static inline void pools_open(struct pools *p)
     p->snapshot = table_load(p->table)->pools[0];
 }
 
-/* Applies the configuration as it was changed since. */
+/* Applies the configuration again, after the caller has changed it. */
 static inline void pools_apply(struct pools *p)
 {
     if (table_apply(p->table, &p->config, NULL) < 0)
@@ -107,7 +106,7 @@ static inline struct backend *pools_pick(struct pools *p)
     return selector_pick(p->snapshot, &p->request);
 }
 
-/* Releases every slot and frees. */
+/* Releases every slot and frees everything. */
 static inline void pools_close(struct pools *p)
 {
     for (size_t i = 0; i < p->pool.backend_count; i++)

@@ -1,4 +1,4 @@
-/* probe_fixture.h: for the tests of probes: one probe from start to end. */
+/* probe_fixture.h: runs one probe from start to end, for the tests of probes. */
 #ifndef TEST_PROBE_FIXTURE_H
 #define TEST_PROBE_FIXTURE_H
 
@@ -19,11 +19,11 @@ static const struct pool_settings usual = {
 static void on_done(void *cookie, const struct probe_result *result)
 {
     struct probe_result *out = cookie;
-    assert_int_equal(out->outcome, PROBE_PENDING); /* once */
+    assert_int_equal(out->outcome, PROBE_PENDING); /* it is called only once */
     *out = *result;
 }
 
-/* After `timeout_ms` its time is up. */
+/* Runs one probe and returns its result. After `timeout_ms`, the probe is expired. */
 static struct probe_result run(const struct probe_ops *ops, const struct pool_settings *settings, const struct addr *addr,
                                int timeout_ms)
 {

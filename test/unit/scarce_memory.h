@@ -1,5 +1,5 @@
-/* test/unit/scarce_memory.h: an allocator that runs out of memory when a test says so. It replaces the program's, as the sanitizers do: with them there is none, and
- * MEMORY_IS_SCARCE is not defined. Test thread only. */
+/* test/unit/scarce_memory.h: an allocator that runs out of memory when a test asks for it. It replaces the program's allocator. The sanitizers do the same, so
+ * with them it does not exist, and MEMORY_IS_SCARCE is not defined. Test thread only. */
 #ifndef TEST_UNIT_SCARCE_MEMORY_H
 #define TEST_UNIT_SCARCE_MEMORY_H
 
@@ -16,11 +16,11 @@
 #define SCARCE_MEMORY_SANITIZED 1
 #endif
 
-/* Allocations that still succeed; below 0: all do. */
+/* Number of allocations that still succeed. Negative: all of them. */
 static long memory_left = -1;
-static bool memory_recovers; /* only one allocation fails */
+static bool memory_recovers; /* only one allocation fails, and later ones succeed */
 static bool memory_failed;
-static long memory_blocks; /* not freed yet */
+static long memory_blocks; /* number of blocks that are not freed yet */
 
 #ifndef SCARCE_MEMORY_SANITIZED
 
@@ -33,7 +33,7 @@ void *__libc_realloc(void *block, size_t bytes);
 void *__libc_memalign(size_t alignment, size_t bytes);
 void __libc_free(void *block);
 
-/* From the chosen one on, every allocation fails, unless memory recovers. */
+/* Whether the next allocation fails. After memory_left successful ones, every allocation fails, or only one if memory_recovers is set. */
 static bool memory_fails(void)
 {
     if (memory_left < 0)

@@ -1,5 +1,4 @@
-/* scripted_server.h: for the tests of probes: a server on a thread of its own that plays one part. One connection at a time:
- * reads a request, plays, closes. */
+/* scripted_server.h: a server for the tests of probes. Its thread serves one connection at a time: it reads a request, plays its part and closes. */
 #ifndef TEST_SCRIPTED_SERVER_H
 #define TEST_SCRIPTED_SERVER_H
 
@@ -16,16 +15,16 @@
 #include "base/addr.h"
 
 enum part {
-    ANSWER,          /* `answer`, then an orderly close */
-    FLOOD,           /* `answer`, then 'x' for as long as they are taken */
-    FLOOD_HEADERS,   /* a status line, then headers without end */
-    HANG,            /* `answer`, then nothing until the client leaves */
-    RESET,           /* `answer`, then a reset */
-    DRIP,            /* `answer` byte by byte, each in a segment of its own, then an orderly close */
-    REPEAT,          /* `answer` again and again */
-    UNREAD,          /* waits for the request, but does not read it: `answer`, and closing is a reset */
-    UNASKED,         /* `answer` and an orderly close, before there is a request */
-    UNASKED_RESET,   /* `answer` and a reset, before there is a request */
+    ANSWER,          /* sends `answer`, then closes normally */
+    FLOOD,           /* sends `answer`, then 'x' until the client is gone */
+    FLOOD_HEADERS,   /* sends `answer`, which is a status line, then headers until the client is gone */
+    HANG,            /* sends `answer`, then nothing until the client closes */
+    RESET,           /* sends `answer`, then resets */
+    DRIP,            /* sends each byte of `answer` in its own segment, then closes normally */
+    REPEAT,          /* sends `answer` again and again until the client is gone */
+    UNREAD,          /* waits for the request but does not read it: sends `answer`, and closing then resets the connection */
+    UNASKED,         /* sends `answer` before there is a request, then closes normally */
+    UNASKED_RESET,   /* sends `answer` before there is a request, then resets */
 };
 
 struct server {
@@ -34,7 +33,7 @@ struct server {
     enum part part;
     const char *answer;
     size_t answer_bytes;
-    char request[2048]; /* the last one; read after server_stop() */
+    char request[2048]; /* the last request; the test may read it after server_stop() */
     unsigned connections;
     struct addr addr;
 };

@@ -1,4 +1,4 @@
-/* test_addr: base/addr: what is read comes back as it was written, and nothing else is read. */
+/* test_addr: base/addr: an address that was parsed is formatted as it was written, and any other text is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -180,7 +180,7 @@ static void a_path_counted_without_its_zero_is_the_same_path(void **state)
     struct addr a = parsed("unix:/run/x"), b = a;
     char text[ADDR_TEXT_BYTES];
     (void)state;
-    b.length--; /* as some system calls report it */
+    b.length--; /* some system calls report the length without the terminating zero */
     assert_true(addr_equal(&a, &b));
     assert_string_equal(addr_format(&b, text, sizeof(text)), "unix:/run/x");
 }

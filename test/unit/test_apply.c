@@ -1,4 +1,4 @@
-/* test/unit/test_apply.c: a configuration becomes a change of the live objects: what is added, changed, retired, brought back, and when it is freed. */
+/* test/unit/test_apply.c: how table_apply() changes the live objects: what is added, changed, retired and brought back, and when it is freed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,7 +73,7 @@ static void assert_tally(struct table_tally tally, size_t added, size_t changed,
     assert_int_equal(tally.retired, retired);
 }
 
-/* As often as it can take: backends are condemned, then they are freed and their pool is condemned, then that is freed. */
+/* Reclaims as often as needed: the first call condemns the backends, the second frees them and condemns their pool, and the third frees the pool. */
 static void reclaim(void)
 {
     for (int i = 0; i < 3; i++)
@@ -109,7 +109,7 @@ static void test_the_whole_file_is_added(void **state)
     assert_ptr_equal(listener_pool(table_listener(table, 1)), table_pool(table, 1));
     assert_int_equal(listener_settings(table_listener(table, 0))->backlog, 5);
     assert_int_equal(pool_settings(table_pool(table, 0))->retries, 2);
-    assert_ptr_not_equal(pool_settings(table_pool(table, 0))->check_path, pools[0].settings.check_path); /* a copy */
+    assert_ptr_not_equal(pool_settings(table_pool(table, 0))->check_path, pools[0].settings.check_path); /* the table has its own copy */
     assert_string_equal(pool_settings(table_pool(table, 0))->check_path, "/");
     assert_int_equal(published(0)->usable_count, BACKENDS);
 }
@@ -145,9 +145,9 @@ static void test_a_retired_backend_stays_while_it_is_leased(void **state)
 
     epoch_online(epoch, READER);
     lease_give(&lease, LEASE_ALL);
-    table_reclaim(table); /* condemned, */
+    table_reclaim(table); /* the backend is condemned, */
     table_reclaim(table);
-    assert_string_equal(backend->name, "b3"); /* but whoever gave the lease back may read it to the end of the turn */
+    assert_string_equal(backend->name, "b3"); /* but a worker that gave back its lease may read it until the end of the turn */
     assert_int_equal(table_retired(table), 1);
     epoch_offline(epoch, READER);
     table_reclaim(table);
@@ -206,10 +206,10 @@ static void test_a_backend_that_comes_back_in_use_is_the_same_one(void **state)
     apply();
     assert_tally(change.backends, 1, 0, 0);
     assert_ptr_equal(table_backend(table, 0, 3), backend);
-    assert_int_equal(backend_standing(backend), BACKEND_USABLE); /* as a new one: nothing is known of it */
+    assert_int_equal(backend_standing(backend), BACKEND_USABLE); /* its state starts again as that of a new backend */
     assert_int_equal(backend_settings(backend)->weight, 7);
     assert_int_equal(published(0)->usable[3].weight, 7);
-    assert_false(backend_reserve(backend)); /* its limit counts the session that it had */
+    assert_false(backend_reserve(backend)); /* its limit still counts the session from before */
     reclaim();
     assert_int_equal(table_retired(table), 0);
     lease_give(&lease, LEASE_ALL);
@@ -224,7 +224,7 @@ static void test_a_condemned_backend_does_not_come_back(void **state)
     pools[0].backend_count = 3;
     apply();
     epoch_pass(epoch, READER);
-    table_reclaim(table); /* condemned, and not freed before the reader passes */
+    table_reclaim(table); /* the backend is condemned, and not freed before the reader passes */
     pools[0].backend_count = 4;
     apply();
     assert_ptr_not_equal(table_backend(table, 0, 3), backend);
@@ -263,7 +263,7 @@ static void test_settings_are_replaced_as_a_whole(void **state)
     assert_tally(change.pools, 0, 1, 0);
     assert_tally(change.backends, 0, 1, 0);
     reclaim();
-    assert_string_equal(old->check_path, "/"); /* a reader may still hold them */
+    assert_string_equal(old->check_path, "/"); /* a reader may still hold the old settings */
     assert_int_equal(pool_settings(pool)->retries, 9);
     assert_ptr_equal(published(0)->settings, pool_settings(pool));
     assert_int_equal(limit_max(&table_listener(table, 0)->connections), 6);
@@ -287,7 +287,7 @@ static void test_another_kind_of_check_begins_anew(void **state)
     assert_int_equal(published(0)->usable_count, 0);
     pools[0].settings.retries = 1;
     apply();
-    assert_int_equal(published(0)->usable_count, 0); /* what is known is kept */
+    assert_int_equal(published(0)->usable_count, 0); /* the known states are kept */
     pools[0].settings.check = CONFIG_CHECK_NONE;
     apply();
     assert_int_equal(published(0)->usable_count, BACKENDS);
@@ -322,7 +322,7 @@ static void test_a_listener_leads_to_another_pool(void **state)
     struct pool *old = table_pool(table, 0);
     listeners[0].pool = 0;
     listeners[1].pool = 0;
-    config.pools = &pools[1]; /* p0 is gone */
+    config.pools = &pools[1]; /* p0 is removed */
     config.pool_count = 1;
     apply();
     assert_tally(change.listeners, 0, 1, 0);
@@ -351,7 +351,7 @@ static void test_a_pool_keeps_its_slot_until_it_is_freed(void **state)
     reclaim();
     assert_null(snapshot_find(table_load(table), old));
     assert_int_equal(table_pool(table, 0)->slot, 2);
-    pools[0].name = "p0"; /* comes back, with the session that it has */
+    pools[0].name = "p0"; /* the pool comes back and still has its session */
     apply();
     assert_ptr_equal(table_pool(table, 0), old);
     assert_int_equal(published(0)->usable_count, BACKENDS);

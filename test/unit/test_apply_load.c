@@ -1,5 +1,5 @@
-/* test/unit/test_apply_load.c: the live objects change at random, hundreds of times, while threads lease and give back as workers do. No session loses its backend, no
- * limit is exceeded, and all memory is back at the end. Meant for ThreadSanitizer and AddressSanitizer too. */
+/* test/unit/test_apply_load.c: the live objects change at random, hundreds of times, while threads take and give back leases as workers do. No session loses
+ * its backend, no limit is exceeded, and all memory is freed at the end. Meant for ThreadSanitizer and AddressSanitizer too. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -20,7 +20,7 @@
 
 enum { WORKERS = 3, SESSIONS = 24, LISTENERS = 3, POOLS = 4, BACKENDS = 12, LIMIT = 6, PROCESS_LIMIT = 60, CHANGES_MIN = 800, CHANGES_MAX = 1000000, LEASES_MIN = 3000 };
 
-/* A server of the test: a pool and a port. However often it leaves and comes back, the limit holds for it. */
+/* Sessions of each server of the test. A server is a pool and a port. Its limit must hold however often it is removed and comes back. */
 static _Atomic uint32_t sessions_of[POOLS][BACKENDS];
 static _Atomic bool stop;
 
@@ -36,7 +36,7 @@ static struct limit process;
 struct worker {
     unsigned number;
     uint64_t random;
-    struct listener *listeners[LISTENERS]; /* held, as acceptors hold them */
+    struct listener *listeners[LISTENERS]; /* the worker holds a reference to each, as acceptors do */
     struct lease leases[SESSIONS];
     _Atomic unsigned leased, moved, unserved;
     const char *_Atomic wrong;
@@ -65,7 +65,7 @@ static void end_session(struct lease *lease)
     lease_give(lease, LEASE_ALL);
 }
 
-/* As worker/connect.c finds the pool: by the snapshot of the turn, the newest one, or where the listener leads now. */
+/* Finds the pool as worker/connect.c does: in the snapshot of the turn, in the newest snapshot, or by the listener's present pool. */
 static const struct snapshot_pool *find_pool(struct worker *worker, const struct snapshot **snapshot, struct lease *lease)
 {
     const struct snapshot_pool *found = snapshot_find(*snapshot, lease->pool);
@@ -89,7 +89,7 @@ static void begin_session(struct worker *worker, const struct snapshot **snapsho
     if (limit_used(&process) > PROCESS_LIMIT)
         worker->wrong = "the process is above its limit";
     if (random_below(&worker->random, 4) == 0)
-        sched_yield(); /* between the listener and the backend, as while a client is mailed */
+        sched_yield(); /* a pause before the backend is selected, as when a client is handed to another worker */
     const struct snapshot_pool *pool = find_pool(worker, snapshot, lease);
     if (!pool) {
         worker->wrong = "no pool where the listener leads";
@@ -168,7 +168,7 @@ static void draw_backends(size_t p, uint64_t *random)
     pools[p].backend_count = count;
 }
 
-/* Some pools, each with some of its backends in some order; listeners that lead anywhere. */
+/* Draws a configuration: some of the pools, each with some of its backends in random order, and listeners that lead to any of these pools. */
 static void draw_config(uint64_t *random)
 {
     static const char *const pool_names[POOLS] = { "p0", "p1", "p2", "p3" };

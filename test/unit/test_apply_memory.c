@@ -1,5 +1,5 @@
-/* test/unit/test_apply_memory.c: memory that runs out at any moment of a change of the live objects leaves them as they were, or only puts off the publication. Nothing
- * is lost. Skipped with the sanitizers, which have an allocator of their own. */
+/* test/unit/test_apply_memory.c: if memory runs out at any moment of table_apply(), the live objects stay as they were, or only the publication is deferred. No
+ * memory leaks. Skipped with the sanitizers, which have their own allocator. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ static struct config_backend backends[3][BACKENDS];
 static struct config_pool pools[3];
 static struct config_listener listeners[2];
 
-/* A configuration with two listeners, and pools from `first` on: p0 and p1, or p1 and p2. */
+/* Makes a configuration with two listeners and two pools: p0 and p1 if `first` is 0, p1 and p2 if it is 1. */
 static struct config make_config(size_t first, uint32_t weight)
 {
     static const char *const pool_names[] = { "p0", "p1", "p2" };
@@ -53,7 +53,7 @@ static size_t usable(const struct table *table, const char *name)
     return 0;
 }
 
-/* Changes one configuration into another one, with memory for `survives` allocations. False: there was enough. */
+/* Changes one configuration into another one, with memory for `survives` allocations. Returns false if that was enough. */
 static bool apply_with(long survives)
 {
     long before = memory_blocks;
@@ -79,7 +79,7 @@ static bool apply_with(long survives)
         assert_int_equal(listener_settings(table_listener(table, 0))->backlog, 5);
         assert_int_equal(usable(table, "p0"), BACKENDS);
         assert_int_equal(usable(table, "p2"), 0);
-        assert_int_equal(table_apply(table, &config, &change), 0); /* and now there is memory */
+        assert_int_equal(table_apply(table, &config, &change), 0); /* the second attempt has memory */
     }
     assert_int_equal(table_publish(table), 0);
     assert_int_equal(change.pools.added + change.pools.changed + change.pools.retired, 3);
@@ -106,7 +106,7 @@ static void test_memory_runs_out_at_any_moment(void **state)
 #ifndef MEMORY_IS_SCARCE
     skip();
 #endif
-    (void)apply_with(-1); /* what the C library keeps for good */
+    (void)apply_with(-1); /* the first run allocates what the C library never frees */
     for (int i = 0; i < 2; i++) {
         long survives = 0;
         memory_recovers = i == 1;

@@ -1,4 +1,4 @@
-/* test/unit/test_backend_state.c: every combination of what the four sources say, against the table in table/backend_state.h. */
+/* test/unit/test_backend_state.c: every combination of the four sources' parts, compared with the table in table/backend_state.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -58,7 +58,7 @@ static void test_every_combination_means_what_the_table_says(void **state)
         combinations *= value_counts[source];
     for (unsigned i = 0; i < combinations; i++) {
         unsigned values[BACKEND_SOURCES], rest = i;
-        uint32_t word = UINT32_MAX; /* each part replaces what was there */
+        uint32_t word = UINT32_MAX; /* all bits are set, and each part must replace its own */
 
         for (int source = 0; source < BACKEND_SOURCES; source++) {
             values[source] = rest % value_counts[source];

@@ -1,4 +1,4 @@
-/* test/unit/test_buffer.c: the pool of receive buffers counts what it lends and lends it empty. */
+/* test/unit/test_buffer.c: the pool of receive buffers counts the buffers in use and hands them out empty; queues of buffers keep the order of their bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static void test_comes_empty_however_it_went(void **state)
     buffer_pool_deinit(&pool);
 }
 
-/* A buffer with so many bytes, which count from `first`. */
+/* Returns a buffer with `bytes` bytes whose values count up from `first`. */
 static struct buffer *filled(struct buffer_pool *pool, uint32_t bytes, uint8_t first)
 {
     struct buffer *buffer = buffer_new(pool);
@@ -72,14 +72,14 @@ static void test_a_queue_keeps_order_and_fills_the_last(void **state)
     large = filled(&pool, BUFFER_BYTES - 3, 0);
     small = filled(&pool, 5, 100);
     assert_true(buffer_queue_put(&queue, large));
-    assert_true(buffer_queue_put(&queue, small)); /* does not fit behind the first */
+    assert_true(buffer_queue_put(&queue, small)); /* does not fit into the rest of the first buffer */
     small = filled(&pool, 4, 105);
     small->start = 1;
     assert_false(buffer_queue_put(&queue, small));
     assert_true(buffer_queue_put(&other, small));
     buffer_queue_append(&queue, &other);
     assert_null(other.first);
-    buffer_queue_append(&queue, &other); /* of nothing */
+    buffer_queue_append(&queue, &other); /* appends an empty queue */
 
     assert_ptr_equal(buffer_queue_take(&queue), large);
     taken = buffer_queue_take(&queue);
@@ -90,7 +90,7 @@ static void test_a_queue_keeps_order_and_fills_the_last(void **state)
     assert_null(buffer_queue_take(&queue));
     assert_null(queue.last);
 
-    buffer_queue_append(&other, &queue); /* of nothing to nothing */
+    buffer_queue_append(&other, &queue); /* appends an empty queue to an empty one */
     assert_true(buffer_queue_put(&queue, large));
     buffer_queue_append(&other, &queue);
     assert_ptr_equal(other.first, large);

@@ -1,4 +1,4 @@
-/* test_closing: io/closing: sockets are closed when nothing else is to be done, or soon. */
+/* test_closing: io/closing: sockets are closed when the turn has no events, or a short time later. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ static void all_must_be_closed(struct stage *stage, int count)
     handles_deinit(&stage->handles);
 }
 
-/* A turn that begins at `now_us` and has so many events. */
+/* Runs a turn that begins at `now_us` and has `count` events. */
 static void turn(struct stage *stage, uint32_t count, uint64_t now_us)
 {
     struct io io = {.events = count, .now_ns = now_us * 1000};
@@ -119,7 +119,7 @@ static void many_events_are_not_waited_for(void **state)
     open_stage(&stage, 1);
     turn(&stage, 1, 0);
     assert_int_equal(told, 0);
-    closing_before(&stage.closing, &stage.handles, &io); /* who knows how long they take */
+    closing_before(&stage.closing, &stage.handles, &io); /* many events may take long, so the sockets are closed before them */
     all_must_be_closed(&stage, 1);
     open_stage(&stage, 1);
     closing_after(&stage.closing, &stage.handles, &io);

@@ -1,4 +1,4 @@
-/* test_config: wrong configurations and the exact errors they give. One test for each row, named after the situation. */
+/* test_config: wrong configurations and their exact errors. Each row is a test, named after the situation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "config/load.h"
 
-/* A listener and a pool with which the rest of a case is complete. */
+/* The listener and the pool that complete the text of a case. GOOD is a complete configuration. */
 #define LISTENER "[listener l]\nbind=127.0.0.1:1\npool=p\n"
 #define BACKEND "backend=b 127.0.0.1:2\n"
 #define POOL "[pool p]\n" BACKEND
@@ -307,7 +307,7 @@ static void gives_these_errors(void **state)
         strcat(all, config_errors_text(errors, i));
         strcat(all, "\n");
     }
-    while (*at) { /* a line begins with its number, or speaks of the whole file, which comes first */
+    while (*at) { /* an error begins with its line number, or is about the whole file; the latter come first */
         size_t n = strcspn(at, "\n") + 1;
         bool numbered = *at >= '0' && *at <= '9';
         char *to = numbered ? wanted : wanted_file;

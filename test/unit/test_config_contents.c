@@ -1,4 +1,5 @@
-/* test_config_contents: what is no file in the place of a configuration file, or of an included one: it is refused, or read, but never waited for in vain. */
+/* test_config_contents: something other than a regular file in place of a configuration file or an included one. It is refused or read, and loading never waits
+ * for ever. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@
 
 #define REST "[listener l]\nbind=127.0.0.1:1\npool=p\n[pool p]\nbackend=b 127.0.0.1:2\n"
 
-enum { DEADLINE_S = 20 }; /* whoever is still waiting then is killed, which is a failure */
+enum { DEADLINE_S = 20 }; /* alarm(2) then ends a program that still waits, so that the test fails */
 
 static char folder[] = "/tmp/penstock-test-XXXXXX";
 
@@ -42,7 +43,7 @@ static void put(const char *name, const char *text)
     fclose(file);
 }
 
-/* What loading says, which must not take for ever. */
+/* Loads the file and compares its errors with `wanted`, within the deadline. */
 static void load_gives(const char *path, const char *wanted)
 {
     alarm(DEADLINE_S);
@@ -50,7 +51,7 @@ static void load_gives(const char *path, const char *wanted)
     alarm(0);
 }
 
-/* What is called `name` as the first file, as an included one, and as one that a pattern matches. */
+/* Loads `name` as the main file, as an included file, and as a file that a pattern matches. It must be refused each time, with the given problem. */
 static void is_refused(const char *name, const char *problem, const char *problem_by_pattern)
 {
     char text[256], wanted[256];
@@ -117,14 +118,14 @@ static void the_null_device_is_an_empty_file(void **state)
     load_gives(path_of("main.ini"), "");
 }
 
-/* Writes a configuration to the FIFO at `path`, or to the descriptor if that is NULL: in a process of its own. */
+/* Starts a process that writes a configuration to the FIFO at `path`, or to the descriptor if `path` is NULL. */
 static pid_t write_beside(const char *path, int fd)
 {
     pid_t child = fork();
 
     if (child == 0) {
         alarm(DEADLINE_S);
-        while (path && (fd = open(path, O_WRONLY | O_NONBLOCK)) < 0) /* ENXIO until the reader has come: it must be the first */
+        while (path && (fd = open(path, O_WRONLY | O_NONBLOCK)) < 0) /* fails with ENXIO until the reader has opened the FIFO, so that the reader is first */
             sched_yield();
         for (size_t i = 0; i < strlen(REST); i++)
             if (write(fd, &REST[i], 1) != 1)
@@ -156,7 +157,7 @@ static void a_fifo_with_a_writer_is_read(void **state)
     has_ended_well(writer);
 }
 
-/* As the shell does it for -c <(...) and for -c /dev/stdin. */
+/* The shell makes such a pipe for -c <(...) and for -c /dev/stdin. */
 static void a_pipe_is_read(void **state)
 {
     char path[40], text[80];
@@ -188,7 +189,7 @@ static void a_pipe_whose_writer_has_ended_is_read(void **state)
     close(ends[0]);
 }
 
-/* As /proc/kmsg, a regular file for stat(2) that makes a reader wait: here the open end of a pipe, passed off as one. */
+/* For stat(2), /proc/kmsg is a regular file, although a reader of it may have to wait. Here, a pipe stands for it, with the status of a regular file. */
 static void what_only_looks_like_a_regular_file_is_not_waited_for(void **state)
 {
     struct stat status = {.st_mode = S_IFREG | 0400};
@@ -211,8 +212,8 @@ static void what_only_looks_like_a_regular_file_is_not_waited_for(void **state)
     close(ends[0]);
 }
 
-/* Takes a write lease on main.ini in a process of its own, and gives it up when somebody wants to read: `keeps` says how many microseconds later. 0: no
- * leases here. */
+/* Starts a process that takes a write lease on main.ini, and gives it up `keeps` microseconds after another process opens the file. Returns 0 if leases are not
+ * possible here. */
 static pid_t lease_beside(useconds_t keeps)
 {
     int ready[2];

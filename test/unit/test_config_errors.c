@@ -1,4 +1,4 @@
-/* test_config_errors: however much is wrong, the errors are a bounded number of bounded lines, the first ones in the order of the files. */
+/* test_config_errors: however many errors there are, a bounded number of lines of bounded length is kept: the first ones in the order of the files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static void the_first_fifty_in_the_order_of_the_files_are_kept(void **state)
     struct config_errors *errors = config_errors_new();
     char wanted[40];
     (void)state;
-    for (unsigned i = 0; i < 200; i++) /* the last lines first, of both files in turn */
+    for (unsigned i = 0; i < 200; i++) /* added from the last line to the first, alternating between the files */
         config_errors_add(errors, &(struct config_place){&files[i % 2], 1 + (199 - i) / 2}, "error %u", i);
     config_errors_sort(errors);
     assert_int_equal(config_errors_count(errors), 200);
@@ -79,7 +79,7 @@ static void a_long_message_keeps_its_beginning_and_its_end(void **state)
     free(value);
 }
 
-/* Formatting them all would take minutes. */
+/* Formatting all of them would take minutes and exceed the deadline. */
 static void errors_that_are_not_told_are_only_counted(void **state)
 {
     struct config_errors *errors = config_errors_new();
@@ -90,7 +90,7 @@ static void errors_that_are_not_told_are_only_counted(void **state)
     for (unsigned i = 0; i < MANY; i++)
         config_errors_add(errors, &(struct config_place){&files[0], 1000 + i}, "key = %s: wrong", value);
     alarm(0);
-    for (unsigned i = 0; i < 10; i++) /* these come late and are told all the same */
+    for (unsigned i = 0; i < 10; i++) /* these are added last, but belong to earlier lines, so they are kept */
         config_errors_add(errors, &(struct config_place){&files[0], 10 - i}, "wrong");
     config_errors_sort(errors);
     assert_int_equal(config_errors_count(errors), MANY + 10);
@@ -110,7 +110,7 @@ static void garbage_is_told_in_few_lines(void **state)
     for (size_t i = 0; i < MANY; i++)
         memcpy(text + 10 * i, "gar bage!\n", 11);
     assert_null(config_load_text("test", text, 10 * (size_t)MANY, errors));
-    assert_int_equal(config_errors_count(errors), MANY); /* and not one for the listener that is missing */
+    assert_int_equal(config_errors_count(errors), MANY); /* the missing listener is not reported in addition */
     assert_int_equal(config_errors_lines(errors), KEPT + 1);
     assert_string_equal(config_errors_text(errors, 0), "test:1: not a [section], a \"key = value\" or a comment (which begins with \";\")");
     assert_string_equal(config_errors_text(errors, KEPT), "and 799950 more errors");

@@ -1,5 +1,5 @@
-/* test_config_hints: a value that is probably not intended causes one warning with its place and what to write instead; what people write on purpose, or with
- * a backslash, causes none. */
+/* test_config_hints: a value that is probably a mistake causes one warning, with its file and line and with what to write instead. A value that is written on
+ * purpose, or with a backslash, causes none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +16,8 @@
 #define POOL "[pool p]\ncheck=http\nbackend=b 127.0.0.1:2\n"
 
 struct test_case {
-    const char *line;   /* of [global], of [listener l] or of [pool p] */
-    const char *advice; /* what the warning says of it; NULL: there is none */
+    const char *line;   /* a line of [global], [listener l] or [pool p] */
+    const char *advice; /* text that the warning contains; NULL: no warning */
 };
 
 #define QUOTES "the quotes are part of the value"
@@ -111,7 +111,7 @@ static const struct test_case cases[] = {
     {"check_body = {\\{ host }}", NULL},
     {"check_body = {\"a\":{\"b\":1}}", NULL},
     {"check_body = $(echo $HOME)", COMMAND},
-    /* what belongs to one key */
+    /* mistakes that are specific to a key */
     {"log = ~/x.log", HOME},
     {"log = \\~/x.log", NULL},
     {"check_path = /~user", NULL},
@@ -131,7 +131,7 @@ static const struct test_case cases[] = {
     {"check_body = https://example.com", NULL},
 };
 
-/* The file that has the line in the section where it belongs, which is line 2, 6 or 10. */
+/* Writes a configuration with the line in the section to which it belongs. Returns its line number: 2, 6 or 10. */
 static int put_line(char *text, size_t size, const char *line)
 {
     bool global = strncmp(line, "log", 3) == 0 || strncmp(line, "access_log", 10) == 0, listener = strncmp(line, "bind", 4) == 0;

@@ -1,4 +1,4 @@
-/* test_config_include: configurations in several files: where they are looked for, what cannot be read, circles, patterns. */
+/* test_config_include: configurations in several files: where files are looked for, unreadable files, circular includes, patterns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,11 +19,11 @@
 
 #define NOBODY 65534
 
-/* Permissions do not stop root: what is about them runs as somebody else. */
+/* Permissions do not apply to root, so the tests of permissions run as another user. */
 static void become_ordinary(void)
 {
     if (geteuid() == 0 && seteuid(NOBODY) < 0)
-        skip(); /* a user namespace without further users */
+        skip(); /* a user namespace that has no other users */
 }
 
 static void become_oneself(void)
@@ -43,7 +43,7 @@ static void put(const char *name, const char *text)
     fclose(file);
 }
 
-/* What loading main.ini says, with the folder taken off each path. */
+/* Loads main.ini and compares its errors with `wanted`, with the folder removed from each path. */
 static void load_gives(const char *wanted)
 {
     char path[128];
@@ -93,7 +93,7 @@ static void a_pattern_may_match_nothing(void **state)
                "main.ini:3: include \"main.ini/*.ini\": no such folder\n");
 }
 
-/* One folder of a pattern that may not be listed, or not be entered, hides what might match. */
+/* A folder of a pattern that cannot be listed, or cannot be entered, hides files that might match. */
 static void a_folder_of_a_pattern_that_cannot_be_read_is_an_error(void **state)
 {
     char closed[128];
@@ -112,10 +112,10 @@ static void a_folder_of_a_pattern_that_cannot_be_read_is_an_error(void **state)
                "main.ini:9: pool \"p\" has no backends: add backend = NAME ADDRESS\n"
                "main.ini:10: rise = 0: not in the range: 1 to 100\n");
     become_oneself();
-    assert_int_equal(chmod(closed, 0711), 0); /* may be entered, not listed */
+    assert_int_equal(chmod(closed, 0711), 0); /* it can be entered, but not listed */
     put("main.ini", "[global]\ninclude=conf.d/*/pool.ini\ninclude=conf.d/deep/p*.ini\n" LISTENER);
     become_ordinary();
-    if (geteuid() == getuid()) /* the owner has more rights than others */
+    if (geteuid() == getuid()) /* still the owner, so the owner's permissions apply */
         assert_int_equal(chmod(closed, 0311), 0);
     load_gives("main.ini:3: include \"conf.d/deep/p*.ini\": conf.d/deep: Permission denied\n");
     become_oneself();
@@ -194,14 +194,14 @@ static int make_folder(void **state)
     if (!mkdtemp(folder))
         return -1;
     snprintf(path, sizeof(path), "%s/conf.d", folder);
-    umask(022); /* for those who are not the owner */
+    umask(022); /* other users must be able to enter the folders */
     if (mkdir(path, 0755) < 0)
         return -1;
     strcat(path, "/deep");
     return mkdir(path, 0755);
 }
 
-/* After a failure, too: the folder must be possible to remove. */
+/* Runs after each test, even if it failed, so that the folder can be removed. */
 static int open_again(void **state)
 {
     char path[128];

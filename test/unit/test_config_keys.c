@@ -1,5 +1,5 @@
-/* test_config_keys: the table of keys, etc/penstock.ini and etc/man/penstock.ini.5 name the same keys, in the same sections, with the
- * same defaults. Run from the top of the source tree. */
+/* test_config_keys: the table of keys, etc/penstock.ini and etc/man/penstock.ini.5 have the same keys, in the same sections, with the same defaults. Run it
+ * from the top of the source tree. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #define MANUAL "etc/man/penstock.ini.5"
 
 struct found {
-    char section[16], name[40], initial[64]; /* initial "" : none */
+    char section[16], name[40], initial[64]; /* `initial` is the default; "": none */
     bool live;
 };
 
@@ -44,7 +44,7 @@ static struct found *add(struct list *list, const char *section)
     return found;
 }
 
-/* Lines "[section", ";name = value" and "name = value"; explanations begin with "; ". A repeated live key counts once. */
+/* Reads lines of the forms "[section", ";name = value" and "name = value". Explanations begin with "; ". A repeated key without ";" counts once. */
 static void read_sample(struct list *list)
 {
     char line[512], section[16] = "";
@@ -67,7 +67,7 @@ static void read_sample(struct list *list)
     fclose(file);
 }
 
-/* ".Ss The [section", ".It Ic name No = ...", then ".Pq default Cm value ..." or ".Pq no default ...". */
+/* Reads lines of the forms ".Ss The [section" and ".It Ic name No = ...", then ".Pq default Cm value ..." or ".Pq no default ...". */
 static void read_manual(struct list *list)
 {
     char line[512], section[16] = "", name[40];
@@ -169,7 +169,7 @@ static void no_key_is_both_supported_and_announced_in_one_section(void **state)
     (void)state;
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        if (config_key_is_later(key->name)) /* these two are announced for pools, and supported elsewhere */
+        if (config_key_is_later(key->name)) /* two keys are announced for pools and supported in other sections */
             assert_true(key->section != CONFIG_IN_POOL &&
                         (strcmp(key->name, "max_connections") == 0 || strcmp(key->name, "drain_timeout") == 0));
         assert_ptr_equal(config_key_find(key->section, key->name), key);

@@ -1,4 +1,4 @@
-/* test_config_lines: lines of any length up to the limit are read whole, longer ones are refused with their number. */
+/* test_config_lines: lines of any length up to the limit are read in full. Longer ones are refused with their line number. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 static char text[4 * CONFIG_LINE_BYTES_MAX];
 
-/* `n` bytes that are not all the same. */
+/* Returns a text of `n` bytes that are not all the same. */
 static const char *filler(size_t n)
 {
     static char bytes[2 * CONFIG_LINE_BYTES_MAX];
@@ -29,7 +29,7 @@ static const char *filler(size_t n)
     return bytes;
 }
 
-/* Puts more at the end of `text`: a piece, then so many bytes of filler. */
+/* Appends `piece` and then `filler_bytes` bytes of filler to `text`. */
 static void put(const char *piece, size_t filler_bytes)
 {
     assert_true(strlen(text) + strlen(piece) + filler_bytes < sizeof(text));
@@ -37,7 +37,7 @@ static void put(const char *piece, size_t filler_bytes)
     strcat(text, filler(filler_bytes));
 }
 
-/* Loads `text`, which has one error. */
+/* Loads `text`, which must be refused with exactly one error. */
 static void refused_with(const char *wanted)
 {
     struct config_errors *errors = config_errors_new();
@@ -66,7 +66,7 @@ static void a_value_of_any_length_comes_whole(void **state)
     }
 }
 
-/* The longest that each key of some length takes. */
+/* Keys with a limit on their length accept a value of exactly that length. */
 static void what_a_key_allows_can_be_written(void **state)
 {
     struct config *config;
@@ -105,12 +105,12 @@ static void a_line_over_the_limit_is_refused(void **state)
 {
     static const struct {
         const char *before, *after;
-        size_t bytes; /* of the line, comment aside */
+        size_t bytes; /* length of the line without its comment */
     } cases[] = {
         {"check_host=", "\n", CONFIG_LINE_BYTES_MAX + 1},
         {"check_host=", " ; a comment that does not count\n", CONFIG_LINE_BYTES_MAX + 1},
         {"", "\n", CONFIG_LINE_BYTES_MAX + 1},
-        {"[pool ", "]\nnonsense=1\n", CONFIG_LINE_BYTES_MAX + 2}, /* the keys of a section that was refused are passed over */
+        {"[pool ", "]\nnonsense=1\n", CONFIG_LINE_BYTES_MAX + 2}, /* the keys of a refused section are ignored */
     };
     char wanted[100];
     (void)state;

@@ -1,4 +1,5 @@
-/* test_config_loops: every backend by which connections would loop back is refused where it stands, with the way round; what only looks like it is not. */
+/* test_config_loops: every backend through which connections would loop back is refused, with its file and line and with the path of the loop. A configuration
+ * that only looks like a loop is accepted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,13 +20,13 @@
 
 enum { DEADLINE_S = 30 };
 
-/* A listener with its pool in one line each, so that rows can be read. */
+/* A listener and a pool, each short enough that a case fits on a line. */
 #define L(name, bind, pool) "[listener " name "]\nbind=" bind "\npool=" pool "\n"
 #define P(name, address) "[pool " name "]\nbackend=to 203.0.113.1:9\nbackend=b" name " " address "\n"
 
 struct test_case {
     const char *situation, *text;
-    const char *ways[2]; /* how the ways round go, places left out: "backend listener" where it is one step; NULL: there is none */
+    const char *ways[2]; /* the names along each loop, without line numbers; "backend listener" for a loop of one step; NULL: no loop */
 };
 
 static const struct test_case cases[] = {
@@ -77,7 +78,7 @@ static const struct test_case cases[] = {
     {"another_path", L("a", "unix:/no/a", "x") P("x", "unix:/no/b"), {NULL}},
 };
 
-/* Keeps of "... listener a -> pool x -> backend bx (line 5) -> ..." the names alone, and of "backend bx ... of listener a ..." likewise. */
+/* Extracts only the names from "... listener a -> pool x -> backend bx (line 5) -> ...", and likewise from "backend bx ... of listener a ...". */
 static void take_names(char *out, const char *message)
 {
     const char *at = strstr(message, ": listener "), *end = strstr(message, "listener ");
@@ -115,7 +116,7 @@ static void leads_back_or_not(void **state)
     config_errors_free(errors);
 }
 
-/* One configuration that must be refused, or not, within the deadline. */
+/* Loads a configuration that must be refused, or accepted if `refused` is false, within the deadline. */
 static void is_refused(const char *text, bool refused)
 {
     struct config_errors *errors = config_errors_new();
@@ -131,7 +132,7 @@ static void is_refused(const char *text, bool refused)
     config_errors_free(errors);
 }
 
-/* The first and only error. */
+/* Loads a configuration that must have exactly this error. */
 static void gives_error(const char *text, const char *wanted)
 {
     struct config_errors *errors = config_errors_new();
@@ -150,7 +151,7 @@ static void the_way_is_told_with_its_places(void **state)
                 "(line 6) -> listener b (line 8) -> pool y -> backend by (line 12) -> listener a (line 2)");
 }
 
-/* An address of this machine that is no loopback address, and the interface that has it. False: there is none. */
+/* Finds an IPv4 address of this machine that is not a loopback address, and its interface. Returns false if there is none. */
 static bool find_outer_address(char host[INET_ADDRSTRLEN], char interface[IF_NAMESIZE])
 {
     struct ifaddrs *list;
@@ -192,7 +193,8 @@ static void it_is_said_why_an_address_leads_back(void **state)
     gives_error(text, wanted);
 }
 
-/* Every address that this machine has now, with a wildcard, with the interface that has it, and with another one. */
+/* Tests every address of this machine as a backend: with a wildcard listener, with a listener on the interface of the address, and with one on another
+ * interface. */
 static void addresses_of_this_machine_lead_back(void **state)
 {
     struct ifaddrs *list;
@@ -236,11 +238,11 @@ static void links_lead_back(void **state)
     snprintf(text, sizeof(text), L("a", "unix:%s/link/s", "x") P("x", "unix:%s/real/t"), folder, folder);
     is_refused(text, false);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(symlink("real/s", path), 0); /* to the socket, which is not there yet */
+    assert_int_equal(symlink("real/s", path), 0); /* points to the socket, which does not exist yet */
     snprintf(text, sizeof(text), L("a", "unix:%s/real/s", "x") P("x", "unix:%s/link"), folder, folder);
     is_refused(text, true);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(symlink("link", path), 0); /* to itself: nowhere */
+    assert_int_equal(symlink("link", path), 0); /* points to itself, and so to no file */
     snprintf(text, sizeof(text), L("a", "unix:%s/real/s", "x") P("x", "unix:%s/link"), folder, folder);
     is_refused(text, false);
     unlink(path);
@@ -249,7 +251,7 @@ static void links_lead_back(void **state)
     rmdir(folder);
 }
 
-/* A chain of listeners, each of which leads to the next one, and the last to number `last`. */
+/* Makes a chain of listeners, each of which leads to the next one. The last one leads to listener `last`. Returns a text that the caller frees. */
 static char *make_chain(unsigned count, unsigned last)
 {
     char *text;
@@ -288,7 +290,7 @@ static void a_long_way_is_told_in_one_short_line(void **state)
     free(round);
 }
 
-/* Each backend is held against each bind by a few look-ups. */
+/* A few look-ups compare a backend with all binds. */
 static void many_backends_and_binds_are_checked_in_time(void **state)
 {
     enum { BINDS = 1000, BACKENDS = 10000 };
@@ -310,7 +312,7 @@ static void many_backends_and_binds_are_checked_in_time(void **state)
     }
 }
 
-/* So that they can all be mended at once: the first fifty are told, the others counted. */
+/* All errors are reported at once, so that the user can correct them together: the first fifty are shown, the others are counted. */
 static void every_backend_that_leads_back_is_told(void **state)
 {
     struct config_errors *errors = config_errors_new();

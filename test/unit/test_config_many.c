@@ -1,5 +1,5 @@
-/* test_config_many: files of 100,000 names, addresses and mistakes are read in a time that grows as they do: each took minutes when every name was compared with
- * all before it, and takes about a second. */
+/* test_config_many: the time to read a file grows in proportion to its names, addresses and errors. A file with 100,000 of them takes about a second; it would
+ * take minutes if every name were compared with all names before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ enum { MANY = 100000, DEADLINE_S = 30 };
 struct many {
     const char *situation;
     const char *before, *after;
-    const char *repeated; /* with the number in place of "%1$u", or its bytes in place of "%2$u.%3$u.%4$u" */
+    const char *repeated; /* repeated with a running number for "%1$u", or with its bytes for "%2$u.%3$u.%4$u" */
     size_t errors;
 };
 
@@ -37,7 +37,7 @@ static struct many cases[] = {
     {"backends", LISTENER POOL, "", "backend=b%1$u 127.0.0.1:2\n", 0},
 };
 
-/* Whoever is late is killed, which is a failure: a comparison of all with all would not end for minutes. */
+/* A test that misses its deadline is ended by alarm(2), so that it fails. If each name were compared with all others, a test would take minutes. */
 static void are_read_in_time(void **state)
 {
     const struct many *many = *state;

@@ -1,6 +1,6 @@
-/* test_config_memory: memory that runs out at any moment of loading is an error like others: nothing crashes, nothing is lost.
+/* test_config_memory: if memory runs out at any moment of loading, that is reported as an error. Nothing crashes, and no memory leaks.
  *
- * Skipped with the sanitizers, which have an allocator of their own. */
+ * Skipped with the sanitizers, which have their own allocator. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include "config/config.h"
 #include "scarce_memory.h"
 
-/* One load in which allocation number `survives` and all after it fail. False: there were not so many. */
+/* Loads a file while allocation number `survives` and all later ones fail. Returns false if no allocation had to fail. */
 static bool load_with(const char *path, long survives, size_t errors_wanted)
 {
     long before = memory_blocks;
@@ -37,7 +37,7 @@ static bool load_with(const char *path, long survives, size_t errors_wanted)
         fail_msg("%s: no configuration and no error at allocation %ld", path, survives);
     if (told && !memory_failed)
         fail_msg("%s: a false alarm", path);
-    if (!told && config_errors_count(errors) != errors_wanted) /* the C library may help itself: qsort() does */
+    if (!told && config_errors_count(errors) != errors_wanted) /* no error is needed if the C library can do without the memory, as qsort() does */
         fail_msg("%s: allocation %ld: nobody is told", path, survives);
     config_free(config);
     config_errors_free(errors);
@@ -52,7 +52,7 @@ static void sweep(const char *path, size_t errors_wanted)
 #ifndef MEMORY_IS_SCARCE
     skip();
 #endif
-    (void)load_with(path, -1, errors_wanted); /* what the C library keeps for good */
+    (void)load_with(path, -1, errors_wanted); /* the first load allocates what the C library never frees */
     while (load_with(path, n, errors_wanted))
         n++;
     assert_true(n >= 3);
@@ -77,7 +77,7 @@ static void loading_the_demo(void **state)
     sweep("etc/demo.ini", 0);
 }
 
-/* Whether backends lead back to a listener: paths, and the addresses of this machine. */
+/* Covers the check whether backends lead back to a listener, with paths and with the addresses of this machine. */
 static void loading_what_might_lead_back(void **state)
 {
     char path[] = "/tmp/penstock-test-XXXXXX";
@@ -91,10 +91,10 @@ static void loading_what_might_lead_back(void **state)
     unlink(path);
 }
 
-/* Many errors, included files, ranges, words that take up more than one block. */
+/* Covers many errors, included files, ranges, and words that take more than one block of memory. */
 static void loading_what_is_wrong_throughout(void **state)
 {
-    enum { BACKENDS = 40 }; /* each is wrong in four ways */
+    enum { BACKENDS = 40 }; /* each has four errors */
     char path[] = "/tmp/penstock-test-XXXXXX";
     int fd = mkstemp(path);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");

@@ -1,4 +1,4 @@
-/* test_config_values: good configurations and what they mean: defaults, limits of every key, escapes, addresses. */
+/* test_config_values: correct configurations and the values that result: defaults, limits of every key, escapes, addresses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,7 +165,7 @@ static void every_kind_of_value_reaches_its_field(void **state)
     assert_int_equal(p->settings.check_status_max, 204);
     assert_true(p->settings.check_address_set);
     assert_false(p->settings.check_initial_up);
-    assert_int_equal(p->settings.check_fast_interval_ms, 100); /* not a quarter of 100ms */
+    assert_int_equal(p->settings.check_fast_interval_ms, 100); /* never below 100 ms, so not a quarter of the interval */
     assert_int_equal(p->settings.splice, CONFIG_SPLICE_NEVER);
     config_free(config);
 }
@@ -230,7 +230,7 @@ static void the_hash_table_grows_with_the_pool_unless_it_is_set(void **state)
     for (int i = 0; i < 1000; i++)
         n += (size_t)sprintf(text + n, "backend=b%d 127.0.0.1:2\n", i);
     config = load_good(text);
-    assert_int_equal(config->pools[0].settings.hash_table_size, 100003); /* the first prime from 100 * 1000 */
+    assert_int_equal(config->pools[0].settings.hash_table_size, 100003); /* the first prime that is at least 100 * 1000 */
     config_free(config);
     sprintf(text + n, "hash_table_size=1009\n");
     config = load_good(text);

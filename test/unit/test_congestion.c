@@ -1,4 +1,4 @@
-/* test_congestion: io/congestion: which algorithm a connection gets. That sockets really have it: test/integration/cases_congestion.py. */
+/* test_congestion: io/congestion: which algorithm a connection gets. test/integration/cases_congestion.py tests that sockets really have it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

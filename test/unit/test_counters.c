@@ -1,5 +1,4 @@
-/* test/unit/test_counters.c: slots and counts of a live backend, and the workers' counters, alone and with many
- * threads. */
+/* test/unit/test_counters.c: slots and counts of a live backend, and the workers' counters, with one thread and with many. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,12 +68,12 @@ static void test_without_a_limit_is_never_full(void **state)
 
 struct contender {
     struct backend *backend;
-    uint32_t highest; /* slots taken as seen while holding one */
+    uint32_t highest; /* the most slots in use that this thread has seen while it held one */
     uint32_t got;
 };
 
-/* Holds up to two slots at a time, so that the threads together want more than there are. On few processors all turns can go by while others, asleep, hold all
- * slots: it goes on until it has had one. */
+/* Holds up to two slots at a time, so that all threads together want more than there are. With few processors, sleeping threads can hold all slots during all
+ * turns of this one. It therefore continues until it has had a slot. */
 static void *contend(void *argument)
 {
     struct contender *self = argument;
@@ -111,7 +110,7 @@ static void test_many_threads_never_exceed_the_limit(void **state)
     free_backend(backend);
 }
 
-/* All take until refused, none gives back: together exactly the limit. */
+/* Takes slots until one is refused, and gives none back. All threads together must get exactly the limit. */
 static void *take_all(void *argument)
 {
     struct contender *self = argument;

@@ -1,4 +1,4 @@
-/* test_descriptors: base/descriptors: whichever standard descriptors are closed, /dev/null takes their place; the others stay as they are. */
+/* test_descriptors: base/descriptors: /dev/null is opened in place of each standard descriptor that is closed. The others stay unchanged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,8 @@ static bool is_null(int fd)
     return fstat(fd, &status) == 0 && stat("/dev/null", &null) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == null.st_rdev;
 }
 
-/* The exit status of a process that has closed the descriptors with a bit in `closed` and then opens them: 0 when all is right. */
+/* Runs a process that closes the descriptors whose bits are set in `closed` and then calls descriptors_open_standard(). Returns its exit status: 0 if all is
+ * right. */
 static int open_in_child(unsigned closed)
 {
     pid_t child = fork();
@@ -39,7 +40,7 @@ static int open_in_child(unsigned closed)
         for (int fd = 0; fd <= 2; fd++)
             if (is_null(fd) != ((closed & 1u << fd) != 0))
                 _exit(20 + fd);
-        /* Nothing else was opened: the next free number is above those of the pipe. */
+        /* No further descriptor was opened: the next free number is above those of the pipe. */
         _exit(dup(kept[0]) <= kept[1] ? 13 : 0);
     }
     assert_true(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));

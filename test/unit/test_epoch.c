@@ -1,5 +1,4 @@
-/* test/unit/test_epoch.c: when the writer may free: every order of online, pass, offline and advance that matters, in
- * one thread. */
+/* test/unit/test_epoch.c: when the writer may free an object: every order of online, pass, offline and advance that matters, in one thread. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,7 +88,7 @@ static void test_the_slowest_of_many_readers_decides(void **state)
     uint64_t second = epoch_advance(epoch);
     assert_true(second > first);
     assert_false(epoch_reached(epoch, first));
-    epoch_pass(epoch, 2); /* past both; 0 and 1 only past the first */
+    epoch_pass(epoch, 2); /* reader 2 has passed both epochs; 0 and 1 only the first */
     assert_true(epoch_reached(epoch, first));
     assert_false(epoch_reached(epoch, second));
     epoch_pass(epoch, 0);

@@ -1,4 +1,4 @@
-/* test/unit/test_handles.c: names of sockets that are gone are recognised, however often their slot is used again. */
+/* test/unit/test_handles.c: the key of a socket that is gone is recognised, however often its slot is used again. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "io/handles.h"
 #include "io/io.h"
 
-enum { MOST = 150 }; /* the table doubles from 64, so that the last growth is cut short */
+enum { MOST = 150 }; /* the table doubles from 64, so its last growth is limited to this maximum */
 
 static void test_names_its_socket(void **state)
 {
@@ -44,7 +44,7 @@ static void test_an_old_name_finds_nobody(void **state)
     handles_remove(&handles, first.slot);
     assert_null(handles_find(&handles, key));
     assert_int_equal(handles_add(&handles, &second), 0);
-    assert_int_equal(second.slot, first.slot); /* or this shows nothing */
+    assert_int_equal(second.slot, first.slot); /* otherwise the test would prove nothing */
     assert_null(handles_find(&handles, key));
     assert_ptr_equal(handles_find(&handles, handles_key(&handles, second.slot, 1)), &second);
     handles_deinit(&handles);

@@ -1,4 +1,4 @@
-/* test/unit/test_hash.c: SipHash-2-4, SplitMix64 and bounded random numbers against published values. */
+/* test/unit/test_hash.c: SipHash-2-4, SplitMix64 and bounded random numbers, compared with published values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static void test_siphash_of_the_papers_example(void **state)
 static void test_siphash_of_the_authors_vectors(void **state)
 {
     (void)state;
-    /* From the authors' reference list: message 00 01 02 ... of each length. */
+    /* From the authors' reference list: the message of each length is 00 01 02 ... */
     static const struct {
         size_t length;
         uint64_t hash;
@@ -83,7 +83,7 @@ static void test_random_below_is_in_range_and_even(void **state)
         counts[n]++;
     }
     for (int i = 0; i < 7; i++)
-        assert_in_range(counts[i], 9500, 10500); /* five standard deviations */
+        assert_in_range(counts[i], 9500, 10500); /* the mean plus and minus five standard deviations */
     for (int i = 0; i < 100; i++)
         assert_int_equal(random_below(&generator, 1), 0);
 }

@@ -1,4 +1,4 @@
-/* test_health.c: rise, fall and intervals of the judge, and the heap of deadlines: pure logic, no sockets. */
+/* test_health.c: rise, fall and intervals of the judge, and the heap of deadlines. Pure logic without sockets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static void a_backend_goes_down_at_the_last_of_fall_failures(void **state)
     assert_true(judge.up);
     assert_true(judge_result(&judge, &pool, false));
     assert_false(judge.up);
-    assert_false(judge_result(&judge, &pool, false)); /* one change, one report */
+    assert_false(judge_result(&judge, &pool, false)); /* a change is reported only once */
 }
 
 static void a_good_probe_between_failures_starts_the_row_anew(void **state)
@@ -48,7 +48,7 @@ static void a_backend_comes_up_at_the_last_of_rise_good_probes(void **state)
     (void)state;
     struct judge judge = { .up = false };
     assert_false(judge_result(&judge, &pool, true));
-    assert_false(judge_result(&judge, &pool, false)); /* a failure in between starts the row anew */
+    assert_false(judge_result(&judge, &pool, false)); /* a failure restarts the count of good probes */
     assert_false(judge_result(&judge, &pool, true));
     assert_false(judge.up);
     assert_true(judge_result(&judge, &pool, true));

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "health_fixture.h"
 
-/* A change while the thread runs: one backend goes, one comes, and one is probed as the new settings say. */
+/* The configuration changes while the thread runs: one backend is removed, one is added, and one is probed by the new settings. */
 static void backends_come_and_go_while_it_runs(void **state)
 {
     (void)state;
@@ -26,12 +26,12 @@ static void backends_come_and_go_while_it_runs(void **state)
     assert_int_equal(change.backends.added, 1);
     assert_int_equal(change.backends.retired, 1);
     assert_int_equal(change.pools.changed, 1);
-    assert_true(await_usable(2)); /* the new one was down, and was probed */
+    assert_true(await_usable(2)); /* the new backend starts down, and a probe has brought it up */
     assert_true(await_probes(third, 2));
     drain(first);
     close(second);
     assert_true(await_usable(1));
-    assert_int_equal(drain(first), 0); /* who has left is not probed */
+    assert_int_equal(drain(first), 0); /* the removed backend is not probed */
     pool.settings.check = CONFIG_CHECK_NONE;
     assert_int_equal(health_apply(health, &config, &change), 0);
     assert_int_equal(usable(NULL), 2);
@@ -40,14 +40,14 @@ static void backends_come_and_go_while_it_runs(void **state)
     close(third);
 }
 
-/* Hundreds of changes with probes of both kinds under way: targets begin anew, go and come. Meant for the sanitizers. */
+/* Hundreds of changes while probes of both kinds are in flight: targets restart, are removed and are added. Meant for the sanitizers. */
 static void changes_meet_probes_under_way(void **state)
 {
     (void)state;
     enum { BACKENDS = 40, CHANGES = 300 };
     static struct addr addrs[BACKENDS];
     uint64_t random = 3;
-    int silent = listen_on(&addrs[0]); /* accepts nothing, so that HTTP probes stay under way */
+    int silent = listen_on(&addrs[0]); /* accepts nothing, so that HTTP probes stay in flight */
     for (int i = 1; i < BACKENDS; i++)
         addrs[i] = i % 4 == 0 ? closed_port() : addrs[0];
     prepare(CONFIG_CHECK_HTTP, addrs, BACKENDS);
@@ -62,7 +62,7 @@ static void changes_meet_probes_under_way(void **state)
         backends[begin].settings.check_port = (uint16_t)random_below(&random, 2);
         assert_int_equal(health_apply(health, &config, NULL), 0);
         if (i % 10 == 0)
-            poll(NULL, 0, 1); /* some probes end in between */
+            poll(NULL, 0, 1); /* gives some probes time to end */
     }
     pool.backends = backends;
     pool.backend_count = BACKENDS;

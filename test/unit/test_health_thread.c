@@ -1,5 +1,4 @@
-/* test_health_thread.c: the whole health thread with a real table, real sockets and a real log file, awaited by
- * condition. */
+/* test_health_thread.c: the whole health thread with a real table, real sockets and a real log file. The tests wait for conditions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +55,7 @@ static void when_none_is_usable_the_log_says_so(void **state)
     assert_true(await_usable(0));
     char *text = stop(), *line = strstr(text, " error pool p: no backend is usable");
     assert_non_null(line);
-    assert_null(strstr(strchr(line, '\n'), "no backend is usable")); /* once */
+    assert_null(strstr(strchr(line, '\n'), "no backend is usable")); /* logged only once */
     free(text);
 }
 
@@ -84,11 +83,11 @@ static void without_checks_nothing_is_probed(void **state)
     int listener = listen_on(&addrs[1]);
     fcntl(listener, F_SETFL, O_NONBLOCK);
     prepare(CONFIG_CHECK_NONE, addrs, 2);
-    pool.settings.check_initial_up = false; /* has no meaning without checks */
+    pool.settings.check_initial_up = false; /* must have no effect without checks */
     start();
     assert_int_equal(usable(NULL), 2);
     struct pollfd poller = { .fd = listener, .events = POLLIN };
-    assert_int_equal(poll(&poller, 1, 200), 0); /* four intervals */
+    assert_int_equal(poll(&poller, 1, 200), 0); /* the duration of four intervals */
     assert_int_equal(usable(NULL), 2);
     char *text = stop();
     assert_string_equal(text, "");
@@ -100,7 +99,7 @@ static void a_silent_backend_times_out(void **state)
 {
     (void)state;
     struct addr addr = { 0 };
-    int listener = listen_on(&addr); /* connects, never answers: like a stopped process */
+    int listener = listen_on(&addr); /* connections succeed, but nothing answers, as with a stopped process */
     prepare(CONFIG_CHECK_HTTP, &addr, 1);
     pool.settings.check_timeout_ms = 40;
     start();
@@ -141,7 +140,7 @@ static void without_descriptors_of_our_own_backends_stay_as_they_are(void **stat
     getrlimit(RLIMIT_NOFILE, &before);
     none.rlim_max = before.rlim_max;
     setrlimit(RLIMIT_NOFILE, &none);
-    poll(NULL, 0, 500); /* some ten attempts, of which three would be enough */
+    poll(NULL, 0, 500); /* time for about ten probes; three failures would bring the backend down */
     assert_int_equal(usable(NULL), 1);
     setrlimit(RLIMIT_NOFILE, &before);
     drain(listener);
@@ -150,16 +149,14 @@ static void without_descriptors_of_our_own_backends_stay_as_they_are(void **stat
     char *text = stop();
     char *line = strstr(text, " error cannot probe backend b0 of pool p: too many open files on this machine");
     assert_non_null(line);
-    assert_null(strstr(strchr(line, '\n'), "cannot probe")); /* once */
+    assert_null(strstr(strchr(line, '\n'), "cannot probe")); /* logged only once */
     assert_null(strstr(text, "DOWN"));
     free(text);
     close(listener);
 }
 
-/*
- * Of this process, plus a constant. One stream is read again and again: were it opened and closed beside a running health
- * thread, it would get numbers that this has just given back, which ThreadSanitizer takes for one descriptor and a race.
- */
+/* Returns the number of descriptors of this process, plus a constant. The folder stays open and is read again each time. If it were opened and closed while the
+ * health thread runs, it would get descriptor numbers that the thread has just closed, and ThreadSanitizer would report a race on them. */
 static unsigned open_descriptors(void)
 {
     static DIR *folder;
@@ -238,7 +235,7 @@ static void ten_thousand_backends_are_judged_and_published_in_batches(void **sta
     free(stop());
 }
 
-/* From /proc: the blocked signals of the thread of that name (proc(5): SigBlk), 0 when there is none. */
+/* Returns the set of blocked signals of the thread with this name (SigBlk in proc(5)), or 0 if there is no such thread. */
 static unsigned long long blocked_signals(const char *name)
 {
     char path[300], text[64] = "", line[256];
@@ -272,7 +269,7 @@ static void the_threads_have_names_and_take_no_signals(void **state)
     int listener = listen_on(&addr);
     prepare(CONFIG_CHECK_TCP, &addr, 1);
     start();
-    /* Each names itself when it first runs. */
+    /* Each thread sets its own name when it first runs. */
     uint64_t deadline_ns = clock_now_ns() + DEADLINE_MS * UINT64_C(1000000);
     while ((blocked_signals("penstock-health") == 0 || blocked_signals("penstock-log") == 0)
            && clock_now_ns() < deadline_ns)

@@ -1,4 +1,4 @@
-/* test_histogram: percentiles against sorted values, the edges of buckets, merging, the limits of the range. */
+/* test_histogram: percentiles compared with sorted values, the edges of buckets, merging, the limits of the range. */
 #include "base/histogram.h"
 
 #include <setjmp.h>
@@ -24,7 +24,7 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* `got` is `exact` or less than 1/1024 more: what the header promises. */
+/* `got` must be equal to `exact`, or above it by less than 1/1024, as the header promises. */
 static void assert_close(uint64_t got, uint64_t exact) {
     assert_true(got >= exact);
     assert_true(got == exact || (got - exact) * 1024 < exact);
@@ -52,7 +52,7 @@ static void values_below_2048_are_exact(void **state) {
     struct histogram *h = *state;
     for (uint64_t value = 0; value < 2048; value++)
         histogram_record(h, value);
-    assert_int_equal(histogram_percentile(h, 50), 1023); /* the 1024th smallest */
+    assert_int_equal(histogram_percentile(h, 50), 1023); /* the 1024th smallest value */
     assert_int_equal(histogram_percentile(h, 25), 511);
     assert_int_equal(histogram_min(h), 0);
     assert_int_equal(histogram_max(h), 2047);
@@ -68,8 +68,7 @@ static void zero_is_a_value(void **state) {
     assert_int_equal(histogram_percentile(h, 51), 10);
 }
 
-/* Each power of two, one less and one more: a value alone between 0 and the maximum must come back within its bucket.
- */
+/* For each power of two, and one less and one more: a single value between 0 and the maximum must come back within its bucket. */
 static void octave_edges_keep_their_place(void **state) {
     struct histogram *h = *state;
     for (unsigned bit = 1; bit < HISTOGRAM_VALUE_BITS; bit++) {
@@ -90,7 +89,7 @@ static void buckets_never_go_backwards(void **state) {
     for (uint64_t value = 1; value < HISTOGRAM_VALUE_MAX_NS; value += value / 500 + 1) {
         histogram_init(h);
         histogram_record(h, value);
-        histogram_record(h, UINT64_MAX / 4); /* so that max does not bound the answer */
+        histogram_record(h, UINT64_MAX / 4); /* so that the result is not limited by max */
         uint64_t got = histogram_percentile(h, 50);
         assert_close(got, value);
         assert_true(got >= last);
@@ -123,7 +122,7 @@ static int compare(const void *a, const void *b) {
 
 enum { SAMPLES = 20000 };
 
-/* Spread over nine decades, as latencies of a broken network are. */
+/* Returns a random value. The values are spread over nine decades, like the latencies of a broken network. */
 static uint64_t sample(uint64_t *random) {
     return random_next(random) >> (22 + random_below(random, 30));
 }
@@ -155,7 +154,7 @@ static void merged_equals_recorded_together(void **state) {
     for (int i = 0; i < SAMPLES; i++) {
         uint64_t value = sample(&random);
         histogram_record(together, value);
-        histogram_record(&parts[i % 2], value); /* the third stays empty and must not disturb min */
+        histogram_record(&parts[i % 2], value); /* the third part stays empty, and must not change min when the others are merged into it */
     }
     histogram_merge(&parts[2], &parts[0]);
     histogram_merge(&parts[2], &parts[1]);
