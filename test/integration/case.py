@@ -1,4 +1,4 @@
-"""What a case is: a row of data. Most rows are two scripts (peers.py has the verbs); the rest name a function."""
+"""A case is a row of data. Most rows consist of two scripts, whose verbs are in peers.py. The others name a function."""
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
@@ -17,16 +17,16 @@ ONCE = (("auto", "auto"),)
 @dataclass(frozen=True)
 class Case:
     name: str
-    what: str                           # what it proves
-    client: tuple = ()                  # script, or several: then each is a connection of its own, one after another
+    what: str                           # what the case proves
+    client: tuple = ()                  # the client's script
     server: tuple = ()
-    dialogues: tuple = ()               # of (client, server)
+    dialogues: tuple = ()               # instead of one client and server: pairs of their scripts; each pair is a connection, one after another
     body: Optional[Callable] = None     # instead of scripts: body(rig, case)
-    backends: tuple = ("script",)       # modes of backends.Backend; "dead": nobody listens; or (mode, "weight=2")
+    backends: tuple = ("script",)       # a mode of backends.Backend, or "script"; "dead": nobody listens; or (mode, "weight=2") with options
     glob: dict = field(default_factory=dict)
     listener: dict = field(default_factory=dict)
     pool: dict = field(default_factory=dict)
-    ends: tuple = ()                    # the codes allowed in the access log; a script's sessions must all have one
+    ends: tuple = ()                    # the end codes that sessions may have in the access log; empty: not checked
     ways: tuple = EACH
     seconds: float = 30.0
 
@@ -42,7 +42,7 @@ class Case:
 
 
 class Stage:
-    """The backends of a case and a penstock in front of them."""
+    """The backends of a case, and a penstock in front of them."""
 
     def __init__(self, rig, case, start=True, host="127.0.0.1", **launch):
         self.rig, self.case = rig, case
@@ -59,7 +59,7 @@ class Stage:
         self.penstock = rig.launch(self.ini, **launch) if start else None
 
     def expect_ends(self, count):
-        """The access log has `count` sessions (one line each) and every one ended as the case says."""
+        """Requires that the access log has `count` sessions, one line each, and that each ended as the case allows."""
         if self.case.ends:
             codes = [row.get("end") for row in self.rig.access(count)]
             require(len(codes) == count, f"{len(codes)} sessions in the access log instead of {count}")

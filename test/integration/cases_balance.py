@@ -1,4 +1,4 @@
-"""Choosing a backend: failover, health, weights, hashing, limits, backups."""
+"""The choice of a backend: failover, health, weights, hashing, limits, backups."""
 import platform
 import socket
 import time
@@ -14,7 +14,7 @@ CHECKED = {"check": "tcp", "check_interval": "100ms", "check_fast_interval": "10
 
 
 def greetings(target, count, hold=False, **options):
-    """Who answers `count` connections made one after another; with hold they all stay open (and are returned)."""
+    """Counts which backends serve `count` connections that are made one after another. With `hold`, all of them stay open and are returned too."""
     callers = []
     for number in range(count):
         callers.append(Caller(target, key=number, greeted=True, **options))
@@ -26,12 +26,12 @@ def greetings(target, count, hold=False, **options):
 
 
 def settle(target, names, seconds=5.0):
-    """Waits until sessions go to exactly these backends: a change is published a moment after it is logged."""
+    """Waits until sessions go to exactly these backends, because a change is published a moment after it is logged."""
     wait_for(lambda: set(greetings(target, 4)) == set(names), f"sessions go to {names}", seconds)
 
 
 def served(target):
-    """Whether a client is served and not turned away."""
+    """Whether a client is served rather than turned away."""
     try:
         greetings(target, 1)
         return True
@@ -40,7 +40,7 @@ def served(target):
 
 
 def refused_then_next(rig, case):
-    """Two of three backends refuse: every client is served by the third."""
+    """Two of three backends refuse connections. The third serves every client."""
     stage = Stage(rig, case)
     names = greetings(stage.target, 20)
     require(names == {"b2": 20}, f"served by {dict(names)}")
@@ -48,7 +48,7 @@ def refused_then_next(rig, case):
 
 
 def full_backlog(rig):
-    """An address whose connection requests go unanswered: nobody accepts and the queue is full."""
+    """Returns an address that does not answer connection requests, because nobody accepts and the queue is full."""
     address = ("127.0.0.1", rig.ports.free())
     rig.keep(listen(address, backlog=0))
     for _ in range(8):
@@ -60,7 +60,7 @@ def full_backlog(rig):
 
 
 def connect_timeout_then_next(rig, case):
-    """A backend that does not answer the connection request costs connect_timeout, then the next one serves."""
+    """If a backend does not answer the connection request, the next backend serves the client after connect_timeout."""
     stage = Stage(rig, case, start=False)
     silent = full_backlog(rig)
     ini = rig.ini([f"127.0.0.1:{silent[1]}", f"127.0.0.1:{stage.backends[0].address[1]}"], [f"127.0.0.1:{stage.target[1]}"],
@@ -80,7 +80,7 @@ def connect_timeout_then_next(rig, case):
 
 
 def connect_timeout_everywhere(rig, case):
-    """Only backends that do not answer: the client's connection ends after the timeouts, not later."""
+    """If no backend answers, the client's connection ends after the timeouts and not later."""
     silent, port = full_backlog(rig), rig.ports.free()
     rig.launch(rig.ini([f"127.0.0.1:{silent[1]}"], [f"127.0.0.1:{port}"], pool=case.pool))
     took = turned_away(("127.0.0.1", port))
@@ -89,7 +89,7 @@ def connect_timeout_everywhere(rig, case):
 
 
 def all_down(rig, case):
-    """Nobody listens anywhere: clients are ended at once, and both logs say so and name a backend that refused."""
+    """If all backends refuse, clients are turned away at once. Both logs report it and name a backend that refused."""
     stage = Stage(rig, case)
     for _ in range(5):
         require(turned_away(stage.target) < 1, "a client had to wait although every backend refuses")
@@ -100,7 +100,7 @@ def all_down(rig, case):
 
 
 def all_marked_down(rig, case):
-    """Health checks have found every backend down: clients are ended at once; when one is back they are served."""
+    """While health checks find every backend down, clients are turned away at once. When a backend is up again, clients are served."""
     stage = Stage(rig, case)
     stage.penstock.wait_log(r"b0\b.*\bdown")
     stage.penstock.wait_log(r"b1\b.*\bdown")
@@ -115,7 +115,7 @@ def all_marked_down(rig, case):
 
 
 def down_and_up(rig, case):
-    """A backend that fails its check gets no new session although it still accepts, keeps the ones it has, and comes back."""
+    """A backend that fails its check gets no new session, even if it still accepts. It keeps its sessions, and gets new ones when it is up again."""
     checks = [Backend(("127.0.0.1", rig.ports.free()), f"check{number}", "drop") for number in range(2)]
     for check in checks:
         rig.keep(check)
@@ -139,7 +139,7 @@ def down_and_up(rig, case):
 
 
 def killed_backend(rig, case):
-    """A backend dies with sessions on it: those end, new ones go elsewhere at once and none fails."""
+    """When a backend dies, its sessions end. New sessions go to other backends at once, and none of them fails."""
     stage = Stage(rig, case)
     names, held = greetings(stage.target, 10, hold=True)
     require(set(names) == {"b0", "b1"}, f"served by {dict(names)}")
@@ -155,13 +155,13 @@ def killed_backend(rig, case):
 
 
 def weights(rig, case):
-    """round_robin gives each backend its share exactly, over all workers."""
+    """round_robin gives each backend exactly its share, counted over all workers."""
     names = greetings(Stage(rig, case).target, 40)
     require(names == {"b0": 30, "b1": 10}, f"weights 3 and 1 gave {dict(names)}")
 
 
 def least_connections(rig, case):
-    """least_conn spreads what stays open by weight: no backend has more than its share."""
+    """least_conn spreads connections that stay open by weight, so that no backend has more than its share."""
     stage = Stage(rig, case)
     names, held = greetings(stage.target, 24, hold=True)
     require(names == {"b0": 8, "b1": 8, "b2": 8}, f"24 held connections are spread {dict(names)}")
@@ -177,7 +177,7 @@ def least_connections(rig, case):
 
 
 def two_draws(rig, case):
-    """random uses every backend and keeps held connections near even."""
+    """random uses every backend and spreads connections that stay open nearly evenly."""
     names, held = greetings(Stage(rig, case).target, 60, hold=True)
     require(len(names) == 3 and max(names.values()) <= 30, f"60 held connections are spread {dict(names)}")
     for caller in held:
@@ -185,7 +185,7 @@ def two_draws(rig, case):
 
 
 def source_address_sticks(rig, case):
-    """consistent_hash on source_ip: an address always meets the same backend; a death moves only the dead one's addresses."""
+    """With consistent_hash on source_ip, a client address always gets the same backend. If a backend dies, only its addresses move."""
     stage = Stage(rig, case)
 
     def map_of():
@@ -205,13 +205,13 @@ def source_address_sticks(rig, case):
 
 
 def source_port_spreads(rig, case):
-    """consistent_hash on source_ip_port: one client's connections spread, the same port meets the same backend."""
+    """With consistent_hash on source_ip_port, the connections of a client are spread, and the same port gets the same backend."""
     stage = Stage(rig, case)
     seen = {}
     for port in (rig.ports.free() for _ in range(30)):
         caller = Caller(stage.target, ("127.0.0.1", port), greeted=True)
         seen[port] = caller.greeting
-        caller.sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER 0: the port must be free again at once
+        caller.sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER 0, so that the port is free at once
         caller.close()
     require(len(set(seen.values())) == 3, f"30 ports met only {set(seen.values())}")
     for port, name in list(seen.items())[:10]:
@@ -222,7 +222,7 @@ def source_port_spreads(rig, case):
 
 
 def backend_limit(rig, case):
-    """max_connections of a backend is never exceeded, counted over all workers; a place that falls free is used again."""
+    """max_connections of a backend is never exceeded, counted over all workers. A slot that becomes free is used again."""
     stage = Stage(rig, case)
     lucky, refused = [], 0
     for number in range(12):
@@ -245,8 +245,7 @@ def backend_limit(rig, case):
 
 
 def family_missing(rig, case):
-    """Sockets of one backend's family are not to be had: that is this backend's failure and nobody else's. Its pool's other one serves, and another listener's
-    clients do not wait."""
+    """If no socket of a backend's family can be opened, only this backend fails. The other backend of its pool serves, and no other client waits."""
     if platform.machine() not in sandbox.SYS_SOCKET:
         raise Skip("not known on this machine")
     good, port, other = rig.keep(Backend(("127.0.0.1", rig.ports.free()))), rig.ports.free(), rig.ports.free()
@@ -280,7 +279,7 @@ backend = four 127.0.0.1:{good.address[1]}
 
 
 def backup(rig, case):
-    """A backup serves only while no other backend is up, and no longer."""
+    """A backup serves exactly while no other backend is up."""
     stage = Stage(rig, case)
     require(greetings(stage.target, 6) == {"b0": 6}, "the backup was used although a primary is up")
     stage.backends[0].close(kill=True)

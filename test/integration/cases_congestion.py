@@ -1,4 +1,4 @@
-"""congestion_control: which algorithm the sockets of both sides of a session have, in a network whose default is bbr."""
+"""congestion_control: which algorithm the sockets of both sides of a session have, where the system's default is bbr."""
 import re
 import resource
 import socket
@@ -15,7 +15,7 @@ from peers import Caller
 from rig import Skip, require
 
 DEFAULT = Path("/proc/sys/net/ipv4/tcp_congestion_control")
-FAR = "10.99.0.1"  # an address of this machine that is not of the loopback network
+FAR = "10.99.0.1"  # an address of this machine outside 127.0.0.0/8
 
 
 def network_with_bbr():
@@ -28,7 +28,7 @@ def network_with_bbr():
 
 
 def algorithms(penstock, port):
-    """(client's side, backend's side) of the one session that is open."""
+    """Returns the algorithms of the only open session: (client's side, backend's side)."""
     found = {}
     for sock in inet_sockets(penstock.pid):
         with sock:
@@ -39,7 +39,7 @@ def algorithms(penstock, port):
 
 
 def by_address(rig, case):
-    """bbr is the system's: auto takes reno where the peer is on this machine's loopback, on each side by itself; system takes nothing; a name is for clients."""
+    """Where the default is bbr, `auto` selects reno for loopback peers, separately for each side. `system` changes nothing, and a name applies to clients."""
     network_with_bbr()
     for configured, bind, caller, backend, due in (
             (None, "0.0.0.0", "127.0.0.1", "127.0.0.1", ("reno", "reno")),
@@ -62,7 +62,7 @@ def by_address(rig, case):
 
 
 def listening(penstock):
-    """Address and algorithm of each socket that listens."""
+    """Returns the address and the algorithm of each listening socket."""
     found = []
     for sock in inet_sockets(penstock.pid):
         with sock:
@@ -72,8 +72,7 @@ def listening(penstock):
 
 
 def beside_wildcards(rig, case):
-    """Who comes to a wildcard address from the machine itself finds a socket that never knew bbr, on the loopback address; unless the listener is for an
-    interface, or nobody paces."""
+    """A wildcard address gets a loopback socket that never used bbr, for clients on this machine, unless the listener has an interface or nothing paces."""
     network_with_bbr()
     for default, listener, binds, due in (
             ("bbr", {}, ["0.0.0.0"], [("0.0.0.0", "bbr"), ("127.0.0.1", "reno")]),
@@ -88,7 +87,7 @@ def beside_wildcards(rig, case):
         server = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
         penstock = rig.launch(rig.ini([f"127.0.0.1:{server.address[1]}"], [f"{bind}:{port}" for bind in binds], listener=listener))
         found = listening(penstock)
-        require(found == sorted(2 * due), f"{default}, {listener} {binds}: {found}")  # two workers
+        require(found == sorted(2 * due), f"{default}, {listener} {binds}: {found}")  # one socket for each of two workers
         for host in (FAR,) if binds == [FAR] else (FAR, "127.0.0.1"):
             session = Caller((host, port))
             session.call(1000)
@@ -97,16 +96,16 @@ def beside_wildcards(rig, case):
 
 
 def beside_where_it_can_be_had(rig, case):
-    """A loopback address that is not there is done without; a range of ports has 64 of them; and none is had where descriptors are short."""
+    """The additional loopback sockets are optional: a missing address is ignored, a range of ports gets at most 64, and a process short of descriptors none."""
     network_with_bbr()
-    Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6").write_text("1")  # takes ::1 away
+    Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6").write_text("1")  # removes ::1
     require(subprocess.run(["ip", "-6", "address", "show", "to", "::1"], capture_output=True).stdout == b"", "::1 is still there")
     port, first = rig.ports.free(), rig.ports.free(70)
     server = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     def ini(connections):
         return rig.ini([f"127.0.0.1:{server.address[1]}"], [f"[::]:{port}", f"0.0.0.0:{first}-{first + 69}"],
                        glob={"workers": 1, "max_connections": connections})
-    for connections, descriptors in ((440, 1100), ("auto", 900)):  # the first leaves no room for them, in the second they would be more than a sixteenth
+    for connections, descriptors in ((440, 1100), ("auto", 900)):  # the first limit leaves none for them; of the second, they would take more than a sixteenth
         short = rig.launch(ini(connections), limits={resource.RLIMIT_NOFILE: descriptors})
         require(listening(short) == 70 * [("0.0.0.0", "bbr")] + [("::", "bbr")], f"with {descriptors} descriptors: {Counter(listening(short))}")
         short.stop()
@@ -118,7 +117,7 @@ def beside_where_it_can_be_had(rig, case):
 
 
 def unknown(rig, case):
-    """An algorithm that the kernel does not have is refused at the start, with the place in the file."""
+    """An algorithm that the kernel does not have is refused at the start, with its file and line."""
     ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"], listener={"congestion_control": "nosuch"})
     text = fails(rig, ["run", "-c", ini], r"listener main: cannot set the congestion control of 127\.0\.0\.1:\d+: .*tcp_available_congestion_control")
     require(re.search(r"penstock\.ini:\d+: ", text), f"no place: {text}")

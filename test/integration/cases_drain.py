@@ -1,4 +1,4 @@
-"""Stops and drains while clients keep coming: whoever got in is served, whoever comes later is refused, nobody is reset."""
+"""Stops and drains while clients keep connecting. A client that was accepted is served, a later one is refused, and none is reset."""
 import ctypes
 import errno
 import os
@@ -15,7 +15,7 @@ from case import ENGINES, Case, Stage
 from peers import Caller, connect
 from rig import Skip, require, wait_for
 
-IP_MINTTL = 21  # the socket module has no name for it
+IP_MINTTL = 21  # not defined in the socket module
 LIMIT = {"max_connections": 5, "drain_timeout": "20s"}
 ONE = {"max_connections": 1, "workers": 1, "drain_timeout": "20s"}
 SMALL = {"max_connections": 2, "drain_timeout": "20s"}
@@ -23,7 +23,7 @@ UNPRIVILEGED = {"user": "nobody", "access_log": None}  # recent kernels then all
 
 
 class Flood:
-    """Clients that connect, exchange bytes and close, over and over, until they are refused. `broken` counts those that got in and were not served."""
+    """Clients that repeatedly connect, exchange bytes and close, until they are refused. `broken` counts connections that succeeded but were not served."""
 
     def __init__(self, target, count):
         self.target, self.served, self.broken, self.stopping = target, 0, 0, threading.Event()
@@ -36,7 +36,7 @@ class Flood:
         while not self.stopping.is_set():
             try:
                 sock = connect(self.target, seconds=8)
-            except OSError:  # refused: it has stopped
+            except OSError:  # refused, because penstock has stopped
                 return
             try:
                 sock.sendall(b"x" * 50)
@@ -57,13 +57,13 @@ class Flood:
 
 def stop_under_churn(kind):
     def body(rig, case):
-        """Clients come and go by the thousand while it is stopped, over and over: each is either served or refused."""
+        """Penstock is stopped several times while thousands of clients connect and close. Each client is either served or refused."""
         backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
         for number in range(10):
             port = rig.ports.free()
             target = rig.path(f"front{number}.sock") if kind == "unix" else ("127.0.0.1", port)
             bind = f"unix:{target}" if kind == "unix" else f"127.0.0.1:{port}"
-            backlog = {"backlog": 8} if kind == "unix" and number % 2 else {}  # clients then wait in connect(2), too
+            backlog = {"backlog": 8} if kind == "unix" and number % 2 else {}  # clients then also wait in connect(2)
             penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [bind], listener=backlog))
             flood = Flood(target, 12)
             wait_for(lambda flood=flood: flood.served > 200, "clients are served")
@@ -75,7 +75,7 @@ def stop_under_churn(kind):
 
 
 def drain_at_limit(rig, case, host="127.0.0.1"):
-    """At a connection limit, with clients waiting at any time: those who wait when the drain begins are served, and the port closes."""
+    """Clients always wait at a connection limit. Those that wait when the drain begins are served, and the port is closed."""
     if "user" in case.glob:
         needs.root()
     stage = Stage(rig, case, host=host)
@@ -92,7 +92,7 @@ def drain_at_limit(rig, case, host="127.0.0.1"):
 
 
 def handshake_during_drain(rig, case):
-    """A client whose handshake has begun before the drain and ends during it is served like those that wait before it."""
+    """A client whose handshake begins before the drain and ends during it is served, like the clients that wait before it."""
     if "user" in case.glob:
         needs.root()
     stage = Stage(rig, case)
@@ -100,7 +100,7 @@ def handshake_during_drain(rig, case):
     holder.call(10)
     waiting = rig.keep(Caller(stage.target))
     late = rig.keep(socket.socket())
-    late.setsockopt(socket.IPPROTO_IP, IP_MINTTL, 255)  # drops the answer to its SYN, which the kernel repeats after a second
+    late.setsockopt(socket.IPPROTO_IP, IP_MINTTL, 255)  # drops the answer to its SYN, which is sent again after a second
     late.setblocking(False)
     require(late.connect_ex(stage.target) == errno.EINPROGRESS, "the handshake does not stay half done")
     stage.penstock.signal(signal.SIGTERM)
@@ -119,7 +119,7 @@ def handshake_during_drain(rig, case):
 
 
 def drain_at_limit_ipv6(rig, case):
-    """The same on IPv6."""
+    """As drain-unprivileged, on IPv6."""
     needs.ipv6()
     drain_at_limit(rig, case, "::1")
 
@@ -139,7 +139,7 @@ def drain_with_full_ttl(rig, case):
 
 
 def shut_from_outside(rig, pid, how, family=socket.AF_INET):
-    """Takes a copy of each listening socket of that family of the process, as `ss -K` or a debugger can get at it, and shuts it."""
+    """Shuts down each listening socket of this family in the process, by a duplicate of its descriptor, as `ss -K` or a debugger can. Returns their number."""
     libc = ctypes.CDLL(None, use_errno=True)
     pidfd = os.pidfd_open(pid)
     shut = 0
@@ -162,7 +162,7 @@ def shut_from_outside(rig, pid, how, family=socket.AF_INET):
 
 
 def listener_shut_from_outside(rig, case):
-    """Somebody shuts the listening sockets: it listens again, and says so."""
+    """If another process shuts the listening sockets down, penstock listens again and logs it."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     caller.call(10)
@@ -177,7 +177,7 @@ def listener_shut_from_outside(rig, case):
 
 
 def unix_listener_shut_from_outside(rig, case):
-    """A UNIX socket cannot listen again once it was shut: that is said, once for each worker, and costs no CPU."""
+    """A UNIX socket that was shut down cannot listen again. Each worker logs this once, and it costs no CPU time."""
     front = rig.path("front.sock")
     backend, port = rig.keep(Backend(("127.0.0.1", rig.ports.free()))), rig.ports.free()
     penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"unix:{front}", f"127.0.0.1:{port}"]))

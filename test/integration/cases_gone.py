@@ -1,4 +1,4 @@
-"""Clients and servers that go away in the middle: the session ends soon, whatever else is in flight, and the log names who was gone."""
+"""Clients and servers that disappear during a session. The session ends soon, whatever else is in flight, and the log names the side that is gone."""
 import signal
 import socket
 import time
@@ -10,7 +10,7 @@ from rig import require, wait_for
 
 
 def address(rig, kind, name):
-    """Where to connect or listen, and how a configuration says so."""
+    """Returns an address for connect or listen, and the same address as text for a configuration."""
     if kind == "unix":
         path = rig.path(name + ".sock")
         return path, "unix:" + path
@@ -19,7 +19,7 @@ def address(rig, kind, name):
 
 
 def pair(rig, client_kind, backend_kind, pool=None):
-    """A client and a backend that talk through a penstock."""
+    """Returns a penstock, and a client and a backend that are connected through it."""
     front, bind = address(rig, client_kind, "front")
     back, backend = address(rig, backend_kind, "back")
     listener = rig.keep(listen(back))
@@ -40,7 +40,7 @@ def gone_with_both_full(client_kind, backend_kind, gone, draining=False):
             penstock.signal(signal.SIGTERM)
             penstock.wait_log("accepting stops")
         began = time.monotonic()
-        (client if gone == "client" else server).reset()  # a UNIX socket resets when it is closed with unread bytes
+        (client if gone == "client" else server).reset()  # closing a UNIX socket with unread bytes resets it
         row = rig.access(1, seconds=4)[0]
         require(time.monotonic() - began < 4, "the session did not end soon")
         require(row["end"] == ("CD" if gone == "client" else "SD"), f"the log says end={row['end']} {row['reason']}")
@@ -50,17 +50,17 @@ def gone_with_both_full(client_kind, backend_kind, gone, draining=False):
 
 
 def unix_client_closes_unread(rig, case):
-    """A UNIX client closes while the backend does not read what it sent. It looks like one that only stopped reading, so half_close_timeout ends the session."""
+    """A UNIX client closes while the backend does not read. It looks like a client that only stopped reading, so half_close_timeout ends the session."""
     _, client, server = pair(rig, "unix", "tcp", pool={"half_close_timeout": "1s"})
     client.fill()
     client.close()
-    server.send(1000)  # nobody is there to take it
+    server.send(1000)  # there is no client that could receive it
     row = rig.access(1, seconds=5)[0]
     require(row["end"] == "sD", f"the log says end={row['end']} {row['reason']}")
 
 
 def silent_backend(rig):
-    """The address of a backend whose queue is full: connecting to it hangs."""
+    """Returns the address of a backend whose accept queue is full, so that connecting to it hangs."""
     backend = rig.keep(listen(("127.0.0.1", rig.ports.free()), backlog=0))
     for _ in range(2):
         filler = rig.keep(socket.socket())
@@ -70,7 +70,7 @@ def silent_backend(rig):
 
 
 def left_while_connecting(rig, case):
-    """A client that resets while its session connects ends it, and no further backend is tried."""
+    """If a client resets while its session connects to a backend, the session ends and no further backend is tried."""
     port = rig.ports.free()
     penstock = rig.launch(rig.ini([silent_backend(rig), silent_backend(rig)], [f"127.0.0.1:{port}"], pool={"connect_timeout": "20s"}))
     client = rig.keep(connect(("127.0.0.1", port)))
@@ -83,7 +83,7 @@ def left_while_connecting(rig, case):
 
 
 def left_while_queued(rig, case):
-    """Clients that reset while they waited for a place cost no backend connection; one that only finished sending is served."""
+    """Clients that reset while they wait for a place cost no backend connection. A client that has only sent FIN is served."""
     stage = Stage(rig, case)
     holder = Peer(rig.keep(connect(stage.target)), "c", "s", {}, 10)
     holder.send(1)

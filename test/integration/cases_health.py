@@ -1,4 +1,4 @@
-"""Health checks: HTTP answers, and what probes leave behind. How backends that are down are avoided is in cases_balance.py."""
+"""Health checks: HTTP answers, and the ports that probes use. cases_balance.py tests that sessions avoid backends that are down."""
 import contextlib
 import re
 import select
@@ -14,7 +14,7 @@ from rig import holds_for, require
 
 
 def http_check(rig, case):
-    """check = http: a status out of the range marks the backend down, a good one marks it up."""
+    """With check = http, a status outside the range marks the backend down, and one inside it marks it up."""
     status = {0: 200, 1: 503}
 
     def site(number):
@@ -45,8 +45,8 @@ def http_check(rig, case):
 
 
 def cut_off_server(rig, status, end):
-    """An HTTP server that answers with status[0] and no more than the beginning of a body. Its connections end with a reset, because it
-    does not read the request ("unread"); in order, but before the last chunk ("chunk"); or not at all ("open")."""
+    """Starts an HTTP server that answers with status[0] and only the beginning of a body. Its connections end with a reset, because it does not read the
+    request ("unread"), or normally but before the last chunk ("chunk"), or not at all ("open"). Returns its port."""
     listener = rig.keep(listen(("127.0.0.1", rig.ports.free()), seconds=None))
 
     def answer(connection):
@@ -60,7 +60,7 @@ def cut_off_server(rig, status, end):
                 pass
 
     def accept():
-        with contextlib.suppress(OSError):  # closed at the end of the case
+        with contextlib.suppress(OSError):  # the listener is closed at the end of the case
             while True:
                 threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
     threading.Thread(target=accept, daemon=True).start()
@@ -68,7 +68,7 @@ def cut_off_server(rig, status, end):
 
 
 def http_answer_cut_off(rig, case):
-    """check = http: an answer is judged by what has arrived of it, long before check_timeout, however its connection ends."""
+    """With check = http, an answer is judged by the part that has arrived, long before check_timeout, however its connection ends."""
     status = [200]
     servers = [cut_off_server(rig, status, end) for end in ("unread", "chunk", "open")]
     penstock = rig.launch(rig.ini([f"127.0.0.1:{port}" for port in servers], [f"127.0.0.1:{rig.ports.free()}"], pool=case.pool))
@@ -81,7 +81,7 @@ def http_answer_cut_off(rig, case):
 
 
 def port_of_dead_backend(rig, case):
-    """Dead backends whose ports the kernel may draw for probes, IPv4 and IPv6, are down, and their servers can bind at any time."""
+    """Dead backends are down even if the kernel may choose their ports for probes, on IPv4 and IPv6. Their servers can bind these ports at any time."""
     needs.own_network()
     needs.ipv6()
     Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40001")

@@ -1,4 +1,4 @@
-"""Start and stop: what goes wrong is one clear line and a status; what stops, drains first."""
+"""Start and stop. A failed start gives one clear line and an exit status. A stop drains first."""
 import errno
 import os
 import re
@@ -25,7 +25,7 @@ def refused(address):
 
 def drain(number):
     def body(rig, case):
-        """A stop signal: new connections are refused, the open ones work on; when the last is closed it ends with status 0."""
+        """After a stop signal, new connections are refused and open ones continue. When the last one is closed, penstock ends with status 0."""
         stage = Stage(rig, case)
         callers = [Caller(stage.target, key=key) for key in range(4)]
         for caller in callers:
@@ -43,13 +43,13 @@ def drain(number):
         status = stage.penstock.wait_exit(5)
         require(status == 0, f"status {status}")
         require(time.monotonic() - began < 2, "it waited although no session was left")
-        ends = [row["end"] for row in rig.access(4) if row["bytes_in"] != "0"]  # without the probes of refused()
+        ends = [row["end"] for row in rig.access(4) if row["bytes_in"] != "0"]  # without the connections of refused()
         require(ends == ["--"] * 4, f"drained sessions ended {ends}")
     return body
 
 
 def drain_deadline(rig, case):
-    """Connections that outlive drain_timeout are closed, and the end comes with status 0."""
+    """Connections that are still open after drain_timeout are closed, and penstock ends with status 0."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     caller.call(1000)
@@ -64,7 +64,7 @@ def drain_deadline(rig, case):
 
 
 def stopped_in_mid_transfer(rig, case):
-    """What a stop cuts short is reset: a client that downloads and a backend that an upload goes to must not take it for complete."""
+    """A transfer that a stop cuts short is reset, so that neither a downloading client nor the backend of an upload takes it for complete."""
     stage = Stage(rig, case)
     pairs = []
     for number in range(4):
@@ -75,7 +75,7 @@ def stopped_in_mid_transfer(rig, case):
         sender, reader = (server, client) if number % 2 else (client, server)
         sender.send(100000 + number)
         reader.recv(100000 + number)
-        if number > 1:  # the other direction has ended: that one stays a clean end
+        if number > 1:  # the other direction ends before the stop, and so ends normally
             reader.fin()
             sender.expect_fin()
     stage.penstock.signal(signal.SIGTERM)
@@ -86,7 +86,7 @@ def stopped_in_mid_transfer(rig, case):
 
 
 def second_signal(rig, case):
-    """A second signal ends it at once."""
+    """A second signal ends penstock at once."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     caller.call(1000)
@@ -98,7 +98,7 @@ def second_signal(rig, case):
 
 
 def queued_clients_at_stop(rig, case):
-    """Clients who connect in the very moment of the stop are either refused or served; none is accepted and dropped."""
+    """Clients that connect at the moment of the stop are either refused or served. None is accepted and then dropped."""
     stage = Stage(rig, case)
     early = [rig.keep(Caller(stage.target, key=key)) for key in range(40)]
     stage.penstock.signal(signal.SIGTERM)
@@ -109,7 +109,7 @@ def queued_clients_at_stop(rig, case):
 
 
 def fails(rig, arguments, pattern, status=1, seconds=5.0, lines=1, **options):
-    """Runs penstock, which must give up: in time, with that status, with so many lines at most, one of which matches."""
+    """Runs penstock, which must fail in time, with this status and at most `lines` lines, one of which matches. Returns its output."""
     process = Penstock(rig, arguments, rig.path("fails"), **options)
     rig.started.append(process)
     began = time.monotonic()
@@ -125,7 +125,7 @@ def fails(rig, arguments, pattern, status=1, seconds=5.0, lines=1, **options):
 
 
 def address_in_use(rig, case):
-    """The port belongs to another program: one line with the address and where it is written, status 1, nothing left."""
+    """If another program has the port, a line names the address and its file and line. The status is 1, and no socket stays open."""
     port, free = rig.ports.free(), rig.ports.free()
     rig.keep(listen(("127.0.0.1", port)))
     ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{free}", f"127.0.0.1:{port}"])
@@ -135,7 +135,7 @@ def address_in_use(rig, case):
 
 
 def second_penstock(rig, case):
-    """The same configuration twice: SO_REUSEPORT must not let the second one share the port in silence."""
+    """A second penstock with the same configuration is refused. SO_REUSEPORT must not let it share the port silently."""
     stage = Stage(rig, case)
     fails(rig, ["run", "-c", stage.ini], r"in use", lines=None)
     caller = rig.keep(Caller(stage.target))
@@ -143,7 +143,7 @@ def second_penstock(rig, case):
 
 
 def quick_restart(rig, case):
-    """Stopped and started again at once on the same port, five times, with clients connected at the stop."""
+    """Penstock is stopped and started again at once on the same port, five times, while a client is connected."""
     stage = Stage(rig, case)
     penstock = stage.penstock
     for number in range(5):
@@ -159,7 +159,7 @@ def quick_restart(rig, case):
 
 
 def privileged_port(rig, case):
-    """A low port as an ordinary user: one clear line."""
+    """An unprivileged user who configures a port below 1024 gets one clear line."""
     if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 81:
         raise Skip("this machine lets everyone bind low ports")
     ini = rig.ini(["127.0.0.1:9"], ["127.0.0.1:81"], {"access_log": None})
@@ -167,7 +167,7 @@ def privileged_port(rig, case):
 
 
 def unreadable(rig, case):
-    """A configuration that may not be read, or is not there, or is a folder."""
+    """A configuration that cannot be read, does not exist, or is a folder is refused."""
     secret = rig.write("secret.ini", "[global]\n", 0)
     if os.getuid() == 0:
         fails(rig, ["run", "-c", secret], r"secret\.ini.*permission", user=sandbox.NOBODY)
@@ -191,7 +191,7 @@ connect_timeout = 5
 
 
 def bad_config(rig, case):
-    """Every error is told, each with its file and line; `run` starts nothing, `check` says the same."""
+    """Every error is reported with its file and line. `run` starts nothing, and `check` reports the same errors."""
     ini = rig.write("bad.ini", BAD)
     for command in ("check", "run"):
         text = fails(rig, [command, "-c", ini], r"workers", lines=None)
@@ -203,7 +203,7 @@ def bad_config(rig, case):
 
 
 def warnings(rig, case):
-    """Values that are probably not intended: `check` warns with file and line and status 0, `run` logs it, even when it cannot start for that reason."""
+    """For values that are probably a mistake, `check` warns with file and line, and ends with status 0. `run` logs the same, even if it then cannot start."""
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     port = rig.ports.free()
     pool = {"check": "http", "check_body": '"ok"'}
@@ -220,7 +220,7 @@ def warnings(rig, case):
 
 
 def usage(rig, case):
-    """Wrong usage: status 2 and a hint."""
+    """Wrong usage gives status 2 and a hint."""
     for arguments in (["run", "--nonsense"], ["frobnicate"], ["run", "-c"], ["check", "extra"]):
         fails(rig, arguments, r"usage|unknown|unrecognized|invalid|needs|expected|argument|option", status=2, lines=None)
     done = subprocess.run([rig.penstock, "version"], capture_output=True, text=True, timeout=10, check=False)
@@ -229,7 +229,7 @@ def usage(rig, case):
 
 def blocked(answer):
     def body(rig, case):
-        """io_uring is forbidden by a seccomp filter: auto falls back to epoll and says why; asked for by name it is an error."""
+        """If a seccomp filter forbids io_uring, `auto` falls back to epoll and logs why. `engine = io_uring` is then an error."""
         stage = Stage(rig, case, block_io_uring=answer)
         reason = os.strerror(answer)
         require(stage.penstock.logged("epoll"), "the log does not name the engine")
@@ -243,7 +243,7 @@ def blocked(answer):
 
 
 def engine_line(rig, case):
-    """Right after the start the log names the engine in use."""
+    """Right after the start, the log names the engine."""
     stage = Stage(rig, case)
     require(stage.penstock.logged(rf"engine.*{rig.engine}|{rig.engine}.*engine"), "no line names the engine")
 

@@ -1,4 +1,4 @@
-"""Running out: of descriptors, of allowed connections, of pipe memory. Clients wait and are served later; nothing spins."""
+"""Shortages: of descriptors, of allowed connections, of memory for pipes. Clients wait and are served later, and no thread spins."""
 import os
 import re
 import resource
@@ -15,7 +15,7 @@ from rig import Skip, require, wait_for
 
 
 def serve_in_turns(crowd, batch):
-    """Clients that are served leave, a few at a time, until every one has been served."""
+    """Closes `batch` served clients at a time, until every client has been served."""
     while crowd.waiting:
         held = sum(sock is not None for sock in crowd.done)
         if held:
@@ -27,7 +27,7 @@ def serve_in_turns(crowd, batch):
 
 
 def connection_limit(rig, case):
-    """Clients over max_connections wait in the backlog, unharmed, and are served as others leave; both workers notice."""
+    """Clients above max_connections wait in the accept queue, and are served as others close. Both workers notice free places."""
     stage = Stage(rig, case)
     crowd = rig.keep(Crowd(stage.target, 24, 1000, hold=True))
     wait_for(lambda: crowd.run(lambda now: len(now.done) >= 10, 5), "10 clients are served")
@@ -40,7 +40,7 @@ def connection_limit(rig, case):
 
 
 class Queue:
-    """Clients of an echo backend, of whom one at a time is served. They come one after another, further apart than the kernel's clock tells times."""
+    """Clients of an echo backend, of which one is served at a time. They arrive further apart than the kernel's tick, so that their order is known."""
 
     APART = 0.02
 
@@ -55,7 +55,7 @@ class Queue:
         time.sleep(self.APART)
 
     def serve(self):
-        """Waits until a client is served, and ends it."""
+        """Waits until a client is served, and closes it."""
         ready = self.selector.select(10)
         require(len(ready) == 1, f"{len(ready)} clients are served after {len(self.served)} of {self.came}, one is due")
         key, _ = ready[0]
@@ -65,7 +65,7 @@ class Queue:
         key.fileobj.close()
 
     def overtaken(self):
-        """The most that came later than a client and were served before it."""
+        """Returns the maximum number of clients that came after a client and were served before it."""
         return max(sum(other > number for other in self.served[:at]) for at, number in enumerate(self.served))
 
     def close(self):
@@ -74,9 +74,9 @@ class Queue:
         self.selector.close()
 
 
-def in_turn(*kinds):  # of the addresses of the listener
+def in_turn(*kinds):  # the kind of each address of the listener
     def body(rig, case):
-        """With one place for all workers, the client that waits longest is next, whichever worker and address it came to, as far as times are known."""
+        """With one place for all workers, the client that has waited longest is next, whichever worker and address it came to, as far as times are known."""
         backend = rig.keep(Backend(("127.0.0.1", rig.ports.free()), "b0", "echo"))
         fronts = [rig.path(f"front{number}.sock") if kind == "unix" else ("127.0.0.1", rig.ports.free()) for number, kind in enumerate(kinds)]
         binds = [f"unix:{front}" if isinstance(front, str) else f"{front[0]}:{front[1]}" for front in fronts]
@@ -84,21 +84,21 @@ def in_turn(*kinds):  # of the addresses of the listener
         queue = rig.keep(Queue(fronts))
         for _ in range(24):
             queue.join()
-        for _ in range(24):  # others come meanwhile
+        for _ in range(24):  # further clients come while these are served
             queue.serve()
             queue.join()
         while len(queue.served) < queue.came:
             queue.serve()
-        # TCP: the head of each queue but its own can pass for as old as the one before it, once. A UNIX socket has one queue for all.
+        # On TCP, the first client of each other queue may once count as having waited as long as the client before it. A UNIX socket has one queue for all.
         queues = len(kinds) * case.glob["workers"] if "tcp" in kinds else 1
         require(queue.overtaken() < queues, f"a client was overtaken by {queue.overtaken()} in {queues} queues: {queue.served}")
     return body
 
 
 def out_of_descriptors(rig, case):
-    """The descriptor limit is reached: clients queue, the CPU rests, and all are served as others leave.
+    """At the descriptor limit, clients wait in the queue without costing CPU time, and all are served as others close.
 
-    One that is accepted with the last descriptor waits for another for as long as connecting may take: long here."""
+    A client that is accepted with the last descriptor waits for a second one for up to connect_timeout, which is long here."""
     stage = Stage(rig, case)
     pid = stage.penstock.pid
     Crowd(stage.target, 2, 100).finish()
@@ -113,7 +113,7 @@ def out_of_descriptors(rig, case):
 
 
 def descriptor_table(rig, case):
-    """The table has room for all connections from the start: to let it grow under load stops everything for milliseconds."""
+    """The descriptor table has space for all connections from the start, because growing it under load stops all threads for milliseconds."""
     stage = Stage(rig, case)
     size = int(re.search(r"^FDSize:\s+(\d+)", Path(f"/proc/{stage.penstock.pid}/status").read_text(), re.M)[1])
     require(size >= 2 * 1500, f"room for {size} descriptors, with 1500 connections allowed")
@@ -121,7 +121,7 @@ def descriptor_table(rig, case):
 
 
 def many_pipes_as_user(rig, case):
-    """300 sessions spliced both ways at once as an ordinary user, whom the kernel gives memory for 160 pipes: no byte is lost."""
+    """300 sessions are spliced in both directions at once, as an unprivileged user, whose memory for pipes suffices for 160. No byte is lost."""
     if os.getuid() and resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4000:
         raise Skip("needs a descriptor limit of 4000")
     stage = Stage(rig, case, user=sandbox.NOBODY)
@@ -130,7 +130,7 @@ def many_pipes_as_user(rig, case):
 
 
 def churn(rig, case):
-    """5000 connections with one call each: no error."""
+    """5000 connections with one call each cause no error."""
     servers = [rig.keep(Server(rig, "rpc", rig.ports.free(), "--name", name)) for name in ("b0", "b1")]
     port = rig.ports.free()
     rig.launch(rig.ini([f"127.0.0.1:{server.port}" for server in servers], [f"127.0.0.1:{port}"]))

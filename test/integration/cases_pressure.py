@@ -1,4 +1,4 @@
-"""Slow, silent and hostile peers: memory stays bounded, timeouts fire when they are due and not before."""
+"""Slow, silent and hostile peers. Memory stays bounded, and timeouts fire when they are due and not before."""
 import os
 import random
 import socket
@@ -11,7 +11,7 @@ from peers import Caller, Peer, connect, reset
 from rig import Failure, holds_for, require, settled, wait_for
 
 MB = 1 << 20
-LOG_RECORDS = 4096  # in the log's ring; each takes its memory when it is first used
+LOG_RECORDS = 4096  # capacity of the log's ring; the memory of a record is allocated when it is first used
 
 
 def memory_must_stay(rig, penstock, before_kb, growth_mb):
@@ -20,12 +20,12 @@ def memory_must_stay(rig, penstock, before_kb, growth_mb):
 
 
 def settled_kb(penstock):
-    """The memory once the workers, which free half of their empty chunks twice a second, free no more."""
+    """Returns the memory in kB when it no longer changes. Workers free half of their empty chunks twice a second."""
     return settled(penstock.rss_kb, "memory settles", 1.2)
 
 
 def warm(stage):
-    """Lets penstock touch the memory that it needs for any session at all."""
+    """Opens a few sessions, so that penstock allocates the memory that it needs for its first ones."""
     for number in range(4):
         caller = Caller(stage.target, key=number)
         caller.sock.close()
@@ -33,7 +33,7 @@ def warm(stage):
 
 def slow_reader(reader):
     def body(rig, case):
-        """One end stops reading while the other sends 100 MB; then it reads everything, byte-exact."""
+        """One end stops reading while the other sends 100 MB. Then it reads and checks every byte."""
         stage = Stage(rig, case)
         client = connect(stage.target, seconds=40)
         server, _ = stage.scripted.accept()
@@ -66,7 +66,7 @@ def slow_reader(reader):
 
 def many_slow_readers(count, half_closed):
     def body(rig, case):
-        """Clients whom a backend floods and who do not read: memory stays bounded, and nobody is busy waiting for them."""
+        """A backend floods clients that do not read. Memory stays bounded, and no thread is busy while it waits for them."""
         stage = Stage(rig, case)
         penstock = stage.penstock
         before, threads = penstock.rss_kb(), penstock.threads()
@@ -86,7 +86,7 @@ def many_slow_readers(count, half_closed):
 
 
 def idle_timeout(rig, case):
-    """A connection on which nothing moves ends after idle_timeout, and one that is used does not."""
+    """A connection on which no bytes move ends after idle_timeout, and a connection in use does not."""
     stage = Stage(rig, case)
     idle, used = rig.keep(Caller(stage.target, key=1)), rig.keep(Caller(stage.target, key=2))
     began = time.monotonic()
@@ -113,7 +113,7 @@ def idle_timeout(rig, case):
 
 
 def idle_on_a_quiet_worker(rig, case):
-    """Idle time counts from the last byte, also where nothing happens between it and the timer: each session alone on its worker, three times."""
+    """Idle time counts from the last byte, even if the worker has no event between it and the timer: three times a session that is alone on its worker."""
     stage = Stage(rig, case)
     for key in range(3):
         caller = rig.keep(Caller(stage.target, key=key))
@@ -127,7 +127,7 @@ def idle_on_a_quiet_worker(rig, case):
 
 
 def never_sends(rig, case):
-    """A client that connects and never says a word."""
+    """A client that connects and sends nothing is closed after idle_timeout."""
     stage = Stage(rig, case)
     began = time.monotonic()
     callers = [rig.keep(Caller(stage.target, key=number)) for number in range(5)]
@@ -139,7 +139,7 @@ def never_sends(rig, case):
 
 
 def half_close_timeout(rig, case):
-    """A half-closed connection on which the open direction does nothing ends after half_close_timeout, and an answer that is cut short is reset."""
+    """A half-closed connection whose open direction is idle ends after half_close_timeout. An answer that is cut short is reset."""
     stage = Stage(rig, case)
     client = connect(stage.target)
     server, _ = stage.scripted.accept()
@@ -160,7 +160,7 @@ def half_close_timeout(rig, case):
 
 
 def mute_backend(rig, case):
-    """A backend that accepts and never reads nor answers: bytes are held, nothing grows, idle_timeout ends it."""
+    """For a backend that accepts but neither reads nor answers, bytes are held, memory does not grow, and idle_timeout ends the session."""
     stage = Stage(rig, case)
     before = stage.penstock.rss_kb()
     client = connect(stage.target)
@@ -173,7 +173,7 @@ def mute_backend(rig, case):
 
 
 def hostile_crowd(rig, case):
-    """3000 clients who send garbage, leave early, reset, or neither read nor write; a good client notices none of it."""
+    """3000 clients send garbage, close early, reset, or neither read nor write. A well-behaved client is not affected."""
     stage = Stage(rig, case)
     stop, calls, trouble = threading.Event(), [0], []
 
@@ -223,7 +223,7 @@ def hostile_crowd(rig, case):
 
 
 def fair_to_small_ones(rig, case):
-    """Bulk transfers on the one worker do not starve short calls on it."""
+    """Bulk transfers do not starve short calls on the same worker."""
     stage = Stage(rig, case)
     bulk = Crowd(stage.target, 4, 200 * MB)
     stopped = threading.Event()
@@ -244,7 +244,7 @@ def fair_to_small_ones(rig, case):
 
 
 def idle_costs_nothing(rig, case):
-    """400 connections that do nothing: no CPU, little memory, and each still works."""
+    """400 idle connections cost no CPU time and little memory."""
     stage = Stage(rig, case)
     warm(stage)
     before = stage.penstock.rss_kb()
@@ -255,7 +255,7 @@ def idle_costs_nothing(rig, case):
 
 
 def fill_and_empty(rig, case):
-    """300 sessions come and go, again and again: once the log's ring has been used all round, memory and descriptors come back to the same level."""
+    """300 sessions open and close, again and again. After every record of the log's ring has been used, memory and descriptors return to the same level."""
     stage, levels = Stage(rig, case), []
     rounds_of_the_ring = LOG_RECORDS // 300 + 1
     for _ in range(rounds_of_the_ring + 5):
@@ -270,7 +270,7 @@ def fill_and_empty(rig, case):
 
 def crowd_is_gone(count, deaf):
     def body(rig, case):
-        """A crowd comes and goes, and memory comes back without anything else happening: three quarters of what it needed, at least."""
+        """A crowd of clients connects and closes. At least three quarters of its memory is freed without any further event."""
         stage = Stage(rig, case)
         warm(stage)
         before = stage.penstock.rss_kb()

@@ -1,4 +1,4 @@
-"""Addresses and socket options: both families, UNIX sockets, port ranges, what a listener's keys do to its sockets."""
+"""Addresses and socket options: both families, UNIX sockets, port ranges, and the effect of a listener's keys on its sockets."""
 import os
 import re
 import select
@@ -27,7 +27,7 @@ def try_all(targets, count=1):
 
 
 def ipv6(rig, case):
-    """IPv6 on both sides."""
+    """IPv6 works on both sides."""
     needs.ipv6()
     backend = rig.keep(Backend(("::1", rig.ports.free())))
     port = rig.ports.free()
@@ -37,7 +37,7 @@ def ipv6(rig, case):
 
 
 def dual_stack(rig, case):
-    """`*:PORT` serves both families; `[::]:PORT` only IPv6, so that IPv4 can have the port too."""
+    """`*:PORT` serves both families. `[::]:PORT` serves only IPv6, so that another socket can have the port on IPv4."""
     needs.ipv6()
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     star, six = rig.ports.free(), rig.ports.free()
@@ -46,7 +46,7 @@ def dual_stack(rig, case):
 
 
 def unix_sockets(rig, case):
-    """UNIX sockets on both sides, and a stale socket file of an earlier run is no obstacle."""
+    """UNIX sockets work on both sides, and a stale socket file of an earlier run does not prevent a start."""
     backend = rig.keep(Backend(rig.path("backend.sock")))
     front, port = rig.path("front.sock"), rig.ports.free()
     with socket.socket(socket.AF_UNIX) as stale:
@@ -65,7 +65,7 @@ def unix_sockets(rig, case):
 
 
 def unix_urgent(rig, case):
-    """An urgent byte of a UNIX socket is a byte like any other, in both directions."""
+    """An urgent byte of a UNIX socket is relayed like any other byte, in both directions."""
     listener, front = rig.keep(listen(rig.path("backend.sock"))), rig.path("front.sock")
     rig.launch(rig.ini([f"unix:{rig.path('backend.sock')}"], [f"unix:{front}"]))
     client = Peer(rig.keep(connect(front)), "c", "s", {}, 10)
@@ -82,7 +82,7 @@ def unix_urgent(rig, case):
 
 
 def unix_stops_reading(rig, case):
-    """A UNIX backend that shuts its reading side, answers and ends in order: the client, slow and still sending, gets all of it and FIN."""
+    """A UNIX backend shuts down reading, answers and ends normally. A slow client that still sends gets the whole answer and FIN."""
     listener, port = rig.keep(listen(rig.path("backend.sock"))), rig.ports.free()
     rig.launch(rig.ini([f"unix:{rig.path('backend.sock')}"], [f"127.0.0.1:{port}"]))
     client = Peer(rig.keep(connect(("127.0.0.1", port))), "c", "s", {}, 10)
@@ -97,7 +97,8 @@ def unix_stops_reading(rig, case):
     client.send(100000)
     reset = select.poll()
     reset.register(client.sock, 0)
-    holds_for(lambda: not reset.poll(0), "a client that pauses is not reset", 1.3)  # longer than the patience with a side whose other one is gone
+    # If the backend counted as gone, a client without progress would be reset after a second.
+    holds_for(lambda: not reset.poll(0), "a client that pauses is not reset", 1.3)
     client.recv(2 * MB)
     client.expect_fin()
     answer.join(5)
@@ -107,7 +108,7 @@ def unix_stops_reading(rig, case):
 
 
 def unix_in_use(rig, case):
-    """A UNIX socket that another process listens on is in use, and it stays that process's."""
+    """A UNIX socket on which another process listens is reported as in use, and still belongs to that process."""
     front = rig.path("front.sock")
     owner = rig.keep(Backend(front))
     from cases_lifecycle import fails
@@ -117,7 +118,7 @@ def unix_in_use(rig, case):
 
 
 def port_range(rig, case):
-    """Every port of a range serves."""
+    """Every port of a range serves clients."""
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     first = rig.ports.free(5)
     rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{first}-{first + 4}"]))
@@ -125,7 +126,7 @@ def port_range(rig, case):
 
 
 def even_workers(rig, case):
-    """A few long-lived connections are spread evenly over both workers, whichever way the kernel dealt them."""
+    """A few long-lived connections are spread evenly over both workers, however the kernel has distributed them."""
     stage = Stage(rig, case)
     total = 0
     for count in (2, 2, 2, 2, 4, 8):
@@ -141,7 +142,7 @@ def even_workers(rig, case):
 
 
 def affinity(rig, case):
-    """cpu_affinity pins worker N to the N-th CPU named."""
+    """cpu_affinity pins worker N to the N-th CPU in its list."""
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:
         raise Skip("needs two CPUs")
@@ -163,7 +164,7 @@ def one_interface(rig, case):
 
 
 def inet_sockets(pid):
-    """Duplicates of the process's TCP sockets."""
+    """Yields a duplicate of each TCP socket of the process."""
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
             if os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
@@ -188,7 +189,7 @@ def listening_options(pid, level, option, size):
 
 
 def session_options(rig, case):
-    """Keys of a listener are found on the sockets of both sides of a session."""
+    """The sockets of both sides of a session have the options that the keys of a listener set."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     caller.call(1000)
@@ -209,7 +210,7 @@ def session_options(rig, case):
 
 
 def keepalive(rig, case):
-    """Both sides of a session are probed when they are quiet; with off never."""
+    """TCP probes both sides of a session while they are idle. With `keepalive = off`, it never does."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     caller.call(1000)
@@ -228,7 +229,7 @@ def keepalive(rig, case):
 
 
 def backlog(rig, case):
-    """backlog is what the kernel shows for the listening sockets, up to its own limit."""
+    """The kernel reports the configured backlog for the listening sockets, up to its own limit."""
     stage = Stage(rig, case)
     limit = int(Path("/proc/sys/net/core/somaxconn").read_text())
     if subprocess.run(["which", "ss"], capture_output=True, check=False).returncode:
@@ -239,7 +240,7 @@ def backlog(rig, case):
 
 
 def defer_accept(rig, case):
-    """defer_accept: a client is passed on only when it has said something."""
+    """With defer_accept, a client reaches a backend only when it has sent something."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     require(caller.silent(0.3) and stage.backends[0].accepted == 0, "passed on before it said anything")
@@ -247,7 +248,7 @@ def defer_accept(rig, case):
 
 
 def environment_and_include(rig, case):
-    """${NAME} takes values from the environment, include takes other files."""
+    """${NAME} is replaced by a value from the environment, and include reads other files."""
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     port = rig.ports.free()
     rig.write("pool.ini", "[pool main]\ncheck = none\nbackend = one ${BACKEND}\n")
@@ -258,7 +259,7 @@ def environment_and_include(rig, case):
 
 
 def access_log_fields(rig, case):
-    """One line for each session, with its number, both addresses, names, times and the bytes of each direction; the log's lines about it have the same number."""
+    """Each session has a line with its number, both addresses, names, times and the bytes of each direction. The log's lines about it have the same number."""
     stage = Stage(rig, case)
     caller = Caller(stage.target)
     caller.call(12345)

@@ -1,4 +1,4 @@
-"""Starting: what cannot be had is refused in one clear line before any client is let in; what is not ours stays as it is."""
+"""Start: if a resource is not available, one clear line says so before any client is accepted. Files and sockets of others stay unchanged."""
 import os
 import re
 import resource
@@ -20,7 +20,7 @@ from rig import holds_for, require, wait_for
 
 def two_at_once(address):
     def body(rig, case):
-        """Two started at the same moment with the same address: one serves, the other says "in use"."""
+        """Two penstocks are started at the same moment with the same address. One serves, and the other reports "in use"."""
         backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
         for _ in range(6):
             front = rig.path("front.sock") if address == "unix" else ("127.0.0.1", rig.ports.free())
@@ -48,8 +48,8 @@ def hold_lock(user):
 
 
 def lock_held(rig, case):
-    """Another one takes long to start: it is waited for. A stranger who holds the lock delays a start by a few seconds only."""
-    needs.own_network()  # a start that takes long holds the lock for long: the other cases shall not wait for it
+    """A start waits while another penstock takes long to start. Another user's process that holds the lock delays a start by only a few seconds."""
+    needs.own_network()  # this case holds the lock for long, and other cases must not wait for it
     ini = rig.ini(["127.0.0.1:9"], [f"unix:{rig.path('front.sock')}"])
     with hold_lock(0):
         waiting = rig.launch(ini, ready=False)
@@ -63,12 +63,12 @@ def lock_held(rig, case):
 
 
 def half_start(rig, case):
-    """A worker that cannot start: one clear line on standard error whatever the log is, and no client was ever let in."""
+    """If a worker cannot start, there is one clear line on standard error, wherever the log is. No client was accepted before."""
     needs.own_network()
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     port, workers = rig.ports.free(), 40
     ini = rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{port}"], {"workers": workers, "log": rig.path("penstock.log")})
-    # As many threads as this user may have: control, log, health, and all workers but the last ones.
+    # The limit on threads of this user suffices for control, log, health and all workers but the last ones.
     process = rig.launch(ini, ready=False, user=20000 + os.getpid() % 40000, limits={resource.RLIMIT_NPROC: workers})
     accepted = 0
     while process.alive():
@@ -83,14 +83,14 @@ def half_start(rig, case):
 
 
 def missing_cpu(rig, case):
-    """cpu_affinity names a CPU that is not there: refused, with those that are."""
+    """cpu_affinity with a CPU that does not exist is refused. The message lists the CPUs that do."""
     ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"], {"cpu_affinity": "0,1023"})
     text = fails(rig, ["run", "-c", ini], r"cpu_affinity: .*CPU 1023")
     require(re.search(r"may run on .*\d", text), f"it does not say which CPUs there are: {text}")
 
 
 def not_a_socket(rig, case):
-    """The path of a UNIX listener is a folder or a file: it says so, and leaves it alone."""
+    """If the path of a UNIX listener is a folder or a file, the start is refused, and it stays unchanged."""
     plain = rig.write("plain", "precious\n")
     for path in (plain, rig.folder):
         ini = rig.ini(["127.0.0.1:9"], [f"unix:{path}"])
@@ -99,7 +99,7 @@ def not_a_socket(rig, case):
 
 
 def one_socket_two_names(rig, case):
-    """One UNIX socket under two names is bound twice: refused, instead of one listener that nobody can reach."""
+    """Two binds to one UNIX socket under two names are refused. Otherwise, nobody could reach one of the listeners."""
     os.mkdir(rig.path("real"))
     os.symlink("real", rig.path("link"))
     binds = [f"unix:{rig.path('real')}/x.sock", f"unix:{rig.path('link')}/x.sock"]
@@ -108,21 +108,21 @@ def one_socket_two_names(rig, case):
 
 
 def unwritable_log(rig, case):
-    """A log that cannot be opened: the key, the path and what to do."""
+    """For a log that cannot be opened, the message has the key, the path and what to do."""
     for key in ("log", "access_log"):
         ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"], {key: "/nowhere/at/all.log"})
         fails(rig, ["run", "-c", ini], rf"\b{key} = /nowhere/at/all\.log: .*; .*directory")
 
 
 def few_descriptors(rig, case):
-    """A tiny limit on open files: one line that says what to raise."""
+    """With a very low limit on open files, one line says what to raise."""
     ini = rig.ini(["127.0.0.1:9"], [f"127.0.0.1:{rig.ports.free()}"])
     for limit in (4, 5, 6, 20):
         fails(rig, ["run", "-c", ini], r"LimitNOFILE", limits={resource.RLIMIT_NOFILE: limit})
 
 
 def socket_left_behind(rig, case):
-    """A UNIX listener in a folder that `user` may not write to: the file stays at the stop, and the log says so."""
+    """A UNIX listener in a folder in which `user` may not write leaves its file behind at the stop, and the log says so."""
     needs.root()
     folder = rig.keep(tempfile.TemporaryDirectory(prefix="penstock-test-"))
     folder.close = folder.cleanup
@@ -146,7 +146,7 @@ def group_of_the_folder(rig, case):
 
 
 def signals_while_draining(rig, case):
-    """HUP and USR1 during a drain end nothing and are not taken for the second signal."""
+    """SIGHUP and SIGUSR1 during a drain neither end it nor count as the second stop signal."""
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     target = ("127.0.0.1", rig.ports.free())
     penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], [f"127.0.0.1:{target[1]}"], {"drain_timeout": "500ms"}))
@@ -154,7 +154,7 @@ def signals_while_draining(rig, case):
     caller.call(100)
     penstock.signal(signal.SIGTERM)
     penstock.wait_log("accepting stops")
-    while penstock.alive():  # so that one of them comes with the deadline
+    while penstock.alive():  # again and again, so that one arrives together with the deadline
         try:
             penstock.signal(signal.SIGUSR1)
         except ProcessLookupError:
@@ -164,7 +164,7 @@ def signals_while_draining(rig, case):
 
 
 class Closer:
-    """A process that was started with standard descriptors closed, which only a shell does: Popen would open its own."""
+    """A process whose standard descriptors were closed at its start. A shell starts it, because Popen would open descriptors in their place."""
 
     def __init__(self, closed, arguments):
         closing = " ".join(f"{number}>&-" for number in closed)
@@ -180,7 +180,7 @@ class Closer:
 
 
 def standard_descriptors_closed(rig, case):
-    """Started with standard descriptors closed, both programs have /dev/null in their place, and no socket of their own."""
+    """If both programs are started with standard descriptors closed, they open /dev/null in their place. None of their sockets gets these numbers."""
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     for closed in ((0, 1, 2), (1, 2), (0,), (2,)):
         port = rig.ports.free()
@@ -200,7 +200,7 @@ def check_status(rig, ini):
 
 
 def comes_back(rig, case):
-    """A backend that is an address of this machine: refused where a listener gets what is sent there, as the kernel sees it, and else not."""
+    """A backend at an address of this machine is refused if the kernel would deliver connections to it to a listener, and only then."""
     needs.own_network()
     for command in ("link add v0 type veth peer name v1", "link set v1 up", "link set v0 up", "addr add 10.98.0.1/24 dev v0", "addr add 10.99.0.1/32 dev lo"):
         subprocess.run(["ip", *command.split()], check=True)
@@ -213,7 +213,7 @@ def comes_back(rig, case):
                     listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
                 listener.bind(("0.0.0.0", port))
                 listener.listen()
-                client.setblocking(False)  # nobody answers for 10.98.0.2
+                client.setblocking(False)  # there is no host 10.98.0.2, so this connect would wait
                 client.connect_ex((own, port))
                 arrived = bool(select.select([listener], [], [], 0 if own.endswith(".2") else 0.2)[0])
             status, text = check_status(rig, ini)
@@ -225,7 +225,7 @@ def comes_back(rig, case):
 
 
 def circle(rig, case):
-    """Two listeners that lead to one another: refused by check and by run, with the way round. A chain with an end is served."""
+    """Two listeners that lead to each other are refused by `check` and `run`, with the path of the loop. A chain that ends is served."""
     ports = [rig.ports.free() for _ in range(2)]
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free())))
     template = ("[global]\nworkers = 1\naccess_log = {log}\n[defaults]\ncheck = none\n[listener a]\nbind = *:{a}\npool = x\n[pool x]\nbackend = b 127.0.0.1:{b}\n"
@@ -240,7 +240,7 @@ def circle(rig, case):
 
 
 def addresses_unknown(rig, case):
-    """Where the kernel does not say which addresses this machine has, as under a strict seccomp filter, it starts all the same."""
+    """Penstock also starts if the kernel does not report the addresses of this machine, as under a strict seccomp filter."""
     port = rig.ports.free()
     rig.launch(rig.ini([f"203.0.113.7:{port}"], [f"*:{port}"]), block_family=socket.AF_NETLINK)
 

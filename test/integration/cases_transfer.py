@@ -1,4 +1,4 @@
-"""Bytes: every one arrives once, in order, whatever the sizes, the pauses and the way a stream ends."""
+"""Transfers: every byte arrives once and in order, whatever the sizes, the pauses and the way in which a stream ends."""
 import fcntl
 import os
 import signal
@@ -16,10 +16,10 @@ from peers import Caller, Peer, connect, listen, reset
 from rig import Failure, Skip, require, wait_for
 
 MB = 1 << 20
-BUFFER = 1 << 14  # what one receive takes
+BUFFER = 1 << 14  # maximum number of bytes of one receive
 SIZES = (1, 2, 3, 1447, 1448, 1449, 4095, 4096, 4097, 16383, 16384, 16385, 65535, 65536, 65537, MB + 1)
 
-# A reset while one side waits: (client, server), where `side` is the one that resets.
+# Scripts (client, server): the client resets while the server waits. mirrored() exchanges the sides.
 RESET_BY_CLIENT = ((("send", 5000), ("recv", 7000), ("reset",)),
                    (("recv", 5000), ("send", 7000), ("expect_reset",)))
 
@@ -29,13 +29,13 @@ def mirrored(pair):
 
 
 def unacknowledged(sock):
-    """Bytes, FIN counted as one, that the other end's kernel has not acknowledged."""
+    """Returns the number of bytes that the peer's kernel has not acknowledged. FIN counts as one byte."""
     return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def bulk(direction):
     def body(rig, case):
-        """A gigabyte one way; penstock-bench checks every byte and says so with its exit status."""
+        """A gigabyte is sent in one direction. penstock-bench checks every byte and reports the result by its exit status."""
         server = rig.keep(Server(rig, "source" if direction == "bulk-down" else "sink", rig.ports.free()))
         port = rig.ports.free()
         rig.launch(rig.ini([f"127.0.0.1:{server.port}"], [f"127.0.0.1:{port}"]))
@@ -48,7 +48,7 @@ def bulk(direction):
 
 
 def no_leak_between_sessions(rig, case):
-    """Sessions are torn down in the middle of bulk, with pipes and buffers full; later ones must see only their own bytes."""
+    """Sessions are closed in the middle of bulk transfers, while pipes and buffers are full. Later sessions must get only their own bytes."""
     stage = Stage(rig, case)
     backend = rig.keep(Backend(("127.0.0.1", rig.ports.free()), "x", "source"))
     port = rig.ports.free()
@@ -70,7 +70,7 @@ def no_leak_between_sessions(rig, case):
 
 
 def adaptive(rig, case):
-    """splice = auto on one connection: RPC and bulk in turn, so that each direction changes its mind both ways."""
+    """With splice = auto, a connection alternates between RPC and bulk, so that each direction changes from copy to splice and back."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target, seconds=20))
     for round_number in range(6):
@@ -85,7 +85,7 @@ def adaptive(rig, case):
 
 
 def splices_what_exceeds_a_buffer(rig, case):
-    """Messages that fit into a buffer are copied, those a little larger are spliced: so each is served in the cheaper way."""
+    """Messages that fit into a buffer are copied, and slightly larger ones are spliced, because this is cheaper for each."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     before = stage.penstock.pipe_ends()
@@ -98,7 +98,7 @@ def splices_what_exceeds_a_buffer(rig, case):
 
 
 class Splices:
-    """Counts a process's calls of splice(2), with strace."""
+    """Counts the splice(2) calls of a process with strace."""
 
     def __init__(self, rig, pid):
         self.path = rig.path("splices")
@@ -107,7 +107,7 @@ class Splices:
         except FileNotFoundError:
             raise Skip("needs strace") from None
         threads = len(os.listdir(f"/proc/{pid}/task"))
-        for line in self.process.stderr:  # one line for the process and all of its threads
+        for line in self.process.stderr:  # strace prints one line for the process and all of its threads
             if f"{pid} attached" in line:
                 break
         else:
@@ -122,7 +122,7 @@ class Splices:
 
 
 def copies_again_what_fits_a_buffer(rig, case):
-    """After larger messages, which are spliced, those that fit into a buffer are copied again."""
+    """After larger messages, which are spliced, messages that fit into a buffer are copied again."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     counts = {}
@@ -138,7 +138,7 @@ def copies_again_what_fits_a_buffer(rig, case):
 
 
 def last_bytes_are_prompt(rig, case):
-    """Messages over a pipe's and a buffer's size, one at a time: nothing may sit in the kernel waiting for more."""
+    """Messages larger than a pipe or a buffer, one at a time, arrive at once: the kernel must not hold their last bytes while it waits for more."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     times = []
@@ -151,13 +151,13 @@ def last_bytes_are_prompt(rig, case):
 
 
 def urgent_byte_before_fin(rig, case):
-    """An urgent byte, more bytes and the end of the stream, all of them there before penstock goes on reading: splice(2) does not pass an urgent byte."""
+    """An urgent byte, more bytes and FIN arrive before penstock continues to read. All bytes are relayed, although splice(2) does not pass an urgent byte."""
     stage = Stage(rig, case)
     stage.scripted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
     for number, after in enumerate((10000, 0)):
         client = Peer(rig.keep(connect(stage.target)), f"c{number}", "s", {}, 10)
         server = Peer(rig.keep(stage.scripted.accept()[0]), "s", f"c{number}", {}, 10)
-        client.send(150000)  # more than fits on the way to a server that does not read
+        client.send(150000)  # more than all buffers hold on the way to a server that does not read
         client.sock.send(client.mine.take(1), socket.MSG_OOB)
         client.send(after)
         client.fin()
@@ -174,7 +174,7 @@ def state_of(pid):
 
 
 def keep_from_running(pid, action):
-    """The worker, on a CPU of its own, gets to run only when `action` is done and the main thread has stopped: we have that CPU at a higher priority."""
+    """Keeps the worker from running until `action` is done and the main thread has stopped. This thread runs on the worker's CPU with a higher priority."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except PermissionError:
@@ -189,7 +189,7 @@ def keep_from_running(pid, action):
 
 def urgent_byte_while_stopped(traffic):
     def body(rig, case):
-        # A process that is about to be stopped reads nothing at an urgent byte, though one is there (tcp_recvmsg looks for pending signals).
+        # While a stop signal is pending, a receive at an urgent byte returns nothing, although the byte has arrived (tcp_recvmsg checks for pending signals).
         cpus = sorted(os.sched_getaffinity(0))
         if len(cpus) < 2:
             raise Skip("needs two CPUs")

@@ -1,4 +1,4 @@
-"""How a worker waits: polling for events (busy_poll), or asleep. Nothing is lost or held back, nothing burns when nothing comes."""
+"""How a worker waits for events: busy-polling (busy_poll) or sleeping. No byte is lost or held back, and an idle worker costs no CPU time."""
 import time
 
 from bench import Load, Server
@@ -8,7 +8,7 @@ from rig import require
 
 
 def busy_poll(rig, case):
-    """busy_poll serves one client that asks and waits, rests when nothing comes, and says at the end what it cost."""
+    """With busy_poll, a worker serves a single request-response client, sleeps when nothing arrives, and logs at its end how long it has polled."""
     stage = Stage(rig, case)
     caller = rig.keep(Caller(stage.target))
     for _ in range(400):
@@ -22,7 +22,7 @@ def busy_poll(rig, case):
 
 
 def many_then_one(rig, case):
-    """Many clients at once, then one alone: every byte is right and nothing is held back for good."""
+    """Many clients at once, and then a single one, receive all bytes correctly, and no byte is held back."""
     server = rig.keep(Server(rig, "echo", rig.ports.free()))
     port = rig.ports.free()
     rig.launch(rig.ini([f"127.0.0.1:{server.port}"], [f"127.0.0.1:{port}"], glob={"workers": 1}))

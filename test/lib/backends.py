@@ -104,7 +104,7 @@ class Backend:
                              (selectors.EVENT_READ if len(waiting) < 1 << 20 else 0))
 
     def close(self, kill=False):
-        """Stops the server. `kill` resets its connections, as the death of a process with unread data does."""
+        """Stops the server. With `kill`, its connections are reset, as when a process with unread data dies."""
         if not self.stopping.is_set():
             self.killed = kill
             self.stopping.set()
@@ -176,7 +176,7 @@ class Crowd:
         return True
 
     def finish(self, seconds=30.0):
-        """Whether all clients were served and none failed."""
+        """Runs the clients until all are served. Requires that none fails."""
         finished = self.run(lambda crowd: not crowd.waiting, seconds)
         require(not self.failed, f"{len(self.failed)} of a crowd failed, the first: {self.failed[:1]}")
         require(finished, f"{len(self.waiting)} of a crowd still wait after {seconds:g} s, {len(self.done)} are done")

@@ -1,4 +1,4 @@
-"""What the first comment of a program in test/kernel says: the fact, and who relies on it (test/kernel/fact.h)."""
+"""Reads the first comment of a program in test/kernel, which states a fact and who relies on it (test/kernel/fact.h)."""
 import re
 from pathlib import Path
 
@@ -6,7 +6,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "kernel"
 
 
 def described(name):
-    """The fact as its source words it, and who relies on it; None where the comment has another form."""
+    """Returns the fact and who relies on it, as texts of the comment, or None if the comment does not have the required form."""
     comment = re.match(r"/\* (.*?)\*/", (FOLDER / f"{name}.c").read_text(), re.S)
     text = re.sub(r"\n \* ?", "\n", comment[1]).strip() if comment else ""
     parts = re.fullmatch(rf"{name}: (.+?)\n\nSeen: .+?\nRelied on by: (.+)", text, re.S)

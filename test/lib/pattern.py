@@ -1,7 +1,6 @@
-"""The bytes that tests send: every connection and direction has its own stream, and every position can be checked.
+"""The bytes that tests send. Every connection and direction has its own stream, and every position can be checked.
 
-The period is a prime above a million, so a block that is lost, repeated, moved or taken from another connection never
-matches by chance."""
+The period is a prime above a million, so a block that is lost, repeated, moved or taken from another connection never matches by chance."""
 import random
 import zlib
 

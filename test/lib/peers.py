@@ -239,7 +239,7 @@ class Caller:
             return "reset"
 
     def silent(self, seconds):
-        """Requires that nothing arrives for this time, not even the end of the connection."""
+        """Whether nothing arrives for this time, not even the end of the connection."""
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
         return not poll.poll(seconds * 1000)

@@ -107,8 +107,8 @@ class Ports:
 
 
 class Penstock:
-    """One penstock process. `user` is an uid to run as (root only); `block_io_uring` an errno and `block_family`
-    an address family for a seccomp filter; `limits` are resource limits by their RLIMIT number."""
+    """One penstock process. `user` is the uid to run as (only as root). A seccomp filter makes io_uring fail with the errno `block_io_uring`, and forbids
+    sockets of the family `block_family`. `limits` are resource limits by their RLIMIT number."""
 
     def __init__(self, rig, arguments, log, user=None, block_io_uring=None, block_family=None, environment=None, limits=None):
         def prepare():
@@ -202,7 +202,7 @@ class Penstock:
             raise Failure(f"penstock did not end within {seconds:g} s") from None
 
     def sessions_gone(self, seconds=10.0):
-        """Requires that every session is closed: no more sockets than right after the start, and no more pipes than the pools may keep."""
+        """Requires that every session is closed: the process has no more sockets than right after its start."""
         wait_for(lambda: self.alive() and self.sockets() <= self.sockets_at_start or not self.alive(),
                  "all sessions are closed and their descriptors returned", seconds)
         self.require_alive()

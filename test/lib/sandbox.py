@@ -16,9 +16,9 @@ SECCOMP_MODE_FILTER = 2
 SYS_IO_URING_SETUP = 425
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 CLONE_NEWNET = 0x40000000
-# Classic BPF (linux/filter.h, linux/seccomp.h): load; compare; answer.
+# Instructions of classic BPF (linux/filter.h, linux/seccomp.h): load, compare, return.
 LOAD, JUMP_EQUAL, ANSWER = 0x20, 0x15, 0x06
-# Offsets in struct seccomp_data. That of an argument is its low half on a little-endian machine.
+# Offsets in struct seccomp_data. That of an argument is the offset of its low half on a little-endian machine.
 CALL_NUMBER, FIRST_ARGUMENT = 0, 16
 SYS_SOCKET = {"x86_64": 41, "aarch64": 198}
 ALLOW, ERRNO = 0x7fff0000, 0x00050000
