@@ -19,7 +19,7 @@ struct buffer {
     uint8_t data[BUFFER_BYTES];
 };
 
-/* Buffers that someone holds, in the order of their bytes. All zero is empty. */
+/* A queue of buffers, in the order of their bytes. The owner of the queue owns the buffers. All zero is empty. */
 struct buffer_queue {
     struct buffer *first, *last;
 };
@@ -44,14 +44,14 @@ static inline uint32_t buffer_length(const struct buffer *buffer)
     return buffer->end - buffer->start;
 }
 
-/* Puts a buffer behind the others. True: it is the queue's now; false: its bytes went into the last one's free space, so that many small pieces cost no more
- * than few large ones, and the buffer is still the caller's. */
+/* Appends the bytes of a buffer. Returns true if the queue now owns the buffer. Returns false if the bytes were copied into the free space of the last buffer,
+ * so that many small pieces need no more memory than a few large ones; the caller then still owns the buffer. */
 bool buffer_queue_put(struct buffer_queue *queue, struct buffer *buffer);
-/* The first one, out of the queue; NULL: it is empty. */
+/* Removes the first buffer and returns it; the caller then owns it. Returns NULL if the queue is empty. */
 struct buffer *buffer_queue_take(struct buffer_queue *queue);
-/* Puts all of `from`, which is empty then, behind those in `to`. */
+/* Appends all buffers of `from` to `to`. `from` is empty after that. */
 void buffer_queue_append(struct buffer_queue *to, struct buffer_queue *from);
-/* Gives all back. */
+/* Frees all buffers of the queue. */
 void buffer_queue_clear(struct buffer_queue *queue, struct buffer_pool *pool);
 
 #endif

@@ -24,14 +24,14 @@
 
 #include "base/addr.h"
 
-/* What is set for a loopback peer: a name, or NULL while the system's default does not pace. Asks the kernel. */
+/* Returns the algorithm for loopback peers, or NULL if the system's default does not pace. The text is constant. Asks the kernel for its default. */
 const char *congestion_on_loopback(void);
 
-/* The algorithm to set for a client (or for a bound address, which its clients share): NULL is the system's. `configured` is a name, "auto", or NULL for the
- * system's; `on_loopback` is what congestion_on_loopback() has said. */
+/* Returns the algorithm to set for a client, or for a bound address whose clients inherit it; NULL: none, the system's default stays. `configured` is a name,
+ * "auto", or NULL for the system's default. `on_loopback` is the result of congestion_on_loopback(). A result is one of these two pointers. */
 const char *congestion_for_client(const char *configured, const char *on_loopback, const struct addr *client);
 
-/* The same for a backend, of whose connections a configured name says nothing. */
+/* The same for connections to a backend, to which a configured name does not apply. */
 const char *congestion_for_backend(const char *configured, const char *on_loopback, const struct addr *backend);
 
 #endif

@@ -9,8 +9,8 @@
  *  - At most one receive, one send, one connect and one poll for each direction are in flight for a socket.
  *  - Received bytes arrive in borrowed buffers under a credit. When the credit is used up, the receive is at rest: nothing is in flight. This bounds the memory
  *    that a peer can use, and only then may a direction change between copy and splice.
- *  - After io_close(), only the events `closing` and `closed` come, and only when nothing is in flight any more: the kernel then has no pointer into the
- * socket.
+ *  - After io_close(), only the events `closing` and `closed` come, and only when nothing is in flight any more. The kernel then has no pointer into the
+ *    socket.
  *
  * Results are negative errno values. The parameter `error` of events is a positive errno, or 0 for none. */
 #ifndef IO_IO_H
@@ -103,7 +103,7 @@ struct io_socket_options {
 
 struct io_options {
     uint32_t sockets_max;  /* maximum number of handles: open sockets, listeners and eventfds */
-    bool busy_polls;           /* `waiting.busy_poll_us` will be set */
+    bool busy_polls;       /* the worker will set `waiting.busy_poll_us` */
     uint32_t ring_entries; /* io_uring: size of the submission queue; the completion queue is eight times as large; 0: 1,024 */
 };
 
@@ -148,8 +148,8 @@ struct io_ops {
 
 /* How a wait spends its time. All zero: it sleeps until the first event. */
 struct io_waiting {
-    uint32_t busy_poll_us;       /* busy-poll for this time before sleeping */
-    uint32_t batch_us;       /* sleep for this time even if events arrive, and then until the first event */
+    uint32_t busy_poll_us; /* busy-poll for this time before sleeping */
+    uint32_t batch_us;     /* sleep for this time even if events arrive, and then until the first event */
 };
 
 /* The common part of all engines. Each embeds it as its first member. */
@@ -160,9 +160,9 @@ struct io {
 
     uint64_t now_ns;     /* clock_now_ns(), read once after every wait */
     uint64_t waited_ns;  /* duration of the last wait, including the submission of requests */
-    uint64_t polled_ns;    /* the part of waited_ns that was spent busy-polling */
+    uint64_t polled_ns;  /* the part of waited_ns that was spent busy-polling */
     uint32_t events;     /* number of events that the last wait returned */
-    uint64_t sent_ns;    /* during `sent`: when the kernel took the last of those bytes, which may be before the last wait */
+    uint64_t sent_ns;    /* during `sent`: when the kernel took the last bytes of that send, which may be before the last wait */
 };
 
 /* ---- choosing (control's thread, before workers start) ---- */
@@ -171,7 +171,7 @@ struct io {
 struct io_choice {
     enum io_kind kind;
     bool multishot;     /* io_uring: multishot receives that the kernel ends after a credit; else one receive at a time */
-    bool gathers;       /* io_uring: sends go to the kernel together, with the wait */
+    bool gathers;       /* io_uring: sends are submitted together, with the wait */
     unsigned setup;     /* io_uring: IORING_SETUP_* flags that this kernel accepts */
     char reason[160];   /* "io_uring: multishot receive with credit, ...", "epoll: io_uring is blocked here (EPERM) ..." */
 };
@@ -349,9 +349,9 @@ static inline void io_send_datagrams(struct io *io, struct io_sock *sock, struct
     io->ops->send_datagrams(io, sock, messages, count);
 }
 
-/* Moves up to `bytes` from the socket into the pipe. Returns the number moved; 0 at FIN; -EAGAIN if the socket is empty or the pipe is full (if the pipe is
- * empty, it is the socket); -EINVAL if this socket cannot be spliced. TCP's urgent mark stops a splice: a 0 or an error is then reported although unread
- * bytes remain, which only a receive can take. */
+/* Moves up to `bytes` from the socket into the pipe. Returns the number of bytes moved; 0 at FIN; -EAGAIN if the socket is empty or the pipe is full (with an
+ * empty pipe, it means the socket); -EINVAL if this socket cannot be spliced. TCP's urgent mark stops a splice, which then returns 0 or an error although
+ * unread bytes remain, which only a receive can take. */
 static inline ssize_t io_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes)
 {
     return io->ops->splice_in(io, sock, pipe, bytes);

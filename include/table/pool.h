@@ -31,12 +31,12 @@ struct pool {
     struct table *table;       /* the table that the pool belongs to */
     struct backend **backends; /* those in the configuration, in its order; owns the array, not the backends */
     size_t backend_count;
-    struct snapshot_set *set;  /* what the selector has built from backends and settings (table/snapshot.h); owned; snapshots borrow it. NULL: nothing */
-    size_t usable;             /* how many of these take new sessions, including backups */
+    struct snapshot_set *set;  /* built by the selector from backends and settings (table/snapshot.h); owned; snapshots borrow it. NULL: none */
+    size_t usable;             /* number of `backends` that take new sessions, including backups */
     uint32_t next_id;          /* id of the next new backend */
     struct list all_backends;  /* including those that are leaving; owns the backends */
     uint32_t listeners;        /* number of listeners that lead to it, including those that are leaving */
-    bool changed;              /* the published snapshot of it is out of date */
+    bool changed;              /* its published snapshot is out of date */
     struct list link;          /* in the list of all objects of its kind, including those that are leaving */
     bool leaving;              /* it has left the configuration; until it is condemned, a new configuration may bring it back */
     bool condemned;            /* it is unused and will not be used again: it will be freed */

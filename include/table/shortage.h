@@ -5,15 +5,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* All zero: never. */
+/* All zero: no shortage so far. */
 struct shortage {
     _Alignas(64) _Atomic uint64_t noted_ns;
 };
 
-/* Notes a lack. `now_ns`, here and below, is the caller's time of clock_now_ns(). */
+/* Notes that a session lacks descriptors or memory. `now_ns`, here and below, is the time that the caller has read by clock_now_ns(). */
 void shortage_note(struct shortage *shortage, uint64_t now_ns);
 
-/* Whether a lack was noted less than `span_ns` ago. */
+/* Whether a shortage was noted less than `span_ns` ago. */
 bool shortage_since(const struct shortage *shortage, uint64_t now_ns, uint64_t span_ns);
 
 #endif

@@ -4,11 +4,9 @@
  * the kernel may choose the same port:
  *
  *   - for a probe of that backend: the socket then connects to itself (TCP simultaneous open). A normal close would leave TIME-WAIT on the server's address
- * and port
- *     for a minute, so the socket is reset;
+ *     and port for a minute, so the socket is reset;
  *   - for a probe of another backend: during the probe and its TIME-WAIT, the server can bind the port only if both sockets have SO_REUSEADDR. Servers
- * usually set
- *     it, so probes set it too. */
+ *     usually set it, so probes set it too. */
 #ifndef HEALTH_PROBE_SOCKET_H
 #define HEALTH_PROBE_SOCKET_H
 

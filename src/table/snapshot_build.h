@@ -4,10 +4,10 @@
 
 #include "table/snapshot.h"
 
-/* Builds it from the state of the live objects. `prepare` may be NULL: nothing to add. NULL: out of memory. */
+/* Builds the snapshot of a pool from the state of the live objects. `prepare` may be NULL: nothing to add. Returns NULL if out of memory. */
 const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_seed, const struct table_prepare *prepare);
 
-/* Frees it with the arrays it owns, not what it borrows. NULL is allowed. No reader may hold it. */
+/* Frees the snapshot of a pool and the arrays that it owns, but not what it borrows. Accepts NULL. No reader may hold it. */
 void snapshot_pool_free(const struct snapshot_pool *pool);
 
 #endif

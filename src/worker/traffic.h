@@ -26,22 +26,23 @@
 struct io;
 
 struct traffic {
-    bool chatty;              /* many small messages pass, or did a moment ago */
-    bool streams;             /* most events of the last window moved a stream on */
-    uint32_t stream_turns;    /* events of this window that did; counted by the relay */
+    bool chatty;              /* many small messages pass, or did so in the last 200 ms */
+    bool streams;             /* at least half of the events of the last window moved a stream */
+    uint32_t stream_turns;    /* number of events in the present window that moved a stream; counted by the relay */
 
-    /* The window. */
-    uint64_t ended_ns;        /* when the last wait ended; 0: none has */
-    uint64_t window_ns;       /* how long the window is by now */
-    uint32_t events;          /* in it */
-    uint32_t small_messages;  /* in it, that followed another one of their session */
-    uint64_t chatty_until_ns;
+    /* The present window. */
+    uint64_t ended_ns;        /* when the last wait ended; 0: none has ended */
+    uint64_t window_ns;       /* duration of the window so far */
+    uint32_t events;          /* number of events in the window */
+    uint32_t small_messages;  /* number of small messages in the window that followed another one of their session */
+    uint64_t chatty_until_ns; /* `chatty` stays set until this time */
 };
 
-/* After each wait. All zero is the state of a worker that has not waited yet. */
+/* Updates the state. Call it after each wait. All zero is the state of a worker that has not waited yet. */
 void traffic_learn(struct traffic *traffic, const struct io *io);
 
-/* Bytes have come in a session: a small message, or part of a large one. `*last_small` is the session's, false at first: whether the last was small. */
+/* Notes that bytes have arrived in a session: a small message, or part of a large one. `*last_small` is a field of the session: whether its last message was
+ * small. It starts as false. */
 void traffic_received(struct traffic *traffic, bool small, bool *last_small);
 
 #endif

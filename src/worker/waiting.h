@@ -38,18 +38,18 @@ struct io;
 struct waiting {
     uint32_t busy_poll_us;    /* longest time to poll before sleeping; 0: never */
     bool adaptive;            /* poll only while the credit lasts */
-    uint64_t credit_ns;
-    uint64_t polled_ns;       /* in all */
-    uint64_t polls, polls_met; /* times it polled, and times it did not have to sleep then */
+    uint64_t credit_ns;       /* time that may still be polled in vain; at most 1 ms */
+    uint64_t polled_ns;       /* total time spent busy-polling */
+    uint64_t polls, polls_met; /* number of polls, and number of polls that found an event in time */
 };
 
-/* `busy_poll_us` as configured: 0 off, UINT32_MAX auto. */
+/* `busy_poll_us` is the configured value; 0: off; UINT32_MAX: auto. */
 void waiting_init(struct waiting *waiting, uint32_t busy_poll_us);
 
-/* Before a wait: tells the engine how. `streams`: of the worker's traffic. */
+/* Sets io->waiting for the next wait. `streams` is that of the worker's traffic. Call it before each wait. */
 void waiting_choose(const struct waiting *waiting, bool streams, struct io *io);
 
-/* After it: learns from how long it took and what it brought. */
+/* Updates the credit and the statistics from the duration of the wait and its events. Call it after each wait. */
 void waiting_learn(struct waiting *waiting, const struct io *io);
 
 #endif
