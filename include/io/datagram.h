@@ -18,7 +18,7 @@ struct io_sock;
 /* Largest payload of a datagram over IPv4, and largest train that is sent. */
 #define IO_DATAGRAM_SEND_BYTES 65507
 enum {
-    IO_DATAGRAMS_MAX = 64, /* in a batch */
+    IO_DATAGRAMS_MAX = 32, /* in a batch */
     IO_TRAIN_MAX = 64,     /* datagrams in a train: UDP_MAX_SEGMENTS of older kernels */
 };
 

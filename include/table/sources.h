@@ -18,7 +18,7 @@ void sources_free(struct sources *sources);
 
 /* Counts a flow of the source with this hash, unless the source has `max` flows already. Returns whether it was counted. Each true must be paired with one
  * sources_give(). */
-bool sources_take(struct sources *sources, uint64_t hash, uint32_t max);
-void sources_give(struct sources *sources, uint64_t hash);
+bool sources_take(struct sources *sources, uint32_t hash, uint32_t max);
+void sources_give(struct sources *sources, uint32_t hash);
 
 #endif

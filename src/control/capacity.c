@@ -90,8 +90,10 @@ static void divide_room(struct capacity *capacity, const struct config *config, 
 static bool exceeds_room(const struct capacity *capacity, const struct config *config, struct served served, uint64_t room, uint64_t limit)
 {
     uint64_t needed = limit - room + 2 * (uint64_t)capacity->connections + capacity->flows;
+    bool few_connections = !config->max_connections && capacity->connections < CONNECTIONS_MIN;
+    bool few_flows = served.udp && !config->max_flows && capacity->flows < FLOWS_MIN;
 
-    if (needed <= limit && capacity->connections >= CONNECTIONS_MIN && (!served.udp || capacity->flows >= FLOWS_MIN))
+    if (needed <= limit && !few_connections && !few_flows)
         return false;
     if (served.tcp && served.udp && (config->max_flows || config->max_connections))
         log_error("max_connections = %u and max_flows = %u need more than the %llu open descriptors of the limit: a connection needs two, a flow one; raise "

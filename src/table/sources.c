@@ -24,12 +24,12 @@ void sources_free(struct sources *sources)
     free(sources);
 }
 
-static _Atomic uint32_t *counter_of(struct sources *sources, unsigned row, uint64_t hash)
+static _Atomic uint32_t *counter_of(struct sources *sources, unsigned row, uint32_t hash)
 {
     return &sources->rows[row][(hash >> (row * 16)) % ROW_COUNTERS];
 }
 
-bool sources_take(struct sources *sources, uint64_t hash, uint32_t max)
+bool sources_take(struct sources *sources, uint32_t hash, uint32_t max)
 {
     uint32_t first = atomic_fetch_add_explicit(counter_of(sources, 0, hash), 1, memory_order_relaxed);
     uint32_t second = atomic_fetch_add_explicit(counter_of(sources, 1, hash), 1, memory_order_relaxed);
@@ -40,7 +40,7 @@ bool sources_take(struct sources *sources, uint64_t hash, uint32_t max)
     return false;
 }
 
-void sources_give(struct sources *sources, uint64_t hash)
+void sources_give(struct sources *sources, uint32_t hash)
 {
     for (unsigned row = 0; row < 2; row++) {
         uint32_t before = atomic_fetch_sub_explicit(counter_of(sources, row, hash), 1, memory_order_relaxed);

@@ -23,7 +23,7 @@
 
 #define BURST_NS ((uint64_t)100000000) /* of flow_rate: a tenth of a second */
 
-_Static_assert(sizeof(struct flow) <= 384, "a slab rounds up to lines of 64 bytes, and an idle flow is promised to cost at most 512 bytes");
+_Static_assert(sizeof(struct flow) <= 320, "a slab rounds up to lines of 64 bytes, and an idle flow is promised to cost at most 512 bytes");
 
 /* ---- states ---- */
 
@@ -90,10 +90,11 @@ bool udp_flow_is_shared(const struct flow *flow)
 }
 
 /* Hashes the source address: of IPv6, the network of 64 bits, because one client has all of its addresses. */
-static uint64_t hash_source(const struct udp *udp, const union io_endpoint *peer)
+static uint32_t hash_source(const struct udp *udp, const union io_endpoint *peer)
 {
-    return peer->sa.sa_family == AF_INET ? hash_bytes(&peer->in.sin_addr, 4, udp->secret[1], udp->secret[0])
-                                         : hash_bytes(&peer->in6.sin6_addr, 8, udp->secret[1], udp->secret[0]);
+    const void *address = peer->sa.sa_family == AF_INET ? (const void *)&peer->in.sin_addr : &peer->in6.sin6_addr;
+
+    return (uint32_t)hash_bytes(address, peer->sa.sa_family == AF_INET ? 4 : 8, udp->secret[1], udp->secret[0]);
 }
 
 /* The client of a request as the selectors take it. Clients that share a flow have no address. */

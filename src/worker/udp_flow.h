@@ -53,12 +53,13 @@ struct flow {
     uint64_t number;           /* number of the flow in its worker, from 1 */
     uint64_t opened_ns;
     uint64_t active_ms;        /* time of the last datagram */
-    uint64_t source_hash;      /* of the client's address, as counted in the listener's sources */
     uint64_t datagrams[2];     /* from the client, and from the backend */
     uint64_t bytes[2];
+    uint32_t source_hash;      /* of the client's address, as counted in the listener's sources */
     uint16_t first_item, last_item; /* of the datagrams that are being relayed to the backend; valid while it is in the list `touched` */
     uint8_t state;             /* enum flow_state */
     uint8_t end;               /* enum flow_end */
+    bool moved;                /* it has items that another backend has refused: if this one refuses them too, they are dropped */
     bool refused;              /* an ICMP error says that the backend does not take its datagrams */
     bool counts_source;        /* it is counted in the listener's sources */
     bool introduced;           /* with proxy_protocol = v2_first: the header was sent */
@@ -85,8 +86,8 @@ struct flow *udp_flow_find(const struct flow_request *request, uint32_t count);
  * clients. `request->key` has no backend. */
 struct flow *udp_flow_find_balanced(const struct flow_request *request);
 
-/* An ICMP error says that the backend does not take the flow's datagrams: ends the flow, and returns another one for datagrams that could not be sent, with
- * another backend if there is one. `data`, `bytes`: the first of them. NULL: dropped, and counted for `count` datagrams. */
+/* An ICMP error says that the backend does not take the flow's datagrams: ends the flow, and returns another one for those that could not be sent, with another
+ * backend if there is one. `data`, `bytes`: the first of them. NULL: dropped, and counted for `count` datagrams. */
 struct flow *udp_flow_move(struct flow *flow, const uint8_t *data, uint32_t bytes, uint32_t count);
 
 /* udp_requests is reached. BOUND to UNBOUND. */

@@ -10,7 +10,7 @@
  *
  *   Example: datagrams of 100, 100, 100, 40 and 100 bytes make two messages: a train of 340 bytes, whose last datagram is shorter, and a datagram.
  *   Constants: 1,452 bytes with UDP and IPv6 headers fit into a frame of Ethernet. The kernel does not take trains of datagrams that the path cannot carry, and
- *   they would have to be sent again one by one. 64 is the limit of kernels before 6.13.
+ *   they would have to be sent again one by one. 64 is the limit of older kernels.
  *   Saves: rows udp-64 and udp-train (bench/README). */
 #include "worker/udp_relay.h"
 
@@ -156,27 +156,30 @@ static void note_refusal(struct flow *flow, int error)
                  flow->lease.pool->name, flow->lease.backend->name, addr_format(&flow->lease.backend->addr, addr, sizeof(addr)), strerrorname_np(error));
 }
 
-static void send_flow(struct flow *flow, bool may_move);
-
-/* Sends the items of the messages from `first` on again, through another flow: the kernel has reported an ICMP error for earlier datagrams instead of sending
- * the first of these. */
-static void send_again(struct flow *flow, uint16_t first_item, uint32_t count)
+/* Gives the items from `first` on, with `count` datagrams, to another flow, because the kernel has not sent them, but reported an ICMP error for earlier ones. */
+static void move_items(struct flow *flow, uint16_t first, uint32_t count)
 {
     struct udp *udp = flow->worker->udp;
-    const struct udp_item *item = &udp->items[first_item];
-    struct flow *next = udp_flow_move(flow, item->data, item->bytes < item->segment_bytes || !item->segment_bytes ? item->bytes : item->segment_bytes, count);
+    const struct udp_item *item = &udp->items[first];
+    uint32_t bytes = item->segment_bytes && item->segment_bytes < item->bytes ? item->segment_bytes : item->bytes;
+    uint16_t last = flow->last_item;
+    struct flow *next = udp_flow_move(flow, item->data, bytes, count);
 
     if (!next)
         return;
-    assert(list_empty(&next->touched));
-    list_append(&udp->touched, &next->touched);
-    next->first_item = first_item;
+    if (list_empty(&next->touched)) {
+        list_append(&udp->touched, &next->touched);
+        next->first_item = first;
+    } else {
+        udp->items[next->last_item].next = first;
+    }
+    next->last_item = last;
     next->datagrams[0] += count;
-    send_flow(next, false);
+    next->moved = true;
 }
 
 /* Counts what was sent. Returns the first message that was not sent because the backend is gone, or `count`. */
-static unsigned settle_messages(struct flow *flow, unsigned count, bool may_move)
+static unsigned settle_messages(struct flow *flow, unsigned count)
 {
     struct udp *udp = flow->worker->udp;
     struct counters *counters = flow->worker->counters;
@@ -186,7 +189,7 @@ static unsigned settle_messages(struct flow *flow, unsigned count, bool may_move
 
         if (is_refusal(message->error)) {
             note_refusal(flow, message->error);
-            if (may_move)
+            if (!flow->moved)
                 return i;
         }
         if (message->error) {
@@ -220,8 +223,8 @@ static unsigned build_messages(struct flow *flow, uint8_t *header)
     return build.count;
 }
 
-/* Sends the items of a flow, which is in the list `touched`. `may_move`: if the backend refuses them, they may go to another one. */
-static void send_flow(struct flow *flow, bool may_move)
+/* Sends the items of a flow, which is in the list `touched`. */
+static void send_flow(struct flow *flow)
 {
     struct udp *udp = flow->worker->udp;
     uint8_t header[PROXY_HEADER_BYTES_MAX];
@@ -233,18 +236,19 @@ static void send_flow(struct flow *flow, bool may_move)
         return;
     io_send_datagrams(flow->worker->io, &flow->sock, udp->messages, count);
     flow->active_ms = worker_now_ms(flow->worker);
-    settled = settle_messages(flow, count, may_move);
+    settled = settle_messages(flow, count);
     flow->introduced |= settled > 0;
+    flow->moved = false;
     for (unsigned i = settled; i < count; i++)
         left += units_of(&udp->messages[i]);
     if (settled < count)
-        send_again(flow, udp->first_items[settled], left);
+        move_items(flow, udp->first_items[settled], left);
 }
 
 void udp_relay_send_requests(struct udp *udp)
 {
     while (!list_empty(&udp->touched))
-        send_flow(container_of(udp->touched.next, struct flow, touched), true);
+        send_flow(container_of(udp->touched.next, struct flow, touched));
     udp->item_count = 0;
 }
 
