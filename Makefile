@@ -111,6 +111,8 @@ $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libpenstock.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIB_LIBS)
 
+$(B)/test/unit/test_loadgen_window: $(B)/bench/loadgen/udp_window.o
+
 $(B)/test/sim/sim: $(SIM) $(B)/libpenstock.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
