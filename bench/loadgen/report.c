@@ -91,7 +91,7 @@ static void counts_line(const char *label, const uint64_t *counts)
     puts(separator[0] == ',' ? ")" : "");
 }
 
-static void latency_lines(const struct histogram *latency)
+void report_latency_lines(const struct histogram *latency)
 {
     static const double percents[] = {50, 90, 99, 99.9};
     char text[UNITS_TEXT_BYTES];
@@ -122,7 +122,7 @@ void report_table(const struct load_settings *settings, const struct load_result
            settings->connections, settings->rate > 0 ? "open" : "closed");
     printf("requests     %" PRIu64 " in %.2fs, %.1f/s", result->requests, seconds, request_rate(result));
     printf(result->warmup_requests > 0 ? " (and %" PRIu64 " to warm up)\n" : "\n", result->warmup_requests);
-    latency_lines(&result->latency);
+    report_latency_lines(&result->latency);
     counts_line("lost", result->errors);
     if (result->first_wrong[0] != '\0')
         printf("%-12s %s\n", "", result->first_wrong);
@@ -142,7 +142,7 @@ void report_table(const struct load_settings *settings, const struct load_result
 }
 
 /* Escapes quotes, backslashes and control bytes. The target is the only text that comes from the user. */
-static void json_string(const char *text)
+void report_json_text(const char *text)
 {
     putchar('"');
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
@@ -164,7 +164,7 @@ static void json_counts(const char *key, const uint64_t *counts)
     puts("},");
 }
 
-static void json_latency(const struct histogram *latency)
+void report_json_latency(const struct histogram *latency)
 {
     printf("  \"latency_ns\": {\"min\": %" PRIu64 ", \"mean\": %.0f, \"p50\": %" PRIu64 ", \"p90\": %" PRIu64
            ", \"p99\": %" PRIu64 ", \"p999\": %" PRIu64 ", \"max\": %" PRIu64 "},\n",
@@ -176,18 +176,18 @@ static void json_latency(const struct histogram *latency)
 void report_json(const struct load_settings *settings, const struct load_result *result)
 {
     printf("{\n  \"work\": \"%s\",\n  \"target\": ", settings->work->name);
-    json_string(settings->target_text);
+    report_json_text(settings->target_text);
     printf(",\n  \"clean\": %s,\n", report_clean(settings, result) ? "true" : "false");
     printf("  \"requests\": %" PRIu64 ",\n  \"warmup_requests\": %" PRIu64 ",\n", result->requests,
            result->warmup_requests);
     printf("  \"elapsed_s\": %.6f,\n  \"rate\": %.3f,\n", (double)result->elapsed_ns / 1e9, request_rate(result));
-    json_latency(&result->latency);
+    report_json_latency(&result->latency);
     json_counts("errors", result->errors);
     json_counts("retried", result->retries);
     printf("  \"first_wrong\": ");
-    json_string(result->first_wrong);
+    report_json_text(result->first_wrong);
     printf(",\n  \"first_other\": ");
-    json_string(result->other_errno != 0 ? strerror(result->other_errno) : "");
+    report_json_text(result->other_errno != 0 ? strerror(result->other_errno) : "");
     printf(",\n  \"connections\": {\"wanted\": %" PRIu64 ", \"opened\": %" PRIu64 ", \"peak\": %" PRIu64
            ", \"reconnects\": %" PRIu64 "},\n",
            settings->connections, result->connects, result->open_peak, result->reconnects);
@@ -196,7 +196,7 @@ void report_json(const struct load_settings *settings, const struct load_result 
     printf("  \"unnamed\": %" PRIu64 ",\n  \"backends\": {", result->unnamed);
     for (unsigned i = 0; i < result->name_count; i++) {
         fputs(i > 0 ? ", " : "", stdout);
-        json_string(result->names[i].name);
+        report_json_text(result->names[i].name);
         printf(": {\"requests\": %" PRIu64 ", \"connections\": %" PRIu64 "}", result->names[i].requests,
                result->names[i].connections);
     }

@@ -16,6 +16,11 @@ bool report_clean(const struct load_settings *settings, const struct load_result
 void report_table(const struct load_settings *settings, const struct load_result *result);
 void report_json(const struct load_settings *settings, const struct load_result *result);
 
+/* What the reports of all kinds of load share. `report_json_text` escapes quotes, backslashes and control bytes. */
+void report_latency_lines(const struct histogram *latency);
+void report_json_latency(const struct histogram *latency);
+void report_json_text(const char *text);
+
 /* The live line on standard error. Rewritten in place on a terminal, else one line each time. All zero: nothing shown
  * yet. */
 struct report_progress {

@@ -88,20 +88,24 @@ static const struct option_row rows[] = {
     {0},
 };
 
+void serve_set_name(char *name, const char *text)
+{
+    if (!text)
+        text = "";
+    if (strlen(text) >= PROTOCOL_NAME_BYTES || strpbrk(text, "\"\\"))
+        options_refuse("--name %s: at most %d characters, no quotes or backslashes", text, PROTOCOL_NAME_BYTES - 1);
+    strcpy(name, text);
+    for (const char *c = name; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            options_refuse("--name: printable ASCII only");
+}
+
 static void read_settings(struct serve_settings *settings, char **argv)
 {
     options_parse(rows, settings, argv, NULL, "usage: penstock-bench serve --bind ADDR [options]");
     if (settings->bind_count == 0)
         options_refuse("serve: where to listen? give --bind ADDR");
-    if (!settings->name_text)
-        settings->name_text = "";
-    if (strlen(settings->name_text) >= PROTOCOL_NAME_BYTES || strpbrk(settings->name_text, "\"\\"))
-        options_refuse("--name %s: at most %d characters, no quotes or backslashes", settings->name_text,
-                       PROTOCOL_NAME_BYTES - 1);
-    strcpy(settings->name, settings->name_text);
-    for (const char *c = settings->name; *c != '\0'; c++)
-        if (*c < ' ' || *c > '~')
-            options_refuse("--name: printable ASCII only");
+    serve_set_name(settings->name, settings->name_text);
     if (settings->mode != &serve_mode_rpc && (settings->service != SERVICE_NONE || settings->concurrency > 0))
         options_refuse("--service and --concurrency need --mode rpc");
     if (settings->concurrency > 0 && settings->service == SERVICE_NONE)

@@ -15,6 +15,9 @@
 
 int serve_main(char **argv);
 
+/* Copies the text of --name, which may be NULL, to `name`, which is all zero and has PROTOCOL_NAME_BYTES. Refuses a name that is too long or not printable. */
+void serve_set_name(char *name, const char *text);
+
 enum { SERVE_BINDS_MAX = 64, SERVE_BUFFER_BYTES = 65536 };
 
 enum serve_service { SERVICE_NONE, SERVICE_FIXED, SERVICE_LOGNORMAL };
