@@ -249,7 +249,7 @@ int load_main(char **argv)
     }
     if (error != 0) {
         fprintf(stderr, "penstock-bench: cannot start the load: %s\n", strerror(error));
-        exit(1); /* do not return: threads that have started may still use the settings on this stack */
+        exit(1); /* not return: threads that have started may still use the settings on this stack */
     }
     if (settings.json)
         report_json(&settings, total);

@@ -32,13 +32,13 @@ struct load_settings {
     struct addr target;
     const char *target_text;
     const struct load_work *work;
-    uint64_t connections, threads, rate; /* rate: requests a second over all threads; 0: closed loop */
+    uint64_t connections, threads, rate; /* the rate is in requests a second over all threads; 0: closed loop */
     uint64_t size, reply, bytes;
     uint64_t duration_ns; /* 0: until `requests` are answered */
     uint64_t requests;    /* 0: no limit */
     uint64_t warmup_ns, timeout_ns, retry, seed;
     bool json, progress, expect_names, reconnect;
-    int stop_fd; /* eventfd; readable when no more requests may begin */
+    int stop_fd; /* eventfd; it is readable when no more requests may begin */
 };
 
 struct load_name {
@@ -71,8 +71,8 @@ struct load_shared {
 };
 
 enum load_state {
-    CONN_CLOSED,  /* never opened, given up, or between two requests that each use a connection of their own */
-    CONN_WAITING, /* will connect at retry_at_ns */
+    CONN_CLOSED,  /* never opened, given up, or waiting for a request that will use a new connection */
+    CONN_WAITING, /* will be opened at retry_at_ns */
     CONN_CONNECTING,
     CONN_OPEN
 };
@@ -82,23 +82,23 @@ struct load_conn {
     enum load_state state;
     bool dead;        /* given up: it gets no more requests */
     bool has_request; /* a request to send, in flight, or to send again */
-    bool readable;    /* an edge came and no short read since */
-    bool peer_ended;  /* the kernel said so; bytes may still lie before the end */
+    bool readable;    /* an event has reported data, and no read since then was short */
+    bool peer_ended;  /* an event has reported the end of the peer's stream; there may still be bytes to read before it */
     bool sending;     /* the request is not completely sent */
-    bool echo;        /* the answer is the request itself */
-    bool named;       /* this connection is already counted for a backend */
-    bool settled;     /* was open once, or is dead, so the opening phase need not wait for it */
-    uint32_t index;   /* over all threads */
-    uint32_t serial;  /* requests begun */
+    bool echo;        /* the reply is the request itself */
+    bool named;       /* the connection is already counted for a backend */
+    bool settled;     /* was open once or is dead; the opening phase does not wait for it */
+    uint32_t index;   /* unique over all threads */
+    uint32_t serial;  /* number of requests begun */
     uint32_t attempts, backoff;
-    struct list link; /* in one of the thread's lists: idle, waiting */
+    struct list link; /* in the thread's list idle or waiting, or in none */
     struct list ready;
     uint64_t intended_ns, deadline_ns, retry_at_ns;
     struct protocol_request request;
-    uint64_t sent, received, expected; /* bytes of the present request; `expected` is known after the header was read */
+    uint64_t sent, received, expected; /* bytes of the current request; `expected` is 0 until the header of the reply is read */
     uint8_t head[48];
     uint32_t head_bytes;
-    unsigned name; /* index of the last one seen */
+    unsigned name; /* index of the last backend in result->names; valid if `named` */
     struct protocol_digest digest;
 };
 
@@ -109,7 +109,7 @@ struct load_thread {
     struct load_conn *conns;
     uint64_t conn_count, first_index;
     int epoll_fd;
-    struct list idle, waiting, ready; /* connections that are free for a request; that wait for a new attempt; that must run again soon */
+    struct list idle, waiting, ready; /* connections that can take a request; that wait to be opened again; that must run again in the next turn of the loop */
     uint64_t now_ns, next_tick_ns;
     bool running; /* the opening phase is over, and the four times below are set */
     uint64_t start_ns, measure_ns;
@@ -138,14 +138,14 @@ enum load_step {
 struct load_work {
     const char *name;
     bool persistent; /* a connection carries many requests; otherwise one */
-    bool hold;       /* connections stay idle, and each gets one request at the end */
+    bool hold;       /* connections remain idle, and each gets one request at the end */
     bool bulk;       /* the timeout applies to progress, not to the whole transfer */
-    /* Starts the present request from its first byte, also when it is sent again. */
+    /* Prepares to send the current request from its first byte, for the first time or again. */
     void (*begin)(struct load_thread *thread, struct load_conn *conn);
-    /* Makes one send(). Clears conn->sending after the last byte. */
+    /* Calls send() once. Clears conn->sending after the last byte. */
     enum load_step (*send)(struct load_thread *thread, struct load_conn *conn);
     enum load_step (*receive)(struct load_thread *thread, struct load_conn *conn, const uint8_t *data, size_t length);
-    /* The peer ended the stream during a request. */
+    /* Called when the peer has ended its stream during a request. */
     enum load_step (*end)(struct load_thread *thread, struct load_conn *conn);
 };
 extern const struct load_work load_work_rpc, load_work_connect, load_work_idle;
@@ -155,15 +155,15 @@ extern const struct load_work load_work_bulk_up, load_work_bulk_down, load_work_
 void load_loop(struct load_thread *thread);
 
 /* load_pace.c: decides when each request begins. */
-void load_pace_start(struct load_thread *thread);             /* the opening phase is over */
-bool load_pace_may_begin(const struct load_thread *thread);   /* whether another request will begin, now or later */
-uint64_t load_pace_next_ns(const struct load_thread *thread); /* when the next one begins; UINT64_MAX: not at a fixed time */
+void load_pace_start(struct load_thread *thread);             /* called when the opening phase is over */
+bool load_pace_may_begin(const struct load_thread *thread);   /* returns whether another request will begin, now or later */
+uint64_t load_pace_next_ns(const struct load_thread *thread); /* returns when the next one begins; UINT64_MAX: not at a fixed time */
 void load_pace_dispatch(struct load_thread *thread);          /* assigns due requests to free connections */
 void load_pace_stop(struct load_thread *thread);              /* requests that are not due yet will not begin */
-/* The connection has no request (any more); a connection that is open may get the next one here, for the caller to run.
- */
+/* Called when the connection has no request, or none any more. It gets the next request if it is open and one is due; the caller then runs it. Otherwise it
+ * becomes idle, or is closed if no more requests will begin. */
 void load_pace_free(struct load_thread *thread, struct load_conn *conn);
-/* Open loop: requests that found no connection within the timeout become stalls. */
+/* Open loop: counts requests that found no free connection within the timeout as stalls. */
 void load_pace_expire(struct load_thread *thread);
 
 /* load_conn.c */
@@ -172,7 +172,7 @@ void load_conn_close(struct load_thread *thread, struct load_conn *conn);
 void load_conn_event(struct load_thread *thread, struct load_conn *conn, uint32_t events);
 /* Assigns a request to the connection. The caller then runs the connection or opens it. */
 void load_conn_begin(struct load_thread *thread, struct load_conn *conn, uint64_t intended_ns);
-/* Does all that can be done now; may close. */
+/* Sends and receives what is possible now. May close the connection. */
 void load_conn_run(struct load_thread *thread, struct load_conn *conn);
 
 /* load_fail.c */
@@ -182,9 +182,9 @@ void load_fail_errno(struct load_thread *thread, struct load_conn *conn, int err
 void load_wait(struct load_thread *thread, struct load_conn *conn, uint64_t delay_ns);
 /* Opens the waiting connections whose time has come. */
 void load_run_waiting(struct load_thread *thread);
-/* Turns requests and openings that took too long into stalls. */
+/* Counts requests and attempts to connect that took too long as stalls, and closes their connections. */
 void load_check_deadlines(struct load_thread *thread);
-/* The opening phase need not wait for this connection any more. */
+/* Notes that the opening phase need not wait for this connection any more. */
 void load_settle(struct load_thread *thread, struct load_conn *conn);
 
 /* work_answer.c: reads and verifies replies of the protocol. */
@@ -198,7 +198,7 @@ void load_count_name(struct load_thread *thread, struct load_conn *conn);
 enum load_step load_wrong(struct load_thread *thread, struct load_conn *conn, uint64_t position, const char *what);
 enum load_step load_send(struct load_thread *thread, struct load_conn *conn, const void *data, size_t length);
 
-/* The Nth of `parts` nearly equal shares of `total`. */
+/* Returns the share `n`, from 0, of `total` divided into `parts` nearly equal shares. */
 static inline uint64_t load_share(uint64_t total, uint64_t parts, uint64_t n)
 {
     return total / parts + (n < total % parts);

@@ -1,5 +1,4 @@
-/* load_conn.c: one connection of the load generator: connects, sends, receives, completes. A load thread; owns the
- * descriptor. */
+/* load_conn.c: a connection of the load generator is opened, sends requests, and receives replies. A load thread; owns the descriptor. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -10,7 +9,8 @@
 #include "net.h"
 #include "units.h"
 
-/* Turns before others get theirs: a fast peer can keep one connection busy for ever. */
+/* TURNS_MAX limits the turns of a connection in one call, because a fast peer could otherwise keep the thread busy with one connection. BACKLOG_FULL_MS is the
+ * delay before a UNIX socket whose backlog was full is tried again. */
 enum { TURNS_MAX = 32, BACKLOG_FULL_MS = 2 };
 
 void load_conn_close(struct load_thread *thread, struct load_conn *conn)
@@ -144,8 +144,8 @@ static enum load_step receive_some(struct load_thread *thread, struct load_conn 
     if (got == 0)
         return conn->has_request ? thread->settings->work->end(thread, conn) : LOAD_FAILED_EOF;
     thread->result->received_bytes += (uint64_t)got;
-    /* A short read emptied the socket; what comes later makes a new edge. After the peer's end no edge would come: read
-     * on to the zero. */
+    /* A short read has emptied the socket, and epoll reports new data by a new edge. After the end of the peer's stream there is no new edge, so recv() is
+     * called until it returns 0. */
     if ((size_t)got < sizeof(thread->buffer) && !conn->peer_ended)
         conn->readable = false;
     if (!conn->has_request)

@@ -1,5 +1,4 @@
-/* load_fail.c: what happens to a connection that breaks, and to its request; deadlines. A load thread; owns the list of
- * waiting connections. */
+/* load_fail.c: handles broken connections, their requests, and deadlines. A load thread; owns the list of waiting connections. */
 #include <errno.h>
 
 #include "load.h"
@@ -11,7 +10,7 @@ static enum load_error error_of(int error_number)
 {
     switch (error_number) {
     case ECONNREFUSED:
-    case ENOENT: /* a UNIX socket that is not there */
+    case ENOENT: /* the file of a UNIX socket does not exist */
         return LOAD_REFUSED;
     case ECONNRESET:
     case EPIPE:
@@ -45,7 +44,7 @@ void load_wait(struct load_thread *thread, struct load_conn *conn, uint64_t dela
     list_append(&thread->waiting, &conn->link);
 }
 
-/* The first attempt at once, then 10, 20, 40, ... 200 ms, until an answer comes. */
+/* The first new attempt is made at once, the next ones after 10, 20, 40, ... 200 ms. A reply resets the delay. */
 static void wait_backoff(struct load_thread *thread, struct load_conn *conn)
 {
     uint64_t delay_ms = 0;
@@ -55,7 +54,7 @@ static void wait_backoff(struct load_thread *thread, struct load_conn *conn)
     load_wait(thread, conn, delay_ms * NS_PER_MS);
 }
 
-/* A request may be sent again if the connection broke under it; not if the answer was wrong or did not come in time. */
+/* A request may be sent again if its connection broke, but not if the reply was wrong or late. */
 static bool may_retry(const struct load_thread *thread, const struct load_conn *conn, enum load_error error)
 {
     if (error == LOAD_WRONG || error == LOAD_STALL || conn->attempts >= thread->settings->retry)

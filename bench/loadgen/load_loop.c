@@ -9,7 +9,7 @@
 #include "load.h"
 #include "units.h"
 
-/* CONNECTING_MAX is small enough that opening many connections overflows no backlog. */
+/* CONNECTING_MAX is so small that opening many connections does not overflow a backlog. */
 enum { EVENTS_MAX = 256, CONNECTING_MAX = 256, TICK_MS = 50, WAITING_MS = 2 };
 
 static int prepare_thread(struct load_thread *thread)
@@ -35,8 +35,7 @@ static int prepare_thread(struct load_thread *thread)
     return epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, thread->settings->stop_fd, &event) < 0 ? -errno : 0;
 }
 
-/* Connections that carry many requests are all opened before the clock starts (but waited for no longer than the
- * timeout). */
+/* Connections that carry many requests are all opened before the clock starts. The clock starts at the latest when the timeout has passed. */
 static void open_more(struct load_thread *thread)
 {
     while (thread->opened_to < thread->conn_count && thread->connecting < CONNECTING_MAX)
@@ -62,8 +61,7 @@ static void publish_counts(struct load_thread *thread)
     pthread_mutex_unlock(&shared->lock);
 }
 
-/* A run that is bounded by a number of requests alone would last for ever while connections that carry many cannot be
- * opened. */
+/* A run that is limited only by a number of requests would not end if no connection could be opened. It is ended when none has been open for the timeout. */
 static void end_if_nothing_opens(struct load_thread *thread)
 {
     const struct load_settings *settings = thread->settings;

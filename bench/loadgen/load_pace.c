@@ -1,5 +1,5 @@
-/* load_pace.c: which request begins when: at once on each free connection (closed loop), by the clock (open loop), or
- * one for each connection at the end (held ones). A load thread; owns the list of free connections. */
+/* load_pace.c: decides when each request begins: at once on a free connection (closed loop), at a fixed time (open loop), or at the end (idle work). A load
+ * thread; owns the list of free connections. */
 #include "load.h"
 #include "units.h"
 
@@ -18,8 +18,7 @@ void load_pace_start(struct load_thread *thread)
         thread->measure_ns = thread->start_ns;
 }
 
-/* Open loop: when request number `begun` of this thread is due. Thread n of T has numbers n, n + T, n + 2T, ... of the
- * whole schedule. */
+/* Open loop: returns when request number `begun` of this thread is due. Thread n of T has the numbers n, n + T, n + 2T, ... of the schedule. */
 static uint64_t due_ns(const struct load_thread *thread)
 {
     const struct load_settings *settings = thread->settings;
@@ -63,7 +62,7 @@ static void give_request(struct load_thread *thread, struct load_conn *conn)
     load_conn_begin(thread, conn, intended_ns);
 }
 
-/* Ends the idle phase: each living connection gets one request, also those that are being reopened. */
+/* Ends the idle phase: each connection that is not dead gets one request, also if it is being reopened. */
 static void end_hold(struct load_thread *thread)
 {
     for (uint64_t i = 0; i < thread->conn_count; i++) {
@@ -83,7 +82,7 @@ void load_pace_expire(struct load_thread *thread)
 {
     if (thread->settings->rate == 0)
         return;
-    /* If no connection is left, due requests will not be answered either. */
+    /* If no connection is left, due requests become stalls at once, because nothing can answer them. */
     uint64_t allowed_ns = thread->living > 0 && thread->now_ns < thread->hard_end_ns ? thread->settings->timeout_ns : 0;
     while (load_pace_may_begin(thread) && due_ns(thread) + allowed_ns <= thread->now_ns) {
         thread->begun++;
@@ -110,7 +109,7 @@ void load_pace_dispatch(struct load_thread *thread)
     }
 }
 
-/* A connection that is open and may go on gets its next request here and now: the loop that called goes on with it. */
+/* An open connection gets its next request at once if no other connection was free before. The caller runs the connection. */
 void load_pace_free(struct load_thread *thread, struct load_conn *conn)
 {
     if (thread->running && !load_pace_may_begin(thread)) {

@@ -1,4 +1,4 @@
-/* main.c: penstock-bench, the load generator and test server: its table of subcommands. */
+/* main.c: penstock-bench, the load generator and test server. Has the table of its subcommands. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

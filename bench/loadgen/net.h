@@ -9,8 +9,8 @@
 /* Opens a non-blocking listening socket. Replaces a UNIX socket file on which no server listens. Returns the descriptor or a negative errno. */
 int net_listen(const struct addr *addr);
 
-/* Starts to connect. Returns the descriptor; `*connected` says whether it is already through (UNIX sockets). Negative
- * errno; -EAGAIN: the backlog of a UNIX listener is full, try again later. */
+/* Starts to connect. Returns the descriptor or a negative errno; -EAGAIN: the backlog of a UNIX listener is full, and the caller tries again later.
+ * `*connected` is set to whether the connection is already established; a UNIX socket is connected at once. */
 int net_connect(const struct addr *addr, bool *connected);
 
 /* Disables Nagle's algorithm. Does nothing to a UNIX socket. */
@@ -22,7 +22,7 @@ void net_reset(int fd);
 /* Returns and clears the pending error of the socket: 0 or a positive errno. */
 int net_error(int fd);
 
-/* Raises the soft limit on descriptors to the hard limit, so that ten thousand connections work without ulimit. */
+/* Raises the soft limit on descriptors to the hard limit, so that the user need not raise it for thousands of connections. */
 void net_raise_descriptor_limit(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* options.c: reads flags by a table. Main thread only, before any other thread exists. */
+/* options.c: parses options that are described by a table. Main thread only, before any other thread exists. */
 #include "options.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* progress.c: the live line of a running load. Main thread only. */
+/* progress.c: the progress line of a running load. Main thread only. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>

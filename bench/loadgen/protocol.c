@@ -13,7 +13,7 @@ static uint64_t window_words[WINDOW_BYTES / 8];
 
 void protocol_init(void)
 {
-    uint64_t state = UINT64_C(0x70656e73746f636b); /* fixed: both ends build the same window */
+    uint64_t state = UINT64_C(0x70656e73746f636b); /* a constant, so that both ends build the same window */
     for (size_t i = 0; i < WINDOW_BYTES / 8; i++)
         window_words[i] = random_next(&state);
 }
@@ -134,7 +134,7 @@ uint64_t protocol_digest_value(const struct protocol_digest *digest)
 {
     struct protocol_digest last = *digest;
     size_t held = last.bytes % 32;
-    memset(last.rest + held, 0, 32 - held); /* the length, mixed in below, tells padding from data */
+    memset(last.rest + held, 0, 32 - held); /* the length is mixed in below, so padding and data give different digests */
     digest_blocks(&last, last.rest, 1);
     uint64_t value = last.bytes;
     for (int i = 0; i < 4; i++)

@@ -1,20 +1,19 @@
-/* protocol.h: what `penstock-bench load` and `penstock-bench serve` say to each other, and the bytes they fill it with.
+/* protocol.h: the messages between `penstock-bench load` and `penstock-bench serve`, and the pattern bytes of their payload.
  *
- * Numbers are little-endian. One request at a time on a connection.
+ * Numbers are little-endian. A connection carries one request at a time.
  *
- * rpc: the client sends struct protocol_request, then pattern bytes up to request_bytes in all; it gets struct
- * protocol_reply, then pattern bytes up to reply_bytes in all. An echo server sends the request back instead.
+ * rpc: the client sends struct protocol_request and then pattern bytes; request_bytes is the total. The server replies with struct
+ * protocol_reply and then pattern bytes; reply_bytes is the total. An echo server returns the request instead.
  *
- * source: the client sends a bare struct protocol_request and ends its side; it gets struct protocol_reply, then
- * pattern bytes up to reply_bytes in all, then end of stream.
+ * source: the client sends a bare struct protocol_request and the end of its stream. The server replies as for rpc, and then ends the stream.
  *
- * sink: the client sends any bytes and ends its side; it gets struct protocol_receipt, then end of stream.
+ * sink: the client sends any bytes and the end of its stream. The server replies with struct protocol_receipt and the end of the stream.
  *
- * echo: any bytes; they come back, then end of stream.
+ * echo: the client sends any bytes and the end of its stream. The server returns the bytes, and then ends the stream.
  *
- * The pattern: byte `offset` of the stream with key K is window[start(K, offset / 64 KiB) + offset % 64 KiB], where
- * window is 128 KiB of fixed random bytes. So every position has its own expected value, a stream can be sent without
- * being generated and be checked by memcmp(), and a block that is lost, repeated or moved shows, whatever its size.
+ * The pattern: byte `offset` of the stream with key K is window[start(K, offset / 64 KiB) + offset % 64 KiB]. The window is 128 KiB of fixed random
+ * bytes. Every position of a stream therefore has its own expected value. A stream is sent from the window without a copy and verified by memcmp(). A
+ * block of any size that is lost, repeated or moved is detected.
  *
  * All functions are pure after protocol_init(); any thread. */
 #ifndef LOADGEN_PROTOCOL_H
@@ -27,23 +26,23 @@
 #define PROTOCOL_REQUEST_MAGIC UINT32_C(0x51425350) /* "PSBQ" */
 #define PROTOCOL_REPLY_MAGIC UINT32_C(0x52425350)   /* "PSBR" */
 #define PROTOCOL_RECEIPT_MAGIC UINT32_C(0x44425350) /* "PSBD" */
-#define PROTOCOL_NAME_BYTES 24                      /* a backend's name with at least one zero behind it */
+#define PROTOCOL_NAME_BYTES 24                      /* size of the field for a backend's name, with at least one terminating zero */
 #define PROTOCOL_LAP_BYTES 65536u
 
-#define PROTOCOL_REQUEST_CORRUPT 1u /* flag of a reply: what arrived was not what the request's key says */
+#define PROTOCOL_REQUEST_CORRUPT 1u /* flag of a reply: the request did not have the pattern of its key */
 
 struct protocol_request {
     uint32_t magic;
     uint32_t request_bytes; /* header included; exactly the header for source */
-    uint64_t reply_bytes;   /* wanted, header included */
-    uint64_t id;            /* unique within a run: connection in the upper half, number in the lower */
+    uint64_t reply_bytes;   /* requested size of the reply, header included */
+    uint64_t id;            /* unique within a run: index of the connection in the upper half, number of the request in the lower */
     uint64_t key;           /* of the pattern that follows */
 };
 
 struct protocol_reply {
     uint32_t magic;
     uint16_t flags;
-    uint16_t name_check; /* protocol_name_check(name): the one field that the client cannot foretell */
+    uint16_t name_check; /* protocol_name_check(name); the client cannot predict the name, so it verifies the name by this checksum */
     uint64_t reply_bytes;
     uint64_t id;
     char name[PROTOCOL_NAME_BYTES];
@@ -58,7 +57,7 @@ struct protocol_receipt {
     char name[PROTOCOL_NAME_BYTES];
 };
 
-/* In a reply and in a receipt. */
+/* Offset of the name in a reply and in a receipt. */
 #define PROTOCOL_NAME_OFFSET 24
 _Static_assert(offsetof(struct protocol_reply, name) == PROTOCOL_NAME_OFFSET, "wire format");
 _Static_assert(offsetof(struct protocol_receipt, name) == PROTOCOL_NAME_OFFSET, "wire format");
@@ -66,35 +65,34 @@ _Static_assert(sizeof(struct protocol_request) == 32, "wire format");
 _Static_assert(sizeof(struct protocol_reply) == 48 && sizeof(struct protocol_receipt) == 48, "wire format");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "headers are copied to the wire as they are");
 
-/* Builds the window. Once, before the first thread starts. */
+/* Builds the window. It is called once, before the first thread starts. */
 void protocol_init(void);
 
-/* Spreads two numbers into one: keys of streams, from a seed and an id. */
+/* Hashes two numbers to one. The key of a stream is the hash of a seed and an id. */
 uint64_t protocol_mix(uint64_t a, uint64_t b);
 
-/* The key of the reply's pattern, from the request's key. */
+/* Returns the key of the reply's pattern. */
 uint64_t protocol_reply_key(uint64_t request_key);
 
-/* Checksum of a zero-padded name of PROTOCOL_NAME_BYTES. */
+/* Returns the checksum of a zero-padded name of PROTOCOL_NAME_BYTES. */
 uint16_t protocol_name_check(const char *name);
 
-/* A run of pattern bytes at `offset` of stream `key`, read-only, valid for ever; `*length` says how many (1 to
- * PROTOCOL_LAP_BYTES). */
+/* Returns the pattern bytes from `offset` of stream `key` on, and sets `*length` to their number (1 to PROTOCOL_LAP_BYTES). They are read-only and remain
+ * valid until the process ends. */
 const uint8_t *protocol_span(uint64_t key, uint64_t offset, size_t *length);
 
-/* Writes `length` pattern bytes from `offset` on. */
+/* Writes `length` pattern bytes from `offset` of stream `key` on to `out`. */
 void protocol_fill(uint64_t key, uint64_t offset, uint8_t *out, size_t length);
 
-/* How many of the `length` bytes at `data` are right, counted from the first: `length` if all are. */
+/* Returns the number of bytes at `data` before the first wrong one; `length` if all are right. */
 size_t protocol_verify(uint64_t key, uint64_t offset, const uint8_t *data, size_t length);
 
-/* Digest of a stream that arrives in pieces: the same whatever the pieces, different (but for one chance in 2^64 or so)
- * when a byte is lost, added, changed or moved. Four interleaved multiply-and-rotate lanes in the manner of xxHash64
- * (Yann Collet); not for secrets. */
+/* Digest of a stream that arrives in pieces. It does not depend on how the stream is divided. If a byte is lost, added, changed or moved, the digest
+ * differs, except with a probability of about 2^-64. It has four interleaved multiply-and-rotate lanes, like xxHash64 (Yann Collet). It is not for secrets. */
 struct protocol_digest {
     uint64_t lanes[4];
     uint64_t bytes;
-    uint8_t rest[32]; /* the last bytes % 32 bytes */
+    uint8_t rest[32]; /* the bytes after the last whole block of 32; their number is bytes % 32 */
 };
 void protocol_digest_init(struct protocol_digest *digest);
 void protocol_digest_add(struct protocol_digest *digest, const uint8_t *data, size_t length);

@@ -24,7 +24,7 @@ static void merge_names(struct load_result *into, const struct load_result *from
         into->names[at].requests += from->names[i].requests;
         into->names[at].connections += from->names[i].connections;
     }
-    for (unsigned i = 1; i < into->name_count; i++) { /* in alphabetical order */
+    for (unsigned i = 1; i < into->name_count; i++) { /* sort them by name */
         struct load_name name = into->names[i];
         unsigned at = i;
         for (; at > 0 && strcmp(into->names[at - 1].name, name.name) > 0; at--)

@@ -126,7 +126,7 @@ static int open_listeners(struct serve_settings *settings)
             return fd;
         }
         settings->listeners[i] = fd;
-        /* Otherwise the kernel would buffer megabytes for the slow reader, and there would be no back-pressure. */
+        /* With a large receive buffer, the kernel would buffer megabytes for the slow reader, and there would be no back-pressure. */
         int small = 32768;
         if (settings->fault == FAULT_SLOW_READ)
             setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
@@ -167,7 +167,7 @@ static void print_stats(const struct serve_settings *settings, struct serve_thre
             sum.wrong_payload, sum.accept_pauses);
 }
 
-/* The Nth of `parts` nearly equal shares of `total`. */
+/* Returns the share `n`, from 0, of `total` divided into `parts` nearly equal shares. */
 static uint64_t share_of(uint64_t total, uint64_t parts, uint64_t n)
 {
     return total / parts + (n < total % parts);

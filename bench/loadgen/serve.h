@@ -31,43 +31,44 @@ struct serve_settings {
     const char *name_text;
     char name[PROTOCOL_NAME_BYTES];
     enum serve_service service;
-    uint64_t service_ns; /* fixed, or the median */
+    uint64_t service_ns; /* the service time, or its median */
     double service_sigma;
     enum serve_fault fault;
-    uint64_t fault_every; /* replies; FAULT_SLOW_READ: bytes a second for each connection */
+    uint64_t fault_every; /* in replies; for FAULT_SLOW_READ, in bytes a second for each connection */
     uint64_t concurrency; /* 0: no limit */
     uint64_t threads, seed, connections_max;
-    int stop_fd; /* eventfd; readable when all threads must end */
+    int stop_fd; /* eventfd; it is readable when all threads must end */
 };
 
 struct serve_stats {
     uint64_t accepted, replies, received_bytes, sent_bytes;
     uint64_t broken;        /* connections that ended by an error */
-    uint64_t bad_requests;  /* not our protocol, or more than one request at a time */
+    uint64_t bad_requests;  /* not this protocol, or more than one request at a time */
     uint64_t wrong_payload; /* requests with a wrong byte */
     uint64_t accept_pauses;
 };
 
 struct serve_conn {
     int fd;          /* -1: closed and free for reuse */
-    bool readable;   /* an edge came and no short read since */
-    bool peer_ended; /* the kernel said so; bytes may still lie before the end */
-    bool ended;      /* read up to the end */
-    bool stalled;    /* a fault makes it never reply */
+    bool readable;   /* an event has reported data, and no read since then was short */
+    bool peer_ended; /* an event has reported the end of the peer's stream; there may still be bytes to read before it */
+    bool ended;      /* recv() has returned 0 */
+    bool stalled;    /* a fault keeps it from ever replying */
     bool close_after_output;
-    struct list open, ready, waiting; /* links in lists: all open connections; those that must run again soon; those queued for service */
-    struct timer timer;               /* end of service, or of the pause of a slow reader */
+    /* Links in the thread's lists: open or closed connections; those that must run again in the next turn of the loop; those that wait for service. */
+    struct list open, ready, waiting;
+    struct timer timer; /* due at the end of the service time, or of the pause of a slow reader */
     bool in_service;
-    uint64_t read_after_ns; /* slow reader */
+    uint64_t read_after_ns; /* slow reader: it does not read earlier than this */
 
-    /* Output: a header and then pattern bytes; in echo mode, the held bytes. */
+    /* The output is a header and then pattern bytes; in echo mode, it is the held bytes. */
     uint8_t head[48];
     uint32_t head_bytes;
     uint64_t out_bytes, out_sent, out_key;
     uint64_t out_corrupt_at; /* UINT64_MAX: nowhere */
     uint8_t *held;           /* SERVE_BUFFER_BYTES, allocated when first needed */
 
-    /* Input: a request for rpc and source, a stream for sink. */
+    /* The input is a request in the modes rpc and source, and a stream in mode sink. */
     struct protocol_request request;
     uint64_t request_got;
     bool request_wrong;
@@ -78,15 +79,15 @@ struct serve_thread {
     struct serve_settings *settings;
     struct serve_stats stats;
     int epoll_fd;
-    uint64_t now_ns; /* as of the last wake-up */
+    uint64_t now_ns; /* the time of the last wake-up */
     struct list open, ready, waiting, dead, spare;
     uint64_t conn_count, in_service, concurrency, connections_max;
     struct timers timers;
     bool accept_paused;
     uint64_t accept_resume_ns;
     uint64_t random, fault_counter;
-    uint8_t buffer[SERVE_BUFFER_BYTES];  /* what was just received */
-    uint8_t scratch[SERVE_BUFFER_BYTES]; /* what is just being sent */
+    uint8_t buffer[SERVE_BUFFER_BYTES];  /* the bytes of the last recv() */
+    uint8_t scratch[SERVE_BUFFER_BYTES]; /* the bytes of the next send(), if they must be copied */
 };
 
 enum serve_step {
@@ -96,40 +97,40 @@ enum serve_step {
     SERVE_FAILED /* the connection is broken: count it and close */
 };
 
-/* One mode of serving; all state is in the connection. */
+/* A mode. All its state is in the connection. */
 struct serve_mode {
     const char *name;
     /* Handles received bytes, and may change `data`. Called only if no output is pending. */
     enum serve_step (*input)(struct serve_thread *thread, struct serve_conn *conn, uint8_t *data, size_t length);
-    /* The peer ended its stream, and all output is sent. */
+    /* Called when the peer has ended its stream and all output is sent. */
     enum serve_step (*end)(struct serve_thread *thread, struct serve_conn *conn);
 };
 extern const struct serve_mode serve_mode_echo, serve_mode_sink, serve_mode_source, serve_mode_rpc;
 
-/* serve_loop.c: runs until stop_fd is readable; closes all connections. Negative errno. */
+/* serve_loop.c: serves until stop_fd is readable, then closes all connections. Returns 0 or a negative errno. */
 int serve_loop(struct serve_thread *thread);
 
 /* serve_conn.c */
-/* Does all that can be done now; may close. */
+/* Sends and receives what is possible now. May close the connection. */
 void serve_conn_run(struct serve_thread *thread, struct serve_conn *conn);
 void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool reset);
 
-/* serve_output.c: what modes send with. A step other than SERVE_GO_ON is for the caller to return. */
+/* serve_output.c: sends the output of the modes. The caller returns a step that is not SERVE_GO_ON to its own caller. */
 enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn, const void *head,
                             uint64_t total_bytes, uint64_t key);
 enum serve_step serve_echo_back(struct serve_thread *thread, struct serve_conn *conn, uint8_t *data, size_t length);
-/* Continues sending. */
+/* Sends more of the pending output. */
 enum serve_step serve_output(struct serve_thread *thread, struct serve_conn *conn, bool *blocked);
 
-/* serve_rpc.c: reads a request's header, which is whole once conn->request_got has its size. `data` and `length` move
- * on. */
+/* serve_rpc.c: reads bytes of a request's header, and advances `data` and `length` past them. The header is complete when conn->request_got has reached its
+ * size. */
 enum serve_step serve_take_request(struct serve_thread *thread, struct serve_conn *conn, const uint8_t **data,
                                    size_t *length);
 
-/* serve_service.c: a whole request waits for its turn and its service time; then it is answered. */
+/* serve_service.c: a complete request waits until a place is free, then for its service time, and is then answered. */
 enum serve_step serve_service_begin(struct serve_thread *thread, struct serve_conn *conn);
 enum serve_step serve_service_end(struct serve_thread *thread, struct serve_conn *conn);
-/* Gives up the service of a connection that ends. */
+/* Ends the service of a connection that is closed, without a reply. */
 void serve_service_abandon(struct serve_thread *thread, struct serve_conn *conn);
 const char *serve_service_parse(void *settings, const char *text);
 enum serve_step serve_rpc_answer(struct serve_thread *thread, struct serve_conn *conn);

@@ -1,5 +1,4 @@
-/* serve_conn.c: one connection of the server: sends what waits, then reads, then sends; and closes. A serve thread;
- * owns the connection. */
+/* serve_conn.c: a connection of the server sends its pending output, reads, and is closed. A serve thread; owns the connection. */
 #include "serve.h"
 
 #include <assert.h>
@@ -11,7 +10,7 @@
 #include "net.h"
 #include "units.h"
 
-/* Turns before others get theirs: a peer on another processor can keep one connection busy for ever. */
+/* Limits the turns of a connection in one call, because a fast peer could otherwise keep the thread busy with one connection. */
 enum { TURNS_MAX = 16 };
 
 void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool reset)
@@ -26,10 +25,10 @@ void serve_conn_close(struct serve_thread *thread, struct serve_conn *conn, bool
     conn->fd = -1;
     free(conn->held);
     conn->held = NULL;
-    /* Do not reuse it yet: the present batch may still contain an event for it. */
+    /* The connection is not reused before the next wait, because the current batch may still contain an event for it. */
     list_append(&thread->dead, &conn->open);
     thread->conn_count--;
-    thread->accept_resume_ns = 0; /* a descriptor is free again */
+    thread->accept_resume_ns = 0; /* a descriptor is free, so accepting may resume at once */
     serve_service_abandon(thread, conn);
 }
 
@@ -69,8 +68,8 @@ static enum serve_step read_some(struct serve_thread *thread, struct serve_conn 
         return SERVE_GO_ON;
     }
     thread->stats.received_bytes += (uint64_t)got;
-    /* A short read emptied the socket; what comes later makes a new edge. After the peer's end no edge would come: read
-     * on to the zero. */
+    /* A short read has emptied the socket, and epoll reports new data by a new edge. After the end of the peer's stream there is no new edge, so recv() is
+     * called until it returns 0. */
     if ((size_t)got < allowance && !conn->peer_ended)
         conn->readable = false;
     if (thread->settings->fault == FAULT_SLOW_READ)

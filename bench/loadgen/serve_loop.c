@@ -24,8 +24,8 @@ static void watch_listeners(struct serve_thread *thread, bool on)
     }
 }
 
-/* Level-triggered listeners would spin while there is no descriptor, so they are taken out; a closed connection or a
- * tenth of a second (another process may have given some back) puts them in again. */
+/* While no descriptor is free, a level-triggered listener would wake the thread again and again. The listeners are therefore removed from the epoll set. They
+ * are added again when a connection is closed, or after ACCEPT_PAUSE_MS, because another process may have closed descriptors. */
 static void pause_accept(struct serve_thread *thread)
 {
     if (thread->accept_paused)
@@ -96,8 +96,8 @@ static void conn_event(struct serve_thread *thread, struct serve_conn *conn, uin
         return; /* closed earlier in this batch */
     bool waits = conn->in_service || conn->stalled || !list_empty(&conn->waiting);
     if (events & EPOLLERR || (events & EPOLLHUP && waits)) {
-        /* Both directions are gone: nobody is there to take an answer. (EPOLLHUP alone is also how a UNIX socket's peer
-         * closes in order.) */
+        /* Both directions are closed, so a reply cannot be delivered. EPOLLHUP alone does not show this: a UNIX socket also reports it when its peer closes
+         * normally. */
         thread->stats.broken++;
         serve_conn_close(thread, conn, false);
         return;

@@ -54,7 +54,7 @@ static enum serve_step source_input(struct serve_thread *thread, struct serve_co
 static enum serve_step source_end(struct serve_thread *thread, struct serve_conn *conn)
 {
     if (conn->request_got != sizeof(conn->request))
-        return SERVE_CLOSE; /* the client ended before it sent a request */
+        return SERVE_CLOSE; /* the client ended its stream before it had sent a request */
     conn->close_after_output = true;
     return serve_rpc_answer(thread, conn);
 }

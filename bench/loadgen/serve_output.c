@@ -1,4 +1,4 @@
-/* serve_output.c: sends replies, and damages every Nth if a fault is configured. A serve thread; owns nothing. */
+/* serve_output.c: sends replies, and damages every Nth one if a fault is configured. A serve thread; owns nothing. */
 #include "serve.h"
 
 #include <assert.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* True for every Nth reply of this thread. */
+/* Returns true for every Nth reply of this thread. */
 static bool fault_due(struct serve_thread *thread)
 {
     const struct serve_settings *settings = thread->settings;
@@ -45,7 +45,7 @@ enum serve_step serve_reply(struct serve_thread *thread, struct serve_conn *conn
     return SERVE_GO_ON;
 }
 
-/* Holds bytes that could not be sent. Nothing more is read until they are sent, so one buffer is enough. */
+/* Keeps bytes that could not be sent. Nothing is read until they are sent, so one buffer is enough. */
 static enum serve_step hold_output(struct serve_conn *conn, const uint8_t *data, size_t length)
 {
     if (!conn->held && !(conn->held = malloc(SERVE_BUFFER_BYTES)))

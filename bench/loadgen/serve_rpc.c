@@ -1,5 +1,4 @@
-/* serve_rpc.c: reads a request, checks its payload, answers under the backend's name. A serve thread; all state is in
- * the connection. */
+/* serve_rpc.c: reads a request, verifies its payload, and replies with the backend's name. A serve thread; all state is in the connection. */
 #include <string.h>
 
 #include "serve.h"
@@ -69,7 +68,7 @@ enum serve_step serve_rpc_answer(struct serve_thread *thread, struct serve_conn 
 static enum serve_step rpc_end(struct serve_thread *thread, struct serve_conn *conn)
 {
     if (conn->request_got > 0)
-        thread->stats.bad_requests++; /* the request was cut off */
+        thread->stats.bad_requests++; /* the request is incomplete */
     return SERVE_CLOSE;
 }
 

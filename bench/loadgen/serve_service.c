@@ -1,5 +1,4 @@
-/* serve_service.c: how long a request is served and how many at once. A serve thread; owns the turns and the queue for
- * them. */
+/* serve_service.c: service times, and the limit on requests that are served at once. A serve thread; owns the queue of waiting requests. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +46,7 @@ static uint64_t service_time_ns(struct serve_thread *thread)
     const struct serve_settings *settings = thread->settings;
     if (settings->service != SERVICE_LOGNORMAL)
         return settings->service_ns;
-    /* Box and Muller, 1958: a normal deviate from two uniform ones. */
+    /* Box and Muller, 1958: two uniform random numbers give a normally distributed one. */
     double radius = sqrt(-2 * log(random_unit(&thread->random)));
     double normal = radius * cos(2 * M_PI * random_unit(&thread->random));
     double time_ns = (double)settings->service_ns * exp(settings->service_sigma * normal);

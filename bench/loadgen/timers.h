@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-/* Embedded in the struct that waits. All zero: not set. */
+/* A timer, embedded in the struct of its owner. If it is all zero, it is not set. */
 struct timer {
     uint64_t due_ns;
-    unsigned place; /* in the heap, from 1; 0: not in it */
+    unsigned place; /* index in the heap, from 1; 0: the timer is not set */
 };
 
 struct timers {

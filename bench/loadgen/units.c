@@ -12,8 +12,8 @@ struct unit {
     double factor;
 };
 
-/* A number with an optional fraction, then one of `units`. strtod() alone would also take signs, blanks, hex, inf and
- * nan. */
+/* Parses a number with an optional fraction and one of `units`. The first condition refuses what strtod() would also accept: signs, blanks, hexadecimal
+ * numbers, inf and nan. */
 static int parse_scaled(const char *text, const struct unit *units, double max, uint64_t *out)
 {
     if (!isdigit((unsigned char)text[0]) || text[strspn(text, "0123456789")] == 'x')

@@ -1,5 +1,4 @@
-/* work_answer.c: what all kinds of work share: sending a piece, reading an answer and checking every byte of it. A load
- * thread. */
+/* work_answer.c: functions for all kinds of work: they send bytes, and read and verify replies. A load thread. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,7 +76,7 @@ bool load_name_is_right(const char *name, uint16_t check)
     return name[PROTOCOL_NAME_BYTES - 1] == '\0' && protocol_name_check(name) == check;
 }
 
-/* Checks the reply header: after 32 bytes, whether the server echoes the request; after 48, the complete header of a reply. */
+/* Checks the reply header. After 32 bytes, it checks whether the server echoes the request; after 48 bytes, it checks the complete header of a reply. */
 static enum load_step check_head(struct load_thread *thread, struct load_conn *conn, bool may_echo)
 {
     struct protocol_reply reply;

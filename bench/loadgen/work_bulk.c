@@ -1,5 +1,5 @@
-/* work_bulk.c: one long stream for each connection: up to a sink, down from a source, both ways through an echo. Each
- * ends its side before it is answered to the end, so that half-close is part of every transfer. A load thread. */
+/* work_bulk.c: each connection carries one long stream: to a sink, from a source, or through an echo server. The client ends its stream before the server
+ * does, so every transfer includes a half-close. A load thread. */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -66,7 +66,7 @@ static enum load_step up_receive(struct load_thread *thread, struct load_conn *c
         return load_wrong(thread, conn, 0, "report of a corrupt stream");
     if (!load_name_is_right(receipt.name, receipt.name_check))
         return load_wrong(thread, conn, 0, "wrong name");
-    thread->result->verified_bytes += sizeof(receipt) + receipt.bytes; /* the peer verified them: the digests are equal */
+    thread->result->verified_bytes += sizeof(receipt) + receipt.bytes; /* equal digests show that the peer has received the right bytes */
     conn->expected = sizeof(receipt);
     return LOAD_GO_ON;
 }

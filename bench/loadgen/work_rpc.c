@@ -1,5 +1,4 @@
-/* work_rpc.c: requests and replies: many on each connection (rpc), one on each (connect), one on each at the end
- * (idle). A load thread. */
+/* work_rpc.c: requests and replies. A connection carries many (rpc), one (connect), or one at the end (idle). A load thread. */
 #include <string.h>
 
 #include "load.h"

@@ -1,5 +1,5 @@
-/* bench/micro/micro.c: nanoseconds per operation of what a worker does most: picks, table reads, timers, mailbox. One thread; each figure is the median of
- * several rounds. `micro TEXT` prints only the rows whose title contains TEXT. */
+/* bench/micro/micro.c: measures the nanoseconds per operation of what a worker does most often: it picks backends, reads the table, sets timers and uses the
+ * mailbox. It has one thread. Each figure is the median of several rounds. `micro TEXT` prints only the rows whose title contains TEXT. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 enum { ROUNDS = 9, OPERATIONS = 20000, TIMERS = 4096 };
 
-static const char *wanted = ""; /* part of the titles of the rows to run */
+static const char *wanted = ""; /* only rows whose title contains this text are run */
 
 static int compare(const void *left, const void *right)
 {
@@ -24,7 +24,7 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Runs `round` ROUNDS times, each of `operations` operations, and prints a line. */
+/* Calls `round` ROUNDS times, with `operations` operations each, and prints a line. */
 static void report(const char *name, void (*round)(void *context, unsigned operations), void *context, unsigned operations)
 {
     double ns[ROUNDS];
@@ -114,7 +114,8 @@ static void table_round(void *context, unsigned operations)
         abort();
 }
 
-/* What the publisher does when a probe has turned one backend down or up: notes it, rebuilds the pool, publishes, and frees what was there before. */
+/* Does what the publisher does when a probe has changed the state of one backend: it records the state, rebuilds the pool, publishes the table, and frees the
+ * previous one. */
 static void publish_round(void *context, unsigned operations)
 {
     struct pool_bench *bench = context;
@@ -130,7 +131,7 @@ static void publish_round(void *context, unsigned operations)
     }
 }
 
-/* What a reload of the same file costs. */
+/* Measures a reload of the same file. */
 static void apply_round(void *context, unsigned operations)
 {
     struct pool_bench *bench = context;
@@ -243,7 +244,7 @@ static int timers(void)
 
 /* ---- mailbox ---- */
 
-enum { MESSAGE_BYTES = 128 }; /* about a client that is handed over */
+enum { MESSAGE_BYTES = 128 }; /* size of the message that hands a client over to another worker */
 
 static void post_round(void *context, unsigned operations)
 {
