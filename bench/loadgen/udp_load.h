@@ -108,7 +108,7 @@ void udp_pace_fill(struct udp_load *load, struct udp_flow *flow);
 /* udp_send.c: sends up to `count` datagrams of the flow, at most UDP_BATCH_MAX. Returns how many the kernel took; fewer than `count` if the socket is full or
  * the run has failed (result->fatal_errno). `intended_ns` is when they were due; a time later than now counts as now. */
 uint32_t udp_send(struct udp_load *load, struct udp_flow *flow, uint32_t count, uint64_t intended_ns);
-/* Counts an error of the socket. Returns false if it shows that no send can succeed. */
+/* Counts an error of the socket. Returns whether a later send can succeed. */
 bool udp_send_error(struct udp_load *load, int error_number);
 
 /* udp_receive.c: receives what the socket has, at most one batch, and checks it. */

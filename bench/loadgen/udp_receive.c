@@ -162,7 +162,7 @@ void udp_receive(struct udp_load *load, struct udp_flow *flow)
     int count = udp_batch_receive(&load->batch, flow->fd, receive_limit(load, flow));
     load->now_ns = clock_now_ns();
     if (count < 0)
-        udp_send_error(load, -count);
+        (void)udp_send_error(load, -count); /* the next send shows whether the flow can go on */
     for (int i = 0; i < count; i++)
         take_message(load, flow, i);
 }

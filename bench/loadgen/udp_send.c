@@ -16,16 +16,12 @@ bool udp_send_error(struct udp_load *load, int error_number)
     case ECONNREFUSED:
         result->refused++;
         return true;
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case EPERM: /* a packet filter drops it */
+    default:
         result->others++;
         if (result->other_errno == 0)
             result->other_errno = error_number;
-        return true;
-    default:
-        result->fatal_errno = error_number;
-        return false;
+        /* Routes and packet filters (EPERM) can change during the run. */
+        return error_number == EHOSTUNREACH || error_number == ENETUNREACH || error_number == EPERM;
     }
 }
 
@@ -99,9 +95,11 @@ uint32_t udp_send(struct udp_load *load, struct udp_flow *flow, uint32_t count, 
         total += sent;
         if (sent > 0)
             continue;
-        /* The first failure may be an ICMP error about an earlier datagram. Reporting it has cleared it, so a second try can succeed. */
         int error = errno;
-        if (!udp_send_error(load, error) || error == EAGAIN || error == ENOBUFS || ++errors > 1)
+        if (!udp_send_error(load, error))
+            load->result->fatal_errno = error;
+        /* The first failure may be an ICMP error about an earlier datagram. Reporting it has cleared it, so a second try can succeed. */
+        if (load->result->fatal_errno != 0 || error == EAGAIN || error == ENOBUFS || ++errors > 1)
             break;
     }
     return total;
