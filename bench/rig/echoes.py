@@ -80,6 +80,24 @@ def standing(rig, contender, *options, mode="echo", opening=0, in_flight=0, **se
         yield lambda: once(setup.rig, setup.proxy, rig.seconds, *options, opening=opening, in_flight=in_flight)
 
 
+def once_udp(rig, proxy, seconds, *options):
+    """One run of datagrams. Only those that came back count as served."""
+    before = proxy.cpu_s()
+    result = load.run(rig.programs, proxy.settings.target(), *options, "--duration", milliseconds(seconds), udp=True)
+    cpu_s, latency, counts = proxy.cpu_s() - before, result["latency_ns"], result["datagrams"]
+    served = counts["received"]
+    return {"cpu_us": cpu_s / served * 1e6, "time_us": result["elapsed_s"] / served * 1e6, "rate": served / result["elapsed_s"],
+            "lost_share": counts["lost"] / counts["sent"], **{f"{name}_us": latency[name] / 1e3 for name in ("p50", "p99")}}
+
+
+@contextlib.contextmanager
+def standing_udp(rig, contender, *options, server=(), **settings):
+    """As standing(), for datagrams."""
+    with Setup(rig, contender, "udp", options=server, udp=True, **settings) as setup:
+        load.run(rig.programs, setup.target, *options, "--duration", "300ms", udp=True)
+        yield lambda: once_udp(setup.rig, setup.proxy, rig.seconds, *options)
+
+
 def closed_loop(rig, contender, size, connections, **settings):
     """The same for requests of one size, each connection with one in flight, measured from when all are open."""
     options = ("--work", "rpc", "--size", str(size), "--connections", str(connections))

@@ -17,7 +17,8 @@ def pinned(command, netns=None):
 class Server:
     def __init__(self, programs, mode="echo", host="127.0.0.1", netns=None, options=()):
         self.address = (host, free_port())
-        command = [str(programs / "penstock-bench"), "serve", "--bind", f"{host}:{self.address[1]}", "--mode", mode, *options]
+        kind = ["udp"] if mode == "udp" else ["--mode", mode]
+        command = [str(programs / "penstock-bench"), "serve", *kind, "--bind", f"{host}:{self.address[1]}", *options]
         self.process = subprocess.Popen(pinned(command, netns), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.process.stdout.readline()  # "listening on ..."
 
@@ -30,8 +31,8 @@ class Server:
 class Load:
     """A run of the load generator; result() is its JSON."""
 
-    def __init__(self, programs, target, *options, netns=None):
-        command = [str(programs / "penstock-bench"), "load", f"{target[0]}:{target[1]}", "--json", *options]
+    def __init__(self, programs, target, *options, netns=None, udp=False):
+        command = [str(programs / "penstock-bench"), "load", *(["udp"] if udp else []), f"{target[0]}:{target[1]}", "--json", *options]
         self.process = subprocess.Popen(pinned(command, netns), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def result(self):
@@ -41,8 +42,8 @@ class Load:
         return json.loads(out)
 
 
-def run(programs, target, *options, netns=None):
-    return Load(programs, target, *options, netns=netns).result()
+def run(programs, target, *options, netns=None, udp=False):
+    return Load(programs, target, *options, netns=netns, udp=udp).result()
 
 
 __all__ = ["Load", "Server", "Spoiled", "pinned", "run", "wait_for_port"]

@@ -21,9 +21,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for_port(address, process, netns=None, seconds=5):
+def wait_for_port(address, process, netns=None, seconds=5, udp=False):
     """Until somebody listens there, as `ss` sees it from inside the namespace: a connection would count as work."""
-    command = ["ss", "-ltnH", f"sport = :{address[1]}"]
+    command = ["ss", "-lunH" if udp else "-ltnH", f"sport = :{address[1]}"]
     if netns:
         command = ["ip", "netns", "exec", netns, *command]
     end = time.monotonic() + seconds
@@ -40,7 +40,7 @@ class Settings:
     """What a row asks of every proxy."""
 
     def __init__(self, backends, listen=("127.0.0.1", None), bulk=False, workers=1, engine="auto", busy_poll=False, connections=9000,
-                 balance="least_conn", netns=None, access_log=False, pool=()):
+                 balance="least_conn", netns=None, access_log=False, pool=(), udp=False):
         self.backends = backends          # [(host, port)]
         self.host, self.port = listen[0], listen[1] or free_port()
         self.bulk = bulk                  # HAProxy: splice forced
@@ -52,6 +52,7 @@ class Settings:
         self.netns = netns                # name of the namespace the proxy runs in
         self.access_log = access_log      # Penstock: a line for each session
         self.pool = pool                  # Penstock: further lines of the pool
+        self.udp = udp                    # datagrams instead of connections
 
     def target(self):
         """Where clients connect to."""
@@ -67,6 +68,7 @@ log = {log}
 access_log = {access_log}
 [listener bench]
 bind = {host}:{port}
+protocol = {protocol}
 pool = bench
 [pool bench]
 balance = {balance}
@@ -104,7 +106,7 @@ daemon off;
 events {{ worker_connections 19000; }}
 stream {{
   upstream bench {{ least_conn; {backends} }}
-  server {{ listen {host}:{port} {reuse} backlog=4096; proxy_pass bench; tcp_nodelay on; proxy_timeout 1h; proxy_half_close on; }}
+  server {{ listen {host}:{port} {listen}; proxy_pass bench; proxy_timeout 1h; {options} }}
 }}
 """
 
@@ -112,7 +114,8 @@ stream {{
 def penstock_files(settings, folder, programs):
     cpus = "auto" if settings.workers > 1 else str(PROXY_CPU)
     text = PENSTOCK.format(workers=settings.workers, engine=settings.engine, affinity=cpus, log=folder / "log", host=settings.host, port=settings.port,
-                           balance=settings.balance, busy="busy_poll = auto" if settings.busy_poll else "", extra="\n".join(settings.pool),
+                           balance=settings.balance, protocol="udp" if settings.udp else "tcp",
+                           busy="busy_poll = auto" if settings.busy_poll else "", extra="\n".join(settings.pool),
                            access_log=folder / "access" if settings.access_log else "off",
                            backends="\n".join(f"backend = b{i} {host}:{port}" for i, (host, port) in enumerate(settings.backends)))
     (folder / "penstock.ini").write_text(text)
@@ -129,7 +132,10 @@ def haproxy_files(settings, folder, _):
 
 
 def nginx_files(settings, folder, _):
-    text = NGINX.format(workers=settings.workers, folder=folder, host=settings.host, port=settings.port, reuse="reuseport" if settings.workers > 1 else "",
+    reuse = "reuseport" if settings.workers > 1 else ""
+    text = NGINX.format(workers=settings.workers, folder=folder, host=settings.host, port=settings.port,
+                        listen=f"udp {reuse}" if settings.udp else f"{reuse} backlog=4096",
+                        options="" if settings.udp else "tcp_nodelay on; proxy_half_close on;",
                         backends=" ".join(f"server {host}:{port};" for host, port in settings.backends))
     (folder / "nginx.conf").write_text(text)
     return ["nginx", "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
@@ -169,7 +175,7 @@ class Proxy:
         with open(said, "w", encoding="utf-8") as out:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
-            wait_for_port((settings.host, settings.port), self.process, settings.netns)
+            wait_for_port((settings.host, settings.port), self.process, settings.netns, udp=settings.udp)
         except RuntimeError as error:
             raise RuntimeError(f"{kind}: {error}: {said.read_text(encoding='utf-8').strip()}") from None
 

@@ -156,7 +156,7 @@ static void note_refusal(struct flow *flow, int error)
                  flow->lease.pool->name, flow->lease.backend->name, addr_format(&flow->lease.backend->addr, addr, sizeof(addr)), strerrorname_np(error));
 }
 
-/* Gives the items from `first` on, with `count` datagrams, to another flow, because the kernel has not sent them, but reported an ICMP error for earlier ones. */
+/* Gives the items from `first` on, with `count` datagrams, to another flow: the kernel has not sent them, but reported an ICMP error for earlier datagrams. */
 static void move_items(struct flow *flow, uint16_t first, uint32_t count)
 {
     struct udp *udp = flow->worker->udp;
