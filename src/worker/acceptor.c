@@ -44,12 +44,19 @@ static void wait_for_clients(struct acceptor *acceptor)
 }
 
 /* Pauses all acceptors of the worker, for lack of descriptors or memory. Their clients give up their turn for a place, so that they do not block other
- * workers. */
+ * workers. If a queue is empty, nothing else would notice this before its next client comes, which would then be taken for one that has waited since before the
+ * pause. */
 static void pause_all(struct worker *worker, uint32_t retry_ms)
 {
     worker->accept_paused = true;
-    for (size_t i = 0; i < worker->acceptor_count; i++)
-        admission_withdraw(&worker->acceptors[i]);
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
+        struct acceptor *acceptor = &worker->acceptors[i];
+
+        if (acceptor->open && acceptor->since_ns && !io_has_clients(worker->io, &acceptor->sock))
+            admission_emptied(acceptor);
+        else
+            admission_withdraw(acceptor);
+    }
     timer_arm(&worker->timers, &worker->accept_timer, worker_now_ms(worker) + retry_ms);
 }
 
