@@ -58,7 +58,6 @@ static void turn(struct member *member)
     sim_look_at_eventfds(world->sim);
     check_sessions(member);
     check_shared(world);
-    check_waiting(world);
     end(member);
     world->sim->turning = -1;
 }
@@ -69,6 +68,8 @@ static void go_to_sleep(struct member *member)
 
     if (most_ms >= 0 && (wait_ms < 0 || wait_ms > most_ms))
         wait_ms = most_ms;
+    if (member->worker->admits) /* as in worker_turn() */
+        wait_ms = 0;
     member->world->sim->turning = (int)member->worker->index;
     engine_sleep(member->engine);
     member->wake_ns = wait_ms < 0 ? NEVER : member->world->sim->now_ns + (uint64_t)wait_ms * 1000000;
@@ -127,6 +128,7 @@ void driver_step(struct world *world)
     struct member *member = choose(world);
 
     if (!member) {
+        check_waiting(world);
         let_time_pass(world);
         return;
     }

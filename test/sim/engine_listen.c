@@ -45,6 +45,7 @@ int engine_accept(struct io *io, struct io_sock *listener, struct addr *peer)
     sim->conns_open++;
     *peer = conn->client;
     sim_note(sim, conn, "accepted", 0);
+    sim->options.hooks->accepted(conn, engine_of(io));
     return sim_conn_fd(conn);
 }
 

@@ -54,6 +54,8 @@ struct sim_chances {
 struct sim_hooks {
     /* io_connect() was called: answer with sim_answer(), or never. */
     void (*connecting)(struct sim_conn *conn, const struct addr *addr);
+    /* A client was accepted by `engine`. */
+    void (*accepted)(struct sim_conn *conn, const struct sim_engine *engine);
     /* io_close() was called. */
     void (*closing)(struct sim_conn *conn);
     /* The last descriptor of a queue that lets nobody in any more is closed; `engine` had it. */

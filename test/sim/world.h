@@ -69,6 +69,8 @@ struct pair {
     bool relayed;              /* it had reached a backend by then */
     bool half_closed;          /* one side's FIN had been passed on by then */
     bool end_failed;           /* one of the session's ends had an error by then */
+    uint64_t settled_ns;       /* first settled moment at which the client was in the accept queue; 0: it is not known to wait (check_waiting.c) */
+    bool passed_by[LISTENERS_MAX][WORKERS_MAX]; /* it has been overtaken by a client of this UNIX listener and worker, and no TCP client has been accepted since */
 };
 
 enum life { LIFE_RUNNING, LIFE_CLOSING, LIFE_ENDED };
@@ -135,7 +137,8 @@ struct world {
     uint32_t taps;              /* that live */
     uint64_t turns;
     uint64_t sessions_seen;     /* that began to close */
-    uint64_t places_free_ns[LISTENERS_MAX]; /* since when a client waits although there are places; 0: none does */
+    bool had_places[LISTENERS_MAX]; /* the listener had a free place at the last settled moment, and ever since */
+    const struct sim_conn *last_accepted[LISTENERS_MAX][WORKERS_MAX]; /* the last client that the worker accepted from this listener; NULL: none */
 };
 
 /* Runs a seed; sets `*digest`. Returns NULL, or what failed: a text that lives until the next run. What a failed run had allocated is lost. */
@@ -192,9 +195,12 @@ uint64_t check_last_activity_ns(struct world *world, const struct session *sessi
 void check_shared(struct world *world);
 void check_member_end(struct member *member);
 
-/* check_waiting.c: those that wait to be accepted are not forgotten; after every turn. And in the end: nobody was overtaken by too many. */
+/* check_waiting.c */
+
+/* No client waits although there are places. Before time passes, when no worker has anything to do. */
 void check_waiting(struct world *world);
-void check_overtaking(struct world *world);
+/* The worker has just accepted the client of this pair: no client had to be accepted before it. */
+void check_accepted(struct world *world, struct pair *accepted, uint32_t worker);
 
 /* check_end.c: when a session closes, and what its peers hear. */
 void check_closing(struct world *world, struct session *session);

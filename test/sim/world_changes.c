@@ -1,6 +1,7 @@
 /* test/sim/world_changes.c: the configuration changes while sessions run: backends and pools leave and come back, limits and weights change, listeners lead elsewhere.
  * Test thread; owns nothing. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "table/objects.h"
 #include "world.h"
@@ -127,6 +128,7 @@ static void on_changing(struct sim_event *event)
     world->changes++;
     check_limits(world);
     note_allowed(world);
+    memset(world->had_places, 0, sizeof(world->had_places)); /* a client may wait for a place of its listener now */
     sim_note(sim, NULL, "configuration changes", (int64_t)world->changed.config.pool_count);
     sim_look_at_eventfds(sim); /* a limit that grew has let somebody in */
     if (sim_chance(sim, 700))

@@ -147,7 +147,7 @@ void world_draw(struct world *world)
 
     world->worker_count = PICK(sim, 1, 2, 2, 2, 3);
     world->mailbox_capacity = PICK(sim, 2, 2, 8, 1024);
-    world->crowd = sim_chance(sim, 30);
+    world->crowd = sim_chance(sim, 100);
     world->quick = world->crowd || sim_chance(sim, 300);
     world->late_rush = !world->quick && sim_chance(sim, 60);
     world->continues = sim_chance(sim, 150);

@@ -49,6 +49,11 @@ static void on_connecting(struct sim_conn *conn, const struct addr *addr)
     draw_answer(world, conn, session);
 }
 
+static void on_accepted(struct sim_conn *conn, const struct sim_engine *engine)
+{
+    check_accepted(conn->sim->options.owner, ((struct peer *)conn->peer)->pair, engine->index);
+}
+
 static void on_closing(struct sim_conn *conn)
 {
     struct world *world = conn->sim->options.owner;
@@ -93,6 +98,7 @@ static void on_failed(struct sim *sim, const char *what)
 
 const struct sim_hooks world_hooks = {
     .connecting = on_connecting,
+    .accepted = on_accepted,
     .closing = on_closing,
     .unlistening = on_unlistening,
     .changed = on_changed,
