@@ -148,6 +148,6 @@ void relay_copy_sent(struct io_sock *sock, int error)
         relay_destination_failed(direction, error);
         return;
     }
-    session_touch_at(session_of_direction(direction), io->sent_ns);
+    session_touch_at(session_of_direction(direction), direction->held.first ? io->now_ns : io->sent_ns); /* held bytes are sent now */
     relay_copy_push(direction);
 }
