@@ -1,4 +1,5 @@
 /* test/sim/check.c: what must hold for the sessions of a worker that has just had its turn. Test thread; owns nothing. */
+#include "table/pool.h"
 #include "worker/relay.h"
 #include "worker/tap.h"
 #include "world.h"
@@ -59,10 +60,10 @@ uint64_t check_last_activity_ns(struct world *world, const struct session *sessi
     return last;
 }
 
-uint64_t check_patience_ms(const struct session *session)
+uint64_t check_patience_ms(const struct session *session, const struct pool_settings *settings)
 {
     bool half = false;
-    uint64_t idle = session_settings(session)->idle_timeout_ms, half_idle = session_settings(session)->half_close_timeout_ms;
+    uint64_t idle = settings->idle_timeout_ms, half_idle = settings->half_close_timeout_ms;
 
     for (int source = CLIENT; source <= BACKEND; source++)
         half |= session->directions[source].phase == DIRECTION_ENDED || session->directions[source].phase == DIRECTION_DROP;
@@ -73,15 +74,14 @@ static void check_time(struct world *world, const struct session *session)
 {
     uint64_t now = session->worker->io->now_ns, due = 0;
     const struct pair *pair = session->ends[CLIENT].open ? pair_of(world, session) : NULL;
+    const struct pool_settings *longest = &world->longest[session->lease.pool->name[0] - 'a'];
 
     switch (session->state) {
-    case SESSION_CONNECTING:
-        due = session->accepted_ns + (session_settings(session)->retries + 2) * session_settings(session)->connect_timeout_ms * MS;
-        if (world->changes) /* it may have started again in another pool at each change of the configuration */
-            due = NEVER - SLACK_MS * MS;
+    case SESSION_CONNECTING: /* a session whose pool has left starts again in another pool */
+        due = (pair && pair->pool_ns > session->accepted_ns ? pair->pool_ns : session->accepted_ns) + (longest->retries + 2) * longest->connect_timeout_ms * MS;
         break;
     case SESSION_RELAYING:
-        due = check_last_activity_ns(world, session) + check_patience_ms(session) * MS;
+        due = check_last_activity_ns(world, session) + check_patience_ms(session, longest) * MS;
         break;
     case SESSION_ABORTING:
         due = session->active_ns + 1000 * MS;
@@ -119,6 +119,8 @@ static void check_session(struct world *world, struct session *session)
 {
     const struct end *backend = &session->ends[BACKEND];
 
+    if (session->ends[CLIENT].open)
+        world_note_pool(pair_of(world, session), session);
     check_time(world, session);
     if (backend->open && !session->lease.backend)
         world_fail(world, "a backend's socket is open without a slot");

@@ -1,5 +1,6 @@
 /* test/sim/check_end.c: what must hold when a session closes, for the ends that its peers see, and after the run. Test thread; owns nothing. */
 #include "table/counters.h"
+#include "table/listener.h"
 #include "table/table.h"
 #include "world.h"
 
@@ -7,13 +8,20 @@ enum { RESOURCES_RETRY_MS = 22 };
 
 /* ---- when a session closes ---- */
 
-/* A session that ended without a backend must have tried every backend that could have served it. */
+/* A session that ended without a backend has used all its retries, or has tried every backend that could have served it. If its pool has left the configuration,
+ * it has moved to the pool that its listener names, which is missing only if the listener has left too. */
 static void check_unserved(struct world *world, const struct session *session)
 {
     const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
+    const struct listener *listener = session->lease.listener;
 
-    if (!pool || session->failures > session_settings(session)->retries) /* its pool was removed, or it has used all its retries */
+    if (session->failures > session_settings(session)->retries)
         return;
+    if (!pool) {
+        if (!listener->leaving || listener_pool(listener) != session->lease.pool)
+            world_fail(world, "a session ended unserved because its pool had left, although its listener leads to another one");
+        return;
+    }
     for (uint32_t i = 0; i < pool->usable_count; i++) {
         const struct backend *backend = pool->usable[i].backend;
         bool tried = false;
@@ -33,9 +41,9 @@ static void check_idle(struct world *world, const struct session *session, const
         if (session->directions[source].phase == DIRECTION_DROP) /* dropped bytes do not count as activity */
             return;
     }
-    if (!pair->end_failed && now + 2 * MS < last + check_patience_ms(session) * MS)
+    if (!pair->end_failed && now + 2 * MS < last + check_patience_ms(session, session_settings(session)) * MS)
         world_fail(world, "pair %u: called idle after %llu ms of %llu", pair->index, (unsigned long long)((now - last) / MS),
-                   (unsigned long long)check_patience_ms(session));
+                   (unsigned long long)check_patience_ms(session, session_settings(session)));
 }
 
 void check_closing(struct world *world, struct session *session)

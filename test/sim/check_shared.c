@@ -25,7 +25,7 @@ struct tally {
 static void count_session(const struct world *world, const struct session *session, struct tally *tally)
 {
     for (uint32_t i = 0; i < world->config.listener_count; i++)
-        tally->of_listener[i] += session->lease.listener == table_listener(world->table, i);
+        tally->of_listener[i] += session->lease.listener == world_listener(world, i);
 }
 
 static void count_sessions(struct world *world, const struct worker *worker, struct tally *tally)
@@ -76,10 +76,11 @@ static void check_counts(struct world *world)
     if (of_pools != tally.sessions + mailed)
         world_fail(world, "%u sessions and %u clients being handed over, but %u that use a pool", tally.sessions, mailed, of_pools);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
-        const struct limit *limit = &table_listener(world->table, i)->connections;
+        const struct listener *listener = world_listener(world, i);
+        uint32_t held = listener ? limit_used(&listener->connections) : 0, max = listener ? limit_max(&listener->connections) : 0;
 
-        if (limit_used(limit) != tally.of_listener[i] || !world_may_hold(&world->places_allowed[i], limit_max(limit), limit_used(limit)))
-            world_fail(world, "listener %u has %u connections by its limit of %u, and really %u", i, limit_used(limit), limit_max(limit), tally.of_listener[i]);
+        if (held != tally.of_listener[i] || (listener && !world_may_hold(&world->places_allowed[i], max, held)))
+            world_fail(world, "listener %u has %u connections by its limit of %u, and really %u", i, held, max, tally.of_listener[i]);
     }
 }
 
@@ -99,7 +100,7 @@ static uint32_t slots_of(const struct world *world, const struct backend *backen
 static void check_backend(struct world *world, struct backend *backend)
 {
     uint32_t slots = slots_of(world, backend), max = backend_settings(backend)->max_connections;
-    uint32_t *allowed = &world->slots_allowed[world_pool_of(backend)][world_backend_of(backend)];
+    uint32_t *allowed = &world->slots_allowed[world_pool_of(backend)][world_backend_of(backend)][world_address_of(world, backend)];
 
     if (backend_in_flight(backend) != slots)
         world_fail(world, "backend %s has %u slots reserved by %u sessions", backend->name, backend_in_flight(backend), slots);

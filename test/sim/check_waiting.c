@@ -21,7 +21,6 @@
 #include <string.h>
 
 #include "table/listener.h"
-#include "table/table.h"
 #include "world.h"
 
 /* Whether a worker may now have acceptors that have given up their turn, or will soon, for lack of descriptors or because their sockets were shut from outside. */
@@ -64,9 +63,11 @@ static bool has_place(const struct limit *limit)
     return limit_used(limit) < limit_max(limit);
 }
 
-static const struct limit *limit_of(const struct world *world, uint32_t listener)
+static bool listener_has_place(const struct world *world, uint32_t listener)
 {
-    return &table_listener(world->table, listener)->connections;
+    const struct listener *found = world_listener(world, listener);
+
+    return found && has_place(&found->connections);
 }
 
 /* ---- settled moments ---- */
@@ -96,7 +97,7 @@ static void check_settled(struct world *world, struct pair *pair)
         forget_wait(pair);
         return;
     }
-    if (has_place(limit_of(world, pair->listener)) && has_place(&world->connections))
+    if (listener_has_place(world, pair->listener) && has_place(&world->connections))
         world_fail(world, "pair %u: waits although there are places", pair->index);
     if (is_excused(world))
         forget_wait(pair);
@@ -111,7 +112,7 @@ void check_waiting(struct world *world)
     for (uint32_t i = 0; i < world->pair_count; i++)
         check_settled(world, &world->pairs[i]);
     for (uint32_t i = 0; i < world->config.listener_count; i++)
-        world->had_places[i] = has_place(limit_of(world, i));
+        world->had_places[i] = listener_has_place(world, i);
 }
 
 /* ---- the order ---- */
@@ -199,6 +200,6 @@ void check_accepted(struct world *world, struct pair *accepted, uint32_t worker)
             check_order(world, pair, accepted, worker);
     }
     world->last_accepted[accepted->listener][worker] = accepted->client.conn;
-    if (!has_place(limit_of(world, accepted->listener)))
+    if (!listener_has_place(world, accepted->listener))
         world->had_places[accepted->listener] = false;
 }

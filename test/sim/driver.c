@@ -71,6 +71,7 @@ static void go_to_sleep(struct member *member)
     if (member->worker->admits) /* as in worker_turn() */
         wait_ms = 0;
     member->world->sim->turning = (int)member->worker->index;
+    epoch_offline(member->worker->shared->epoch, member->worker->index); /* as worker_turn() does before it waits */
     engine_sleep(member->engine);
     member->wake_ns = wait_ms < 0 ? NEVER : member->world->sim->now_ns + (uint64_t)wait_ms * 1000000;
     member->world->sim->turning = -1;

@@ -14,7 +14,7 @@
 #include "worker/context.h"
 #include "worker/session.h"
 
-enum { WORKERS_MAX = 3, CLIENTS_USUAL = 12, CLIENTS_MAX = 60, BACKENDS_MAX = 20, POOLS_MAX = 2, LISTENERS_MAX = 2 };
+enum { WORKERS_MAX = 3, CLIENTS_USUAL = 12, CLIENTS_MAX = 60, BACKENDS_MAX = 20, POOLS_MAX = 2, LISTENERS_MAX = 2, ADDRESSES_MAX = 3, FAILED_MAX = 8 };
 #define NEVER UINT64_MAX
 #define MS ((uint64_t)1000000) /* in nanoseconds */
 
@@ -65,7 +65,10 @@ struct pair {
     bool ended;                /* the session began to close; what follows was noted then */
     uint64_t ended_ns;
     enum session_end reason;
-    uint32_t failed;           /* backends whose attempt failed by their own fault, by then: a bit each */
+    const struct pool *pool;   /* the session's pool after the last turn; NULL: there is no session yet. Only compared: the pool may have been freed */
+    uint64_t pool_ns;          /* when it got this pool */
+    uint32_t failed[FAILED_MAX]; /* ids of the backends of this pool whose attempt failed by their own fault */
+    uint32_t failed_count;
     bool relayed;              /* it had reached a backend by then */
     bool half_closed;          /* one side's FIN had been passed on by then */
     bool end_failed;           /* one of the session's ends had an error by then */
@@ -101,6 +104,7 @@ struct world {
     struct config_listener listeners[LISTENERS_MAX];
     struct config_pool pools[POOLS_MAX];
     struct config_backend backends[POOLS_MAX][BACKENDS_MAX];
+    struct addr addresses[POOLS_MAX][BACKENDS_MAX][ADDRESSES_MAX]; /* that a backend may have, the first one at the start */
     uint32_t mood[POOLS_MAX][BACKENDS_MAX]; /* chance in a thousand that an attempt to connect goes well */
     uint32_t lack;                          /* chance in a thousand that one that fails does so for want of a port */
     int listener_fds[LISTENERS_MAX][WORKERS_MAX];
@@ -126,11 +130,13 @@ struct world {
     uint64_t accept_ns, end_ns; /* when the workers are told to accept, and to drain */
     bool rough;                 /* most peers reset, and one direction of a session is spliced while the other is copied */
 
-    struct sim_event flipping, lacking, changing;
+    struct sim_event flipping, lacking, changing, reclaiming;
     struct changed changed;     /* the configuration in force, when `changes` is not 0 */
     uint32_t changes;           /* of the configuration, so far */
+    uint32_t reclaims;          /* calls of table_reclaim() by its own event, so far */
     uint32_t places_allowed[LISTENERS_MAX]; /* how many connections a listener may have: its limit, or what it had when that was lowered */
-    uint32_t slots_allowed[POOLS_MAX][BACKENDS_MAX]; /* the same of a backend */
+    uint32_t slots_allowed[POOLS_MAX][BACKENDS_MAX][ADDRESSES_MAX]; /* the same of a backend with this address */
+    struct pool_settings longest[POOLS_MAX]; /* the greatest retries and timeouts that the pool has had, because timers may have been armed under earlier settings */
     struct shortage shortage;
     bool stuck;                 /* nothing will ever happen */
     struct tap_record tap_records[CLIENTS_MAX][2]; /* by pair and source */
@@ -149,14 +155,22 @@ void world_draw(struct world *world);
 
 /* world_changes.c: the configuration changes while sessions run. */
 void world_schedule_changes(struct world *world);
-/* Which pool and backend of the first configuration a live object is. */
+
+/* world_objects.c: the live objects, and what they are in the first configuration. */
 uint32_t world_pool_of(const struct backend *backend);
 uint32_t world_backend_of(const struct backend *backend);
+/* Which of the backend's addresses this live object has. */
+uint32_t world_address_of(const struct world *world, const struct backend *backend);
+/* The live object of a listener of the first configuration. NULL: it has left, and is condemned or freed, because every worker has closed its sockets. */
+struct listener *world_listener(const struct world *world, uint32_t listener);
 /* Whether so many may be held, of those allowed so far. A lowered limit allows what is in use, and less when that becomes less. 0 and UINT32_MAX are no limit. */
 bool world_may_hold(uint32_t *allowed, uint32_t max, uint32_t used);
 /* Over all live objects, those that are leaving included. */
 uint32_t world_sessions_of_pools(const struct world *world);
 void world_each_backend(struct world *world, void (*check)(struct world *world, struct backend *backend));
+
+/* Begins anew what is known about the session's pool if it has changed. */
+void world_note_pool(struct pair *pair, const struct session *session);
 
 /* world_hooks.c: what the kernel tells of: clients are accepted, sessions connect and close. */
 extern const struct sim_hooks world_hooks;
@@ -188,7 +202,7 @@ void peer_forget(struct peer *peer);
 /* check.c: the sessions of a worker that has just had its turn. */
 void check_sessions(struct member *member);
 /* What may pass without a byte. */
-uint64_t check_patience_ms(const struct session *session);
+uint64_t check_patience_ms(const struct session *session, const struct pool_settings *settings);
 uint64_t check_last_activity_ns(struct world *world, const struct session *session);
 
 /* check_shared.c: what the workers share, after every turn; and one that ends. */

@@ -6,17 +6,7 @@
 #include "table/objects.h"
 #include "world.h"
 
-enum { CHANGES_MAX = 40 };
-
-uint32_t world_pool_of(const struct backend *backend)
-{
-    return (uint32_t)(backend->name[0] - 'a'); /* world_config.c: "a0" is backend 0 of pool "a" */
-}
-
-uint32_t world_backend_of(const struct backend *backend)
-{
-    return (uint32_t)atoi(backend->name + 1);
-}
+enum { CHANGES_MAX = 40, RECLAIMS_MAX = 100 };
 
 /* Some of a pool's backends, in any order, each with another weight and limit now and then. A quick run keeps the first one as it was. */
 static void draw_backends(struct world *world, struct changed *changed, uint32_t p, struct config_pool *pool)
@@ -32,6 +22,8 @@ static void draw_backends(struct world *world, struct changed *changed, uint32_t
             continue;
         *backend = world->backends[p][b];
         count++;
+        if (!is_kept)
+            backend->addr = world->addresses[p][b][sim_chance(sim, 200) ? sim_below(sim, ADDRESSES_MAX) : 0];
         if (is_kept || !sim_chance(sim, 300))
             continue;
         backend->settings.weight = 1 + sim_below(sim, 5);
@@ -49,6 +41,61 @@ static void draw_backends(struct world *world, struct changed *changed, uint32_t
     pool->backend_count = count;
 }
 
+/* A quick run keeps what lets its sessions come to their orderly end. `splice` stays: check_spliced() judges a session by the present setting. */
+static void draw_settings(struct world *world, struct pool_settings *settings)
+{
+    struct sim *sim = world->sim;
+
+    settings->balance = (enum config_balance)sim_below(sim, 4);
+    settings->hash_key = (enum config_hash_key)sim_below(sim, 2);
+    settings->hash_prefix_v4 = (uint8_t)sim_below(sim, 33);
+    settings->hash_table_size = sim_chance(sim, 300) ? 211 : 101;
+    if (world->quick || !sim_chance(sim, 400))
+        return;
+    settings->connect_timeout_ms = 50 + sim_below(sim, 2000);
+    settings->idle_timeout_ms = 300 + sim_below(sim, 10000);
+    settings->half_close_timeout_ms = 200 + sim_below(sim, 5000);
+    settings->retries = sim_below(sim, 4);
+}
+
+static uint32_t greater_of(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+static void note_longest(struct world *world, uint32_t pool, const struct pool_settings *settings)
+{
+    struct pool_settings *longest = &world->longest[pool];
+
+    longest->connect_timeout_ms = greater_of(longest->connect_timeout_ms, settings->connect_timeout_ms);
+    longest->idle_timeout_ms = greater_of(longest->idle_timeout_ms, settings->idle_timeout_ms);
+    longest->half_close_timeout_ms = greater_of(longest->half_close_timeout_ms, settings->half_close_timeout_ms);
+    longest->retries = greater_of(longest->retries, settings->retries);
+}
+
+/* A listener that leaves keeps its live object and its settings, because the workers' acceptors refer to it. They go on accepting, as they do today; when the
+ * configuration has the listener again, that is the same object. Acceptors that a worker opens or closes while it runs do not exist yet. A quick run keeps all
+ * listeners, because the pool of one that has left may leave too. */
+static void draw_listeners(struct world *world, struct changed *changed)
+{
+    struct sim *sim = world->sim;
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < world->config.listener_count; i++) {
+        struct config_listener *listener = &changed->listeners[count];
+
+        if (!world->quick && sim_chance(sim, 200) && !(count == 0 && i + 1 == world->config.listener_count))
+            continue;
+        *listener = world->listeners[i];
+        listener->pool = sim_below(sim, (uint32_t)changed->config.pool_count);
+        if (!world->quick && sim_chance(sim, 300))
+            listener->settings.max_connections = sim_below(sim, 5);
+        count++;
+    }
+    changed->config.listeners = changed->listeners;
+    changed->config.listener_count = count;
+}
+
 static void draw_change(struct world *world, struct changed *changed)
 {
     struct sim *sim = world->sim;
@@ -61,18 +108,15 @@ static void draw_change(struct world *world, struct changed *changed)
         if (sim_chance(sim, 250) && !(changed->config.pool_count == 0 && p + 1 == world->config.pool_count))
             continue;
         *pool = world->pools[p];
-        pool->settings.balance = (enum config_balance)sim_below(sim, 4);
+        draw_settings(world, &pool->settings);
+        note_longest(world, p, &pool->settings);
         draw_backends(world, changed, p, pool);
         changed->config.pool_count++;
     }
-    for (uint32_t i = 0; i < world->config.listener_count; i++) {
-        changed->listeners[i] = world->listeners[i];
-        changed->listeners[i].pool = sim_below(sim, (uint32_t)changed->config.pool_count);
-        if (!world->quick && sim_chance(sim, 300))
-            changed->listeners[i].settings.max_connections = sim_below(sim, 5);
-    }
     changed->config.pools = changed->pools;
-    changed->config.listeners = changed->listeners;
+    if (sim_chance(sim, 200))
+        changed->config.seed = 1 + sim_below(sim, 1000);
+    draw_listeners(world, changed);
 }
 
 /* A limit that was lowered below what is in use holds for newcomers only. */
@@ -83,7 +127,7 @@ static uint32_t allowed_now(uint32_t max, uint32_t used)
 
 static void note_slots(struct world *world, struct backend *backend)
 {
-    uint32_t *allowed = &world->slots_allowed[world_pool_of(backend)][world_backend_of(backend)];
+    uint32_t *allowed = &world->slots_allowed[world_pool_of(backend)][world_backend_of(backend)][world_address_of(world, backend)];
 
     if (!backend->condemned)
         *allowed = allowed_now(backend_settings(backend)->max_connections, backend_in_flight(backend));
@@ -93,9 +137,10 @@ static void note_allowed(struct world *world)
 {
     world_each_backend(world, note_slots);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
-        const struct limit *limit = &table_listener(world->table, i)->connections;
+        const struct listener *listener = world_listener(world, i);
 
-        world->places_allowed[i] = allowed_now(limit_max(limit), limit_used(limit));
+        if (listener)
+            world->places_allowed[i] = allowed_now(limit_max(&listener->connections), limit_used(&listener->connections));
     }
 }
 
@@ -109,11 +154,11 @@ bool world_may_hold(uint32_t *allowed, uint32_t max, uint32_t used)
 
 static void check_limits(struct world *world)
 {
-    for (uint32_t i = 0; i < world->config.listener_count; i++) {
+    for (uint32_t i = 0; i < world->changed.config.listener_count; i++) {
         uint32_t wanted = world->changed.listeners[i].settings.max_connections;
 
         if (limit_max(&table_listener(world->table, i)->connections) != (wanted ? wanted : UINT32_MAX))
-            world_fail(world, "listener %u has another limit than its configuration says", i);
+            world_fail(world, "listener %s has another limit than its configuration says", world->changed.listeners[i].name);
     }
 }
 
@@ -131,35 +176,31 @@ static void on_changing(struct sim_event *event)
     memset(world->had_places, 0, sizeof(world->had_places)); /* a client may wait for a place of its listener now */
     sim_note(sim, NULL, "configuration changes", (int64_t)world->changed.config.pool_count);
     sim_look_at_eventfds(sim); /* a limit that grew has let somebody in */
-    if (sim_chance(sim, 700))
-        table_reclaim(world->table);
+    if (!world->reclaiming.armed)
+        sim_arm(sim, &world->reclaiming, sim_below(sim, 30000000));
     if (world->changes < CHANGES_MAX && sim_chance(sim, 900))
         sim_arm(sim, event, sim_below(sim, 60000000));
+}
+
+/* Frees what has been retired, at moments that do not depend on the changes. */
+static void on_reclaiming(struct sim_event *event)
+{
+    struct world *world = container_of(event, struct world, reclaiming);
+    struct sim *sim = world->sim;
+
+    table_reclaim(world->table);
+    sim_note(sim, NULL, "reclaimed", (int64_t)table_retired(world->table));
+    if (table_retired(world->table) > 0 && ++world->reclaims < RECLAIMS_MAX)
+        sim_arm(sim, event, sim_below(sim, 30000000));
 }
 
 void world_schedule_changes(struct world *world)
 {
     note_allowed(world);
+    for (uint32_t p = 0; p < world->config.pool_count; p++)
+        note_longest(world, p, &world->pools[p].settings);
+    world->reclaiming.run = on_reclaiming;
     world->changing.run = on_changing;
     if (sim_chance(world->sim, 300))
         sim_arm(world->sim, &world->changing, world->accept_ns + sim_below(world->sim, 300000000));
-}
-
-uint32_t world_sessions_of_pools(const struct world *world)
-{
-    uint32_t sessions = 0;
-
-    for (struct list *link = world->table->all_pools.next; link != &world->table->all_pools; link = link->next)
-        sessions += pool_sessions(container_of(link, struct pool, link));
-    return sessions;
-}
-
-void world_each_backend(struct world *world, void (*check)(struct world *world, struct backend *backend))
-{
-    for (struct list *link = world->table->all_pools.next; link != &world->table->all_pools; link = link->next) {
-        struct pool *pool = container_of(link, struct pool, link);
-
-        for (struct list *at = pool->all_backends.next; at != &pool->all_backends; at = at->next)
-            check(world, container_of(at, struct backend, link));
-    }
 }

@@ -15,16 +15,22 @@ static struct addr address(uint32_t ip, uint16_t port)
     return addr;
 }
 
-static struct addr local_address(uint32_t pool, uint32_t backend)
+static struct addr local_address(uint32_t pool, uint32_t backend, uint32_t variant)
 {
     struct addr addr = {.length = sizeof(addr.un)};
 
     addr.un.sun_family = AF_UNIX;
-    (void)snprintf(addr.un.sun_path, sizeof(addr.un.sun_path), "/%u/%u", pool, backend);
+    (void)snprintf(addr.un.sun_path, sizeof(addr.un.sun_path), "/%u/%u/%u", pool, backend, variant);
     return addr;
 }
 
 #define PICK(sim, ...) ((const uint32_t[]){__VA_ARGS__})[sim_below(sim, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))]
+
+static void draw_addresses(struct world *world, uint32_t p, uint32_t b)
+{
+    for (uint32_t i = 0; i < ADDRESSES_MAX; i++)
+        world->addresses[p][b][i] = sim_chance(world->sim, 250) ? local_address(p, b, i) : address(0x0a000100u + 256 * p + i, (uint16_t)(1000 + b));
+}
 
 static void draw_pool(struct world *world, uint32_t p)
 {
@@ -56,9 +62,10 @@ static void draw_pool(struct world *world, uint32_t p)
         pool->settings.splice = CONFIG_SPLICE_ALWAYS;
     for (uint32_t b = 0; b < pool->backend_count; b++) {
         (void)snprintf(names[p][b], sizeof(names[p][b]), "%c%u", 'a' + (int)p, b);
+        draw_addresses(world, p, b);
         world->backends[p][b] = (struct config_backend){
             .name = names[p][b],
-            .addr = sim_chance(sim, 250) ? local_address(p, b) : address(0x0a000100u + 256 * p, (uint16_t)(1000 + b)),
+            .addr = world->addresses[p][b][0],
             .settings.weight = 1 + sim_below(sim, 3),
             .settings.max_connections = PICK(sim, 0, 0, 1, 2, 5),
             .settings.backup = b > 0 && sim_chance(sim, 150),

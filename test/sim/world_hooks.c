@@ -7,6 +7,24 @@ struct pair *pair_of(struct world *world, const struct session *session)
     return ((struct peer *)sim_conn_find(world->sim, session->ends[CLIENT].sock.fd)->peer)->pair;
 }
 
+void world_note_pool(struct pair *pair, const struct session *session)
+{
+    if (pair->pool == session->lease.pool)
+        return;
+    pair->pool = session->lease.pool;
+    pair->pool_ns = session->worker->io->now_ns;
+    pair->failed_count = 0;
+}
+
+static bool has_failed(const struct pair *pair, const struct backend *backend)
+{
+    for (uint32_t i = 0; i < pair->failed_count; i++) {
+        if (pair->failed[i] == backend->id)
+            return true;
+    }
+    return false;
+}
+
 static void draw_answer(struct world *world, struct sim_conn *conn, const struct session *session)
 {
     static const int errors[] = {111 /* ECONNREFUSED */, 113 /* EHOSTUNREACH */, 110 /* ETIMEDOUT */};
@@ -40,7 +58,8 @@ static void on_connecting(struct sim_conn *conn, const struct addr *addr)
         world_fail(world, "pair %u: connects for a client that is gone", pair->index);
     if (!session->lease.backend || !addr_equal(addr, &session->lease.backend->addr))
         world_fail(world, "pair %u: connects to what it did not reserve", pair->index);
-    if (!world->changes && pair->failed & 1u << session->lease.backend->id) /* else it may be another object, or the session another pool's */
+    world_note_pool(pair, session);
+    if (has_failed(pair, session->lease.backend))
         world_fail(world, "pair %u: backend %s is asked again although it failed", pair->index, session->lease.backend->name);
     pair->has_backend = true;
     pair->backend = (struct peer){.world = world, .pair = pair, .side = BACKEND, .conn = conn};
@@ -63,8 +82,9 @@ static void on_closing(struct sim_conn *conn)
     if (session->state != SESSION_CLOSING) { /* the attempt has failed */
         if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
             world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
-        if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */)
-            peer->pair->failed |= 1u << world_backend_of(session->lease.backend);
+        world_note_pool(peer->pair, session);
+        if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */ && peer->pair->failed_count < FAILED_MAX)
+            peer->pair->failed[peer->pair->failed_count++] = session->lease.backend->id;
         peer->pair->has_backend = false;
         peer_forget(peer);
     } else if (!peer->pair->ended) {
