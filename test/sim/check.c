@@ -1,4 +1,4 @@
-/* test/sim/check.c: what must hold for the sessions of a worker that has just had its turn. Test thread; owns nothing. */
+/* test/sim/check.c: checks the sessions of a worker that has just had its turn. Test thread; owns nothing. */
 #include "table/pool.h"
 #include "worker/relay.h"
 #include "worker/tap.h"

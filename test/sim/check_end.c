@@ -1,4 +1,4 @@
-/* test/sim/check_end.c: what must hold when a session closes, for the ends that its peers see, and after the run. Test thread; owns nothing. */
+/* test/sim/check_end.c: checks a session that begins to close, the end that its peers see, and the state after the run. Test thread; owns nothing. */
 #include "table/counters.h"
 #include "table/listener.h"
 #include "table/table.h"
@@ -8,8 +8,8 @@ enum { RESOURCES_RETRY_MS = 22 };
 
 /* ---- when a session closes ---- */
 
-/* A session that ended without a backend has used all its retries, or has tried every backend that could have served it. If its pool has left the configuration,
- * it has moved to the pool that its listener names, which is missing only if the listener has left too. */
+/* A session that ended without a backend has used all its retries, or has tried every backend that could have served it. If its pool has left the
+ * configuration, it has moved to the pool that its listener names, which is missing only if the listener has left too. */
 static void check_unserved(struct world *world, const struct session *session)
 {
     const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
@@ -101,7 +101,7 @@ void check_fin_heard(struct peer *peer)
     struct pair *pair = peer->pair;
     const struct peer *mate = peer_mate(peer);
     bool forwarded = pair->has_backend && mate->fin_sent && peer->received == mate->sent && tap_heard(peer);
-    bool unused = peer->side == BACKEND && pair->ended && !pair->relayed; /* connected just as the session gave up */
+    bool unused = peer->side == BACKEND && pair->ended && !pair->relayed; /* it was connected just when the session gave up */
     bool silent = pair->ended && !pair->half_closed && (pair->reason == END_CLIENT_IDLE || pair->reason == END_BACKEND_IDLE);
 
     if (!forwarded && !unused && !(silent && !pair->end_failed))
@@ -114,7 +114,7 @@ void check_fin_heard(struct peer *peer)
 /* Whether the peer reads something every second for as long as there are bytes to read. */
 static bool steady(const struct peer *peer)
 {
-    if (peer->world->sim->options.tiny) /* one byte in and one byte out: polling the socket does not show that anything moved */
+    if (peer->world->sim->options.tiny) /* if one byte leaves the socket and one enters it between two checks, the worker sees no progress */
         return false;
     return !peer->script.deaf && peer->script.deaf_ms == 0 && peer->script.reset_after_received == NEVER;
 }

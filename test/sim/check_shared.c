@@ -1,4 +1,4 @@
-/* test/sim/check_shared.c: what must hold after every turn for the state that the workers share. Test thread; owns nothing.
+/* test/sim/check_shared.c: checks the state that the workers share, after every turn. Test thread; owns nothing.
  *
  * A client that was accepted is in exactly one place: a worker's session, or a mailbox. */
 #include "table/counters.h"
@@ -8,7 +8,7 @@
 #include "table/table.h"
 #include "world.h"
 
-/* The bit of struct intake's state that means closed. */
+/* The bit in the state of struct intake that means closed. */
 #define INTAKE_CLOSED (UINT32_C(1) << 31)
 
 static uint32_t underway(const struct world *world, uint32_t worker)

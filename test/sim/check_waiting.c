@@ -1,29 +1,31 @@
 /* test/sim/check_waiting.c: clients that wait to be accepted. None may wait while places are free, and a free place goes to the client that has waited longest.
  * Test thread; owns nothing.
  *
- * Both checks rest on settled moments: no worker has anything to do, and none is stalled. Everything that a worker was notified of has been handled then, and the
- * next thing happens only when time passes. So at a settled moment no client may wait for which there are places, and no accepted client may be in a mailbox.
- * Every client in an accept queue has been noticed by its worker, which has published since when it waits: at the limit of its listener, or, if the listener has
- * free places, at the limit of the process.
+ * Both checks use settled moments. At a settled moment no worker has anything to do, and none is stalled. All notifications have been handled, and the next
+ * event needs time to pass. So no client may be in an accept queue while its listener and the process have free places, and no accepted client may be in a
+ * mailbox. Every worker has noticed the clients in its accept queues, and has published since when they wait: at the limit of the listener, or, if the listener
+ * has free places, at the limit of the process.
  *
- * Order. The workers compare assumed times (worker/admission.c). From outside, each has a bound:
- *   - The assumed time of a waiting client is not later than the settled moment at which it was first seen to wait. TCP reports how long the client accepted before
- *     it has waited in whole milliseconds, so one millisecond is added. A UNIX client is placed anew whenever a client of its queue is accepted, so its time is not
- *     later than that either.
- *   - The assumed time of a TCP client that is accepted is not earlier than its arrival, if the queue was empty then, and otherwise not earlier than the arrival
- *     of the client accepted before it from the same queue. That of a UNIX client, when no listener is TCP, is not earlier than the last time at which the same
- *     worker accepted from its queue.
- * A client is overtaken against the rule if even the earliest assumed time of the accepted one is later than the latest of its own.
+ * The workers order clients by assumed times (worker/admission.c). The check knows a bound for each of them:
  *
- * A UNIX client may overtake a TCP client, because it takes its turn directly behind the TCP client with the earliest assumed time, which may be another one. But
- * a worker may accept two clients of a UNIX queue that both overtake the same TCP client only if, between the two, a TCP client was accepted that may have been
- * before the overtaken one. */
+ *   - A client that waits: its assumed time is not later than the first settled moment at which it was in the queue. It may be derived from the client accepted
+ *     before it, whose time in the queue TCP reports in whole milliseconds; so one millisecond is added. A UNIX client gets a new time whenever a client of its
+ *     queue is accepted, so the bound is at least the time of the last such accept.
+ *   - A TCP client that is accepted: its assumed time is not earlier than its arrival. If it was already in the queue when the client before it was accepted,
+ *     it is not earlier than the arrival of that client.
+ *   - A UNIX client that is accepted while no TCP client waits: its assumed time is not earlier than the last accept of the same worker from the same queue.
+ *
+ * An accepted client breaks the order if its earliest assumed time is later than the latest one of a client that waits for the same place.
+ *
+ * A UNIX client may overtake a TCP client, because it is placed directly behind the oldest TCP client, which may be another one. But a worker may not accept
+ * two clients of a UNIX queue that both overtake the same TCP client, unless a TCP client that may be older than that one is accepted between the two. */
 #include <string.h>
 
 #include "table/listener.h"
 #include "world.h"
 
-/* Whether a worker may now have acceptors that have given up their turn, or will soon, for lack of descriptors or because their sockets were shut from outside. */
+/* Whether a worker may now have acceptors that have given up their turn, or will soon, for lack of descriptors or because their sockets were shut from
+ * outside. */
 static bool is_excused(const struct world *world)
 {
     const struct sim_chances *chances = &world->sim->options.chances;

@@ -1,8 +1,8 @@
-/* test/sim/driver.c: the workers' threads, one turn of one of them at a time, in an order that the seed decides. Test thread; owns nothing.
+/* test/sim/driver.c: the threads of the workers, simulated: one turn of one worker at a time, in an order that the seed decides. Test thread; owns nothing.
  *
- * A worker whose turn is over goes to sleep: its wait begins, and the kernel gets its requests. Until then, and when something has happened for it or its time is
- * over, it may have the next turn. A thread can also be stalled for a while, as when its processor does something else. Time passes a little with every turn, and
- * otherwise only when no worker has anything to do. */
+ * After its turn, a worker usually sleeps: its wait begins, and its requests are submitted. It may have another turn if it does not sleep, if its engine has
+ * an event, or if its timeout has passed. A thread may also be stalled for a while, as if the CPU ran something else. Every turn takes a little time.
+ * Otherwise time passes only when no worker has anything to do. */
 #include <stdlib.h>
 
 #include "table/counters.h"
@@ -11,7 +11,7 @@
 #include "world.h"
 
 enum { TURNS_MAX = 400000, TURN_NS_MIN = 1000, TURN_NS_SPREAD = 20000, STALL_NS_MAX = 3000000 };
-#define HOLD_NS ((uint64_t)50000000) /* for so long nobody accepts when a session lacked a descriptor: worker/acceptor.c */
+#define HOLD_NS ((uint64_t)50000000) /* how long no worker accepts after a session lacked a descriptor (HOLD_MS in worker/acceptor.c) */
 
 /* ---- a turn ---- */
 
@@ -24,7 +24,7 @@ static uint64_t accepted_by_all(const struct world *world)
     return accepted;
 }
 
-/* What the thread does once its worker has drained: worker.c, run(). */
+/* What the thread does when its worker has drained: run_loop() in worker/worker.c. */
 static void end(struct member *member)
 {
     struct worker *worker = member->worker;
@@ -88,7 +88,7 @@ static bool runnable(const struct member *member)
     return !member->engine->asleep || now_ns >= member->wake_ns || engine_ready(member->engine);
 }
 
-/* NULL: nobody has anything to do now. */
+/* Returns the worker that has the next turn. NULL: no worker has anything to do now. */
 static struct member *choose(struct world *world)
 {
     struct member *able[WORKERS_MAX];
@@ -101,7 +101,7 @@ static struct member *choose(struct world *world)
     return count > 0 ? able[sim_below(world->sim, count)] : NULL;
 }
 
-/* Until the next thing that is known to happen. */
+/* Advances the time to the next event, or to the end of the next wait or stall. */
 static void let_time_pass(struct world *world)
 {
     struct sim *sim = world->sim;
@@ -137,14 +137,14 @@ void driver_step(struct world *world)
         member->stalled_ns = sim->now_ns + 1 + sim_below(sim, STALL_NS_MAX);
         return;
     }
-    sim->now_ns += TURN_NS_MIN + sim_below(sim, TURN_NS_SPREAD); /* the last turn took some time */
+    sim->now_ns += TURN_NS_MIN + sim_below(sim, TURN_NS_SPREAD); /* the last turn took this time */
     sim_run_events(sim, false);
     turn(member);
-    if (member->life != LIFE_ENDED && !sim_chance(sim, 100)) /* else others come first, or it looks without waiting */
+    if (member->life != LIFE_ENDED && !sim_chance(sim, 100)) /* otherwise its next wait begins with its next turn */
         go_to_sleep(member);
 }
 
-/* ---- life ---- */
+/* ---- beginning and end ---- */
 
 void driver_begin(struct world *world)
 {
@@ -154,7 +154,7 @@ void driver_begin(struct world *world)
         if (worker_prepare(member->worker, &member->engine->io) < 0 || worker_open_mail(member->worker) < 0)
             world_fail(world, "a worker could not be prepared");
     }
-    if (!world->quick && sim_chance(world->sim, 50)) /* a session that was handed over lacks something before accepting begins */
+    if (!world->quick && sim_chance(world->sim, 50)) /* as if a session that was handed over lacked a descriptor before accepting begins */
         acceptor_hold(world->members[0].worker);
 }
 

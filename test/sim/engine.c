@@ -1,4 +1,4 @@
-/* test/sim/engine.c: the simulated engine's wait and dispatch, and its life. Test thread; owns what is in struct sim_engine, but no socket. */
+/* test/sim/engine.c: the simulated engine's wait and dispatch, and how it is made and freed. Test thread; owns struct sim_engine, but no socket. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -6,7 +6,7 @@
 
 /* ---- the wait ---- */
 
-/* Those under the engine's care, shuffled, into engine->order. */
+/* Writes the connections of the engine to engine->order in random order, and returns their number. */
 static uint32_t draw_order(struct sim_engine *engine)
 {
     uint32_t count = 0;
@@ -72,7 +72,7 @@ bool engine_submit(struct sim_engine *engine)
     return true;
 }
 
-/* Queued: works on one connection. Leaves room in the queue for the ends of all its operations. */
+/* Queued: works on one connection. Leaves room for one more completion of each operation. */
 static void kernel_work(struct sim_conn *conn)
 {
     struct sim *sim = conn->sim;
@@ -89,7 +89,7 @@ static void kernel_work(struct sim_conn *conn)
             if (done.last)
                 conn->armed &= (uint8_t) ~(1u << operation);
             else if (sim_chance(sim, 300))
-                break; /* the rest comes with the next turn */
+                break; /* the next turn continues */
         }
     }
 }
@@ -133,7 +133,7 @@ void engine_sleep(struct sim_engine *engine)
         all &= engine_make_gathered(engine);
     }
     draw_spurious(engine);
-    engine->asleep = all; /* else the call has failed, and the wait is over */
+    engine->asleep = all; /* otherwise the system call has failed, and the wait has ended */
 }
 
 static int engine_wait(struct io *io, int64_t timeout_ms)
@@ -159,7 +159,7 @@ static int engine_wait(struct io *io, int64_t timeout_ms)
 
 /* ---- the dispatch ---- */
 
-/* Queued: one event of one connection after the other, each time of another one. What is added meanwhile waits for the next turn. */
+/* Queued: reports one completion of a random connection at a time. Completions that are added meanwhile wait for the next turn. */
 static void dispatch_queued(struct sim_engine *engine)
 {
     uint32_t count = draw_order(engine);
@@ -193,7 +193,7 @@ static void serve(struct sim_conn *conn)
                 conn->armed &= (uint8_t) ~(1u << operation);
             engine_tell(conn, &done);
             if (done.last)
-                break; /* what it started again waits for the next turn */
+                break; /* an operation that the event has started again waits for the next turn */
         }
     }
 }
@@ -204,7 +204,7 @@ static void dispatch_called(struct sim_engine *engine)
 
     for (uint32_t i = 0; i < count; i++) {
         if (!sim_chance(engine->sim, engine->sim->options.chances.late))
-            serve(engine->order[i]); /* connections made meanwhile are only added to the list */
+            serve(engine->order[i]); /* connections that are made meanwhile are not in `order` */
     }
 }
 
@@ -221,7 +221,7 @@ static void engine_dispatch(struct io *io)
     engine_tell_closed(engine);
 }
 
-/* ---- life ---- */
+/* ---- making and freeing ---- */
 
 static bool engine_trimmable(struct io *io)
 {
@@ -233,7 +233,7 @@ static void engine_trim(struct io *io)
     slab_trim(&io->buffers.slab);
 }
 
-/* The connections stay for the test to look at: sim_free(). */
+/* The connections stay until sim_free(), because the test checks them. */
 static void engine_free(struct io *io)
 {
     struct sim_engine *engine = engine_of(io);

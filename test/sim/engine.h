@@ -1,24 +1,26 @@
-/* test/sim/engine.h: the simulated engine: a third implementation of struct io_ops, one per worker, on the kernel of sim.h. Test thread.
+/* test/sim/engine.h: the simulated engine: a third implementation of struct io_ops, on the simulated kernel of sim.h. Each worker has one. Test thread.
  *
- * It works in one of two ways. As epoll does: the dispatch makes the calls itself, and a close ends what is in flight at once. Or queued, as io_uring does:
+ * It works in one of two ways. The first is that of epoll: the dispatch makes the calls itself, and a close ends at once what is in flight. The second, queued,
+ * is that of io_uring:
  *
- *  - Requests reach the kernel when the wait begins, or earlier when the queue is full. The kernel works on them from then on; the dispatch tells what it has done,
- *    in an order among sockets that the seed decides.
- *  - Received bytes need a buffer given to the kernel. Without one the receive ends, and is restarted after the dispatch if there is memory.
- *  - Sends are gathered (options.gathers): made when the wait begins, with no completion if they went out whole. What went out is told in the next dispatch,
- *    which may be long after (io.sent_ns), unless somebody hurries; what did not is told as a completion, and continued when there is room.
- *  - A close cancels what is in flight, one operation after the other. It may end before it is cancelled, bytes may come first, or the cancellation may miss it.
- *    Nothing of that is told, and `closed` comes when all has ended. A gathered send cannot be cancelled, and goes out.
+ *  - Requests are submitted to the kernel when the wait begins, or earlier if the queue is full. The kernel works on them from then on. The dispatch reports
+ *    the completions. The seed decides in which order it takes the sockets.
+ *  - A receive needs a buffer that was published to the kernel. Without one the receive ends, and it is restarted after the dispatch if there is memory.
+ *  - Sends are gathered (options.gathers): they are submitted when the wait begins, and there is no completion if they succeed completely. Their success is
+ *    reported in the next dispatch, which may be much later (io.sent_ns), or soon after io_hurry(). A failed or partial send has a completion. The rest is sent
+ *    when there is room.
+ *  - A close cancels the operations in flight, one after another. An operation may end before it is cancelled, may receive bytes first, or may not be found by
+ *    the cancellation. None of this is reported. `closed` comes when all operations have ended. A gathered send cannot be cancelled, and is sent.
  *
- * A wait never blocks. The driver calls engine_sleep() when a worker has nothing to do, which is how its wait begins, and gives it a turn when engine_ready(), when
- * its time is over, or for no reason. */
+ * A wait never blocks. When a worker has nothing to do, the driver calls engine_sleep(), with which the wait begins. The worker gets its next turn when
+ * engine_ready() returns true, when its timeout has passed, or without cause. */
 #ifndef TEST_SIM_ENGINE_H
 #define TEST_SIM_ENGINE_H
 
 #include "io/io.h"
 #include "sim.h"
 
-/* Operations; the bit of one in io_sock.in_flight is 1 << it. SEND is, queued, a gathered one; one that waits for room is OUT. */
+/* Operations. The bit of operation n in io_sock.in_flight is 1 << n. SEND is a gathered send. A send that waits for room is OUT. */
 enum { SIM_OP_CONNECT, SIM_OP_SEND, SIM_OP_OUT, SIM_OP_RECEIVE, SIM_OP_IN, SIM_OP_CANCEL, SIM_OPS };
 
 enum { ENGINE_GATHERED_MAX = 512 };
@@ -27,26 +29,26 @@ struct sim_engine {
     struct io io; /* first */
     struct sim *sim;
     unsigned index;
-    struct list care;       /* the connections that this engine has */
+    struct list care;       /* list of the connections that this engine has */
     uint32_t care_count;
-    struct sim_conn **order; /* scratch: the same connections, in the order of this turn */
+    struct sim_conn **order; /* scratch memory: the same connections in the order of this turn */
     uint32_t order_count;   /* entries allocated in `order` */
-    uint64_t calls;         /* calls into the engine; their number in a turn is bounded */
-    uint64_t sequence;      /* of the last completion */
-    bool asleep;            /* its wait has begun, and the kernel has its requests */
+    uint64_t calls;         /* number of calls into the engine in this turn, which is bounded */
+    uint64_t sequence;      /* number of the last completion */
+    bool asleep;            /* its wait has begun, and its requests are submitted */
     bool hurried;           /* io_hurry() was called since the last wait */
-    bool waits_for_sends;   /* and the wait that has begun looks for those */
-    uint32_t published;     /* receive buffers that the kernel has */
-    uint32_t missing;       /* receive buffers that could not be published for lack of memory */
-    bool lacks_ring;        /* and no buffer is published before they are registered again, which is tried once a millisecond */
-    uint32_t starving;      /* connections whose receive found no buffer */
+    bool waits_for_sends;   /* io_hurry() was called before the wait began, so that gathered sends end this wait */
+    uint32_t published;     /* number of receive buffers that the kernel has */
+    uint32_t missing;       /* number of receive buffers that could not be published for lack of memory */
+    bool lacks_ring;        /* the kernel has lost its buffers: none is published before they are registered again, which is tried once a millisecond */
+    uint32_t starving;      /* number of connections whose receive ended for lack of a buffer */
 
-    struct sim_conn *gathered[ENGINE_GATHERED_MAX]; /* NULL: failed, and told */
+    struct sim_conn *gathered[ENGINE_GATHERED_MAX]; /* the gathered sends, in order; NULL: it failed, and this was reported */
     uint32_t gathered_count;
-    uint32_t gathered_prepared; /* the first of them: handed over */
-    uint32_t gathered_made; /* the first of those: the kernel has made them; it took no more for want of memory */
-    uint64_t gathered_mark; /* their failures are among the completions up to this one */
-    uint64_t gathered_ns;   /* when they were handed over */
+    uint32_t gathered_prepared; /* how many of them, from the first, are submitted */
+    uint32_t gathered_made; /* how many of them, from the first, the kernel has made; for lack of memory it may make only some */
+    uint64_t gathered_mark; /* number of the last completion that may be a failure of one of them */
+    uint64_t gathered_ns;   /* when they were submitted */
 };
 
 static inline struct sim_engine *engine_of(struct io *io)
@@ -59,67 +61,67 @@ static inline void engine_note(struct sim_engine *engine, const struct sim_conn 
     sim_note(engine->sim, conn, what, value);
 }
 
-/* ---- engine.c: the driver's side ---- */
+/* ---- engine.c: for the driver ---- */
 
-/* NULL: out of memory. Ended by io_free(). */
+/* Makes an engine. Returns NULL if out of memory. io_free() frees it. */
 struct sim_engine *engine_new(struct sim *sim, unsigned index);
-/* The worker's wait begins: the kernel gets its requests. */
+/* Begins the worker's wait: submits its requests to the kernel. */
 void engine_sleep(struct sim_engine *engine);
 /* Whether the wait would end now. */
 bool engine_ready(const struct sim_engine *engine);
-/* The engine's own bound on the wait that begins: milliseconds, or -1. */
+/* Returns the longest wait in milliseconds that the engine itself allows; -1: any. */
 int64_t engine_wait_ms_max(const struct sim_engine *engine);
 
-/* ---- internal to the engine's files ---- */
+/* ---- only for the files of the engine ---- */
 
-/* Hands the pending requests to the kernel. False: the kernel did not take all of them. */
+/* Submits the pending requests to the kernel. Returns false if the kernel does not accept all of them. */
 bool engine_submit(struct sim_engine *engine);
 /* Adds a completion. */
 void engine_done(struct sim_conn *conn, struct sim_done done);
 
 /* engine_ops.c */
 
-/* The connection of a socket. Fails the run if there is none, or if it is closing or belongs to another engine. */
+/* Returns the connection of a socket. Fails the run if there is none, if it is closing, or if it belongs to another engine. */
 struct sim_conn *engine_conn(struct sim_engine *engine, const struct io_sock *sock);
 void engine_start(struct sim_conn *conn, int operation);
-/* Whether engine_attempt() would end, or bring on, the operation. */
+/* Whether engine_attempt() would end or continue the operation. */
 bool engine_possible(const struct sim_conn *conn, int operation);
-/* Carries an operation on, as the kernel does. True: there is something to tell. */
+/* Works on an operation as the kernel does. Returns true if `done` is a completion to report. */
 bool engine_attempt(struct sim_conn *conn, int operation, struct sim_done *done);
 
-/* engine_tell.c: calls the event, unless the socket is closing. */
+/* engine_tell.c: reports a completion: calls the event, unless the socket is closing. */
 void engine_tell(struct sim_conn *conn, const struct sim_done *done);
-/* Publishes buffers, and restarts the receives that had found none. */
+/* Publishes receive buffers, and restarts the receives that ended for lack of one. */
 void engine_feed_starving(struct sim_engine *engine);
 
 /* engine_send.c */
 
-/* Fails the run if the buffer of a pending send was freed: it is lent to the engine until `sent` or `closed`. */
+/* Fails the run if the buffer of a pending send was freed. The buffer is lent to the engine until `sent` or `closed`. */
 void engine_check_lent(const struct sim_conn *conn);
-/* The kernel makes the gathered sends. False: not all of them. */
+/* Lets the kernel make the gathered sends. Returns false if it makes only some. */
 bool engine_make_gathered(struct sim_engine *engine);
-/* From within a dispatch, when there are many. */
+/* In a dispatch: submits the gathered sends if there are many. */
 void engine_gathered_full(struct sim_engine *engine);
-/* The kernel has been given them, and told all failures that it will. */
+/* The gathered sends are made, and the kernel has posted the completions of those that failed. */
 void engine_gathered_noted(struct sim_engine *engine);
-/* At the end of a dispatch: tells those that went out whole. */
+/* At the end of a dispatch: reports the gathered sends that succeeded completely. */
 void engine_settle(struct sim_engine *engine);
-/* A gathered send did not go out whole. */
+/* Reports a gathered send that failed or was partial. */
 void engine_gathered_failed(struct sim_conn *conn, int result);
-/* Continues the pending send, because the send buffer has space or there is an error. */
+/* Continues the pending send, because the send buffer has room or there is an error. */
 void engine_send_on(struct sim_conn *conn);
 bool engine_is_gathered(const struct sim_conn *conn);
 
 /* engine_close.c */
 
-/* The kernel carries out a cancellation. */
+/* Lets the kernel execute a cancellation. */
 void engine_cancel_now(struct sim_conn *conn);
-/* An operation of a socket that closes has ended. */
+/* An operation of a closing socket has ended. `done` is NULL for a gathered send. */
 void engine_closing_progress(struct sim_conn *conn, const struct sim_done *done);
-/* Closes those with nothing in flight, or leaves some for later. */
+/* Closes the closing sockets with nothing in flight. By chance, some are left for a later call. */
 void engine_tell_closed(struct sim_engine *engine);
 
-/* Of struct io_ops: engine_ops.c, engine_send.c, engine_close.c, engine_calls.c, engine_pipe.c. */
+/* The functions of struct io_ops, in engine_ops.c, engine_send.c, engine_close.c, engine_calls.c, engine_listen.c and engine_pipe.c. */
 int engine_open(struct io *io, struct io_sock *sock);
 void engine_close(struct io *io, struct io_sock *sock);
 void engine_connect(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options);

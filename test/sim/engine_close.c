@@ -1,9 +1,11 @@
-/* test/sim/engine_close.c: how the simulated engine closes a socket: cancellations, as io/uring_ops.c makes them, and `closed`. Test thread; owns nothing. */
+/* test/sim/engine_close.c: closes sockets of the simulated engine: makes cancellations, as io/uring_ops.c does, and calls `closed`. Test thread; owns
+ * nothing. */
 #include <errno.h>
 
 #include "engine.h"
 
-/* Bit of sim_conn.cancelled: an operation was not found. And what is cancelled then: whatever the socket has in flight. */
+/* CANCEL_FAILED: bit of sim_conn.cancelled: a cancellation did not find its operation. CANCEL_ALL: value of sim_conn.cancelling: all that the socket has in
+ * flight. */
 enum { CANCEL_FAILED = 1u << 7, CANCEL_ALL = SIM_OPS };
 
 static void cancel(struct sim_conn *conn)
@@ -42,7 +44,7 @@ void engine_closing_progress(struct sim_conn *conn, const struct sim_done *done)
         cancel(conn);
 }
 
-/* Ends one operation. Bytes may come before. */
+/* Ends one operation. It may first complete, or receive bytes. */
 static void end_one(struct sim_conn *conn, int operation)
 {
     struct sim_done done;
@@ -62,7 +64,7 @@ void engine_cancel_now(struct sim_conn *conn)
 {
     struct sim *sim = conn->sim;
     struct sim_done done = {.operation = SIM_OP_CANCEL, .last = true};
-    bool first = sim_chance(sim, 500); /* the end of the cancellation is told before that of the operation */
+    bool first = sim_chance(sim, 500); /* the completion of the cancellation comes before that of the operation */
     unsigned targets = conn->cancelling == CANCEL_ALL ? conn->armed & ~(1u << SIM_OP_CANCEL) : conn->armed & 1u << conn->cancelling;
 
     conn->armed &= (uint8_t) ~(1u << SIM_OP_CANCEL);
@@ -124,12 +126,12 @@ static void close_one(struct sim_conn *conn)
 
 void engine_tell_closed(struct sim_engine *engine)
 {
-    uint32_t count = engine->care_count; /* those that come meanwhile are behind */
+    uint32_t count = engine->care_count; /* connections that are added meanwhile are at the end of the list */
 
     for (struct list *link = engine->care.next, *next; count > 0; count--, link = next) {
         struct sim_conn *conn = container_of(link, struct sim_conn, care);
 
-        next = link->next; /* a connection that closes removes no other one */
+        next = link->next; /* closing a connection removes no other one from the list */
         if (conn->closable && !sim_chance(engine->sim, engine->sim->options.chances.late))
             close_one(conn);
     }

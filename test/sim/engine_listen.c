@@ -1,13 +1,13 @@
-/* test/sim/engine_listen.c: the simulated engine's calls on listeners. Test thread; owns nothing.
+/* test/sim/engine_listen.c: the simulated engine's calls on listening sockets. Test thread; owns nothing.
  *
- * Several descriptors may have one queue, as those of a UNIX socket do; each TCP socket has its own. */
+ * All descriptors of a UNIX socket share one accept queue. Each TCP socket has its own. */
 #include <errno.h>
 
 #include "engine.h"
 
 enum { DENIALS_MAX = 500 };
 
-/* What accept(2) says before it looks for a client. 0: nothing. */
+/* Returns the error with which accept(2) fails; 0: it returns the first client of the queue. */
 static int refusal(struct sim *sim, struct sim_conn *queue)
 {
     if (sim->now_ns < sim->options.forbidden_until_ns) {
@@ -15,7 +15,7 @@ static int refusal(struct sim *sim, struct sim_conn *queue)
             sim_fail(sim, "accept is called over and over although it is denied");
         return -EPERM;
     }
-    if (sim_chance(sim, sim->options.chances.shut)) { /* and so is what was in its queue */
+    if (sim_chance(sim, sim->options.chances.shut)) { /* which resets the clients in its queue */
         sim_reset_queue(queue);
         queue->sealed |= queue->local;
         return queue->local ? -EAGAIN : -EINVAL;
@@ -30,7 +30,7 @@ static int refusal(struct sim *sim, struct sim_conn *queue)
 int engine_accept(struct io *io, struct io_sock *listener, struct addr *peer)
 {
     struct sim *sim = engine_of(io)->sim;
-    struct sim_conn *listening = sim_conn_find(sim, listener->fd), *conn; /* also for the last time, when it is closing */
+    struct sim_conn *listening = sim_conn_find(sim, listener->fd), *conn; /* not engine_conn(): the event `closing` calls this too */
     int result;
 
     if (!listening->listening)
@@ -51,7 +51,7 @@ int engine_accept(struct io *io, struct io_sock *listener, struct addr *peer)
 
 bool engine_has_clients(struct io *io, struct io_sock *listener)
 {
-    return !list_empty(&sim_conn_find(engine_of(io)->sim, listener->fd)->listener->queue); /* also for the last time, when it is closing */
+    return !list_empty(&sim_conn_find(engine_of(io)->sim, listener->fd)->listener->queue); /* not engine_conn(): the event `closing` calls this too */
 }
 
 int64_t engine_queued_ms(struct io *io, int fd)
@@ -74,7 +74,7 @@ int engine_listen_again(struct io *io, struct io_sock *listener, int backlog)
 
 bool engine_is_shut(struct io *io, struct io_sock *listener)
 {
-    const struct sim_conn *conn = sim_conn_find(engine_of(io)->sim, listener->fd); /* also for the last time, when it is closing */
+    const struct sim_conn *conn = sim_conn_find(engine_of(io)->sim, listener->fd); /* not engine_conn(): the event `closing` calls this too */
 
     return conn->local && conn->listener->sealed;
 }

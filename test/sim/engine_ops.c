@@ -1,11 +1,11 @@
-/* test/sim/engine_ops.c: the simulated engine's operations: how they start, and how the kernel carries them on. Test thread; owns nothing. */
+/* test/sim/engine_ops.c: the simulated engine's operations: how they start, and how the kernel works on them. Test thread; owns nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "engine.h"
 
-enum { CALLS_MAX = 200000 }; /* in a turn: more means that the caller runs in a circle */
+enum { CALLS_MAX = 200000 }; /* maximum number of calls in a turn: more means an endless loop in the caller */
 
 struct sim_conn *engine_conn(struct sim_engine *engine, const struct io_sock *sock)
 {
@@ -56,7 +56,7 @@ int engine_open(struct io *io, struct io_sock *sock)
     sim_note(sim, conn, "opened", (int64_t)engine->index);
     list_append(&engine->care, &conn->care);
     engine->care_count++;
-    sock->fd = sim_conn_fd(conn); /* an eventfd came with its real one */
+    sock->fd = sim_conn_fd(conn); /* for an eventfd, it was the real descriptor */
     return 0;
 }
 
@@ -91,7 +91,7 @@ void engine_poll(struct io *io, struct io_sock *sock, enum io_side side)
     engine_start(conn, side == IO_IN ? SIM_OP_IN : SIM_OP_OUT);
 }
 
-/* Receives that missed what is there begin anew. */
+/* Restarts receives that ignore bytes that have arrived. */
 void engine_look_again(struct io *io)
 {
     struct sim_engine *engine = engine_of(io);
@@ -139,7 +139,7 @@ bool engine_possible(const struct sim_conn *conn, int operation)
     }
 }
 
-/* Into a new buffer, at most `most` bytes. What recv(2) gives, or -ENOMEM. */
+/* Receives into a new buffer. Returns the result of sim_receive(), or -ENOMEM. */
 static int64_t receive_into(struct sim_conn *conn, struct buffer **buffer)
 {
     struct sim *sim = conn->sim;

@@ -78,7 +78,7 @@ ssize_t engine_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pi
     if (bytes > 1 && sim_chance(sim, sim->options.chances.short_read))
         bytes = 1 + sim_below(sim, bytes);
     got = sim_splice(conn, into->data + into->start + into->length, bytes);
-    if (got == 0 && engine_is_gathered(conn) && conn->over) /* it took the error, and that is not told yet */
+    if (got == 0 && engine_is_gathered(conn) && conn->over) /* the gathered send got the error, which is not reported yet */
         got = -ECONNRESET;
     sim_note(sim, conn, "splice in", got);
     if (got > 0) {

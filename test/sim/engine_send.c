@@ -1,5 +1,5 @@
-/* test/sim/engine_send.c: the simulated engine's sends: made at once, or gathered and made when the wait begins, as io/uring_sending.c does it. Test thread; owns
- * nothing. */
+/* test/sim/engine_send.c: the simulated engine's sends: made at once, or gathered and made when the wait begins, as io/uring_sending.c does it. Test thread;
+ * owns nothing. */
 #include <errno.h>
 
 #include "engine.h"
@@ -10,7 +10,7 @@ void engine_check_lent(const struct sim_conn *conn)
         sim_fail(conn->sim, "a buffer was given back while it is being sent");
 }
 
-/* One send(2). */
+/* Makes one send(2). */
 static int64_t send_now(struct sim_conn *conn, const uint8_t *data, uint32_t bytes, const char *what)
 {
     int64_t sent = sim_chance(conn->sim, conn->sim->options.chances.again) ? 0 : sim_send(conn, data, bytes);
@@ -19,14 +19,14 @@ static int64_t send_now(struct sim_conn *conn, const uint8_t *data, uint32_t byt
     return sent;
 }
 
-/* ---- one at a time ---- */
+/* ---- a single send ---- */
 
 static void sent(struct sim_conn *conn, int error)
 {
     struct io *io = &conn->engine->io;
     struct io_sock *sock = conn->sock;
 
-    if ((error == 0 || error == EPIPE) && io->sent_ns > conn->active_ns) /* that the peer reads no more is news as well */
+    if ((error == 0 || error == EPIPE) && io->sent_ns > conn->active_ns) /* EPIPE, because the peer does not read any more, counts as activity too */
         conn->active_ns = io->sent_ns;
     sock->send_data = NULL;
     sim_note(conn->sim, conn, "sent", error);
@@ -52,7 +52,7 @@ void engine_send_on(struct sim_conn *conn)
         engine_start(conn, SIM_OP_OUT);
 }
 
-/* ---- together ---- */
+/* ---- gathered sends ---- */
 
 bool engine_is_gathered(const struct sim_conn *conn)
 {
@@ -108,7 +108,7 @@ void engine_gathered_full(struct sim_engine *engine)
     engine_gathered_noted(engine);
 }
 
-/* Its entry is among those that were made. */
+/* Removes the connection from the gathered sends that were made, because its failure is reported now. */
 static void forget(struct sim_engine *engine, const struct sim_conn *conn)
 {
     for (uint32_t i = 0; i < engine->gathered_made; i++) {
@@ -134,7 +134,7 @@ void engine_gathered_failed(struct sim_conn *conn, int result)
         engine_send_on(conn);
 }
 
-/* All were made, and their failures told. */
+/* Whether the kernel has made all submitted sends, and all their failures are reported. */
 static bool settled(const struct sim_engine *engine)
 {
     if (engine->gathered_made < engine->gathered_prepared)
@@ -155,14 +155,14 @@ void engine_settle(struct sim_engine *engine)
     if (count == 0)
         return;
     if (!settled(engine)) {
-        engine->hurried = true; /* whoever hurried has not been told */
+        engine->hurried = true; /* `sent` is not reported yet, and the caller of io_hurry() waits for it */
         return;
     }
     engine->io.sent_ns = engine->gathered_ns;
     for (uint32_t i = 0; i < count; i++) {
         struct sim_conn *conn = engine->gathered[i];
 
-        if (!conn) /* it has failed */
+        if (!conn) /* its send has failed, which was reported */
             continue;
         conn->sock->in_flight &= (uint8_t) ~(1u << SIM_OP_SEND);
         if (conn->sock->closing)

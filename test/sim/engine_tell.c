@@ -1,11 +1,12 @@
-/* test/sim/engine_tell.c: what the simulated engine makes of a completion: the events, and receives that go on. Test thread; owns nothing. */
+/* test/sim/engine_tell.c: reports completions of the simulated engine: calls the events, and restarts receives. Test thread; owns nothing. */
 #include <errno.h>
 
 #include "engine.h"
 
-/* ---- the kernel's buffers ---- */
+/* ---- published receive buffers ---- */
 
-/* One that was taken is replaced. `new`: it was kept, and there may be no memory for another one. */
+/* Publishes a buffer in place of one that the kernel has used. `new`: the worker keeps the used one, so that a new one is needed, for which memory may be
+ * lacking. */
 static void publish(struct sim_engine *engine, bool new)
 {
     if (engine->lacks_ring || (new && sim_chance(engine->sim, engine->sim->options.chances.no_buffer)))
@@ -89,7 +90,7 @@ static void tell_received(struct sim_conn *conn, const struct sim_done *done)
         engine_start(conn, SIM_OP_RECEIVE);
 }
 
-/* ---- the others ---- */
+/* ---- other operations ---- */
 
 static void tell_other(struct sim_conn *conn, const struct sim_done *done)
 {

@@ -1,4 +1,4 @@
-/* test/sim/main.c: the workers on a simulated kernel, by seed.
+/* test/sim/main.c: runs the workers on a simulated kernel, once for each seed. Test thread.
  *
  * Usage: sim [--seeds N] [--first S] [--seed S [--trace]] */
 #include <inttypes.h>
@@ -23,7 +23,7 @@ static int usage(void)
     return 2;
 }
 
-/* False: not a number. */
+/* Returns false if the text is not a number. */
 static bool number(const char *text, uint64_t *value)
 {
     char *end;
@@ -56,7 +56,7 @@ static bool parse(int argc, char **argv, struct options *options)
     return true;
 }
 
-/* Runs a seed, some of them twice: a run must depend on nothing but its seed. */
+/* Runs a seed. Some seeds run twice, because a run must depend on its seed alone. */
 static const char *run(uint64_t seed, bool trace)
 {
     uint64_t digest = 0, second = 0;

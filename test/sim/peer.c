@@ -1,11 +1,11 @@
-/* test/sim/peer.c: simulated clients and servers: small scripts that send, read, close and reset as the seed says. They know every byte that must come:
- * the byte at a place of a stream is a function of place, pair and direction. */
+/* test/sim/peer.c: simulated clients and backends. Each follows a script that sends, reads, closes and resets as the seed says. A peer knows every byte that
+ * it must receive: a byte is a function of its position in the stream, the pair and the direction. Test thread; owns nothing. */
 #include <string.h>
 
 #include "base/hash.h"
 #include "world.h"
 
-/* A prime, so that no repetition of a buffer or a pipe lines up with it. */
+/* CODE_BYTES is a prime, so that the sizes of buffers and pipes are not multiples of the period. */
 enum { CODE_BYTES = 65521, PIECE_MAX = 16384 };
 
 static const uint8_t *code_at(uint32_t pair, enum side from, uint64_t place)
@@ -69,7 +69,7 @@ void peer_draw(struct peer *peer)
         .break_after_us = NEVER,
     };
     if (script->piece_bytes_max < script->bytes / 300)
-        script->piece_bytes_max = PIECE_MAX; /* bounded in events */
+        script->piece_bytes_max = PIECE_MAX; /* bounds the number of events */
     if (world->quick) {
         script->deaf = false;
         script->deaf_ms = 0;
@@ -78,12 +78,12 @@ void peer_draw(struct peer *peer)
         if (peer->side == CLIENT && script->fin == FIN_AFTER_FIN)
             script->fin = FIN_AFTER_BYTES;
         script->speak_after_bytes = 0;
-        if (script->echo || script->speak_after_fin || script->fin == FIN_AFTER_FIN) /* it waits for what it would have to read */
+        if (script->echo || script->speak_after_fin || script->fin == FIN_AFTER_FIN) /* it can only continue after it has read more */
             script->last_read_bytes = NEVER;
         return;
     }
     if (world->rough && !sim->options.tiny) {
-        if (sim_chance(sim, 500)) { /* says little, reads slowly: a send to it is pending and nothing is there to read when the reset comes */
+        if (sim_chance(sim, 500)) { /* sends little and reads slowly, so that at its reset a send to it is pending and there is nothing to read */
             script->bytes = sim_below(sim, 2000);
             script->read_pause_us_max = 30000;
             script->fin = FIN_NEVER;
@@ -121,7 +121,7 @@ static bool over(const struct peer *peer)
     return peer->conn->peer_closed || peer->reset_heard;
 }
 
-/* How far it may speak now. */
+/* Returns the number of bytes that it may have sent by now. */
 static uint64_t allowed(const struct peer *peer)
 {
     const struct script *script = &peer->script;
@@ -147,7 +147,7 @@ static void say_fin(struct peer *peer)
     sim_note(peer->world->sim, peer->conn, "peer's FIN", (int64_t)peer->sent);
     peer->fin_sent = true;
     if (script->fin == FIN_CLOSE) {
-        /* Whatever still comes is answered with RST. */
+        /* Bytes that arrive after this are answered with RST. */
         peer->reset_done = true;
         sim_peer_close(peer->conn);
     } else {
@@ -168,7 +168,7 @@ static void on_speaking(struct sim_event *event)
         uint32_t piece = 1 + sim_below(sim, peer->script.piece_bytes_max);
         int64_t sent = sim_peer_send(peer->conn, code_at(peer->pair->index, peer->side, peer->sent), left < piece ? (uint32_t)left : piece);
 
-        if (sent <= 0) /* no room, or the reading will find the reset */
+        if (sent <= 0) /* there is no room, or the next read will report the reset */
             return;
         peer->sent += (uint64_t)sent;
         if (sim_chance(sim, peer->script.urgent))
@@ -183,7 +183,7 @@ static void on_speaking(struct sim_event *event)
         sim_peer_close(peer->conn);
 }
 
-/* Nothing more can come. */
+/* The peer has received FIN. */
 static void heard_fin(struct peer *peer)
 {
     peer->fin_heard = true;

@@ -1,4 +1,5 @@
-/* test/sim/sim.c: the simulated kernel's time and chance, and its life. Test thread; owns connections and pipes until sim_free(). */
+/* test/sim/sim.c: the simulated kernel: its virtual time, its random numbers, and how it is made and freed. Test thread; owns connections and pipes until
+ * sim_free(). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ void sim_arm(struct sim *sim, struct sim_event *event, uint64_t after_ns)
     before = sim->events.previous;
     while (before != &sim->events && container_of(before, struct sim_event, link)->at_ns > event->at_ns)
         before = before->previous;
-    list_append(before->next, &event->link); /* that is: in front of whatever follows */
+    list_append(before->next, &event->link); /* appending to a link inserts before it */
 }
 
 uint64_t sim_next_event_ns(const struct sim *sim)
@@ -79,7 +80,7 @@ int sim_lack(struct sim *sim)
     return -errors[sim_below(sim, 4)];
 }
 
-/* ---- life ---- */
+/* ---- making and freeing ---- */
 
 struct sim *sim_new(const struct sim_options *options)
 {

@@ -1,4 +1,4 @@
-/* test/sim/sim_conn.c: the two ends of a simulated connection: what the kernel does on our side of it, and what the peer does on the other. Test thread; owns nothing. */
+/* test/sim/sim_conn.c: the system calls on the two ends of a simulated connection: ours and the peer's. Test thread; owns nothing. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -28,7 +28,7 @@ static int take_error(struct sim_conn *conn)
     return error;
 }
 
-/* The next byte is the urgent one. */
+/* Whether the next byte is the urgent byte. */
 static bool at_mark(const struct sim_stream *stream)
 {
     return stream->mark && stream->total - stream->arrived + 1 == stream->mark;
@@ -68,7 +68,7 @@ int64_t sim_receive(struct sim_conn *conn, uint8_t *data, uint32_t bytes)
     return conn->over ? 0 : -EAGAIN;
 }
 
-/* tcp_splice_read(): nothing to be had in front of the mark is told as if there were nothing behind it. */
+/* At the urgent mark, tcp_splice_read() in the kernel returns the same as if no bytes had arrived. */
 int64_t sim_splice(struct sim_conn *conn, uint8_t *data, uint32_t bytes)
 {
     if (conn->in.arrived == 0 || !at_mark(&conn->in))
@@ -84,7 +84,7 @@ int64_t sim_send(struct sim_conn *conn, const uint8_t *data, uint32_t bytes)
 {
     uint32_t room = sim_stream_room(&conn->out);
 
-    if (conn->error && !conn->local) /* unix_stream_sendmsg() leaves it to others */
+    if (conn->error && !conn->local) /* unix_stream_sendmsg() does not return the pending error */
         return -take_error(conn);
     if (conn->over || conn->unwanted || conn->out.fin)
         return -EPIPE;
@@ -189,7 +189,7 @@ void sim_peer_stop_reading(struct sim_conn *conn)
     if (!conn->local)
         sim_fail(conn->sim, "TCP does not tell that the peer has stopped reading");
     conn->unwanted = true;
-    conn->out.arrived = 0; /* what is unread is lost */
+    conn->out.arrived = 0; /* unread bytes are lost */
     conn->out.length = 0;
 }
 

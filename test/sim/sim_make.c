@@ -1,4 +1,4 @@
-/* test/sim/sim_make.c: what the simulated kernel gives a descriptor to: connections, listeners and eventfds. Test thread; owned by struct sim until sim_free(). */
+/* test/sim/sim_make.c: makes connections, listening sockets and eventfds. Test thread; struct sim owns them until sim_free(). */
 #include <poll.h>
 #include <stdlib.h>
 

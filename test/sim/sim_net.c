@@ -1,4 +1,4 @@
-/* test/sim/sim_net.c: the simulated network: what becomes of bytes, resets and attempts to connect. Test thread; owns nothing. */
+/* test/sim/sim_net.c: the simulated network: delivers bytes, FIN, resets, and the results of attempts to connect. Test thread; owns nothing. */
 #include <errno.h>
 
 #include "sim.h"
@@ -35,7 +35,7 @@ static void arrive(struct sim_conn *conn, struct sim_stream *stream)
     sim_net_move(conn, stream);
 }
 
-/* An RST is on its way to the peer, which loses what was underway. */
+/* Sends RST to the peer. Bytes in transit to it are lost. */
 void sim_net_reset_peer(struct sim_conn *conn)
 {
     conn->over = true;
@@ -59,7 +59,7 @@ static void on_moving_in(struct sim_event *event)
 
     if (conn->over) {
         sim_stream_cut(&conn->in);
-    } else if (conn->released && conn->in.length > conn->in.arrived) { /* nobody will read it */
+    } else if (conn->released && conn->in.length > conn->in.arrived) { /* our descriptor is closed, so nobody will read the bytes */
         sim_stream_cut(&conn->in);
         sim_net_reset_peer(conn);
     } else {
@@ -119,7 +119,7 @@ static void on_answering(struct sim_event *event)
 {
     struct sim_conn *conn = container_of(event, struct sim_conn, answering);
 
-    if (conn->released) /* given up meanwhile */
+    if (conn->released) /* the attempt was given up before */
         return;
     conn->answered = true;
     conn->established = conn->answer == 0;
@@ -138,7 +138,7 @@ void sim_net_init(struct sim_conn *conn)
     conn->resetting_peer.run = on_resetting_peer;
 }
 
-/* ---- the test's ---- */
+/* ---- for the test ---- */
 
 void sim_answer(struct sim_conn *conn, int error, uint64_t after_ns)
 {

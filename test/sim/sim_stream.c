@@ -1,4 +1,5 @@
-/* test/sim/sim_stream.c: bytes on their way through the simulated network: a ring that is made when it is first used. Owned by the connection it is part of. */
+/* test/sim/sim_stream.c: the bytes in transit in one direction of a connection: a ring buffer that is allocated when it is first used. Test thread; the
+ * connection owns it. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* test/sim/tap.c: taps that hold what they receive for a while or until there is much of it, put bytes of their own before and behind it, and go away after some
- * time. Test thread; a tap belongs to its direction. */
+/* test/sim/tap.c: taps that hold received bytes for some time or up to an amount, inject bytes before and after them, and may remove themselves. Test
+ * thread; the direction owns its tap. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +14,14 @@ struct world_tap {
     struct world *world;
     struct direction *direction;
     struct tap_record *record;
-    struct timer timer;       /* armed while it holds something, or the end, back */
-    uint32_t hold_bytes;      /* passes when it holds so many, */
-    uint32_t patience_ms;     /* or has waited so long */
-    uint32_t inject_chance;   /* in a thousand, each time it could */
+    struct timer timer;       /* armed while it holds bytes or the end of the stream */
+    uint32_t hold_bytes;      /* passes what it holds when it holds this many bytes, */
+    uint32_t patience_ms;     /* or has waited for this time */
+    uint32_t inject_chance;   /* probability per thousand that it injects, each time it can */
     uint32_t inject_bytes_max;
-    uint32_t turns;           /* is removed after passing so often; 0: never */
-    bool late;                /* passes from the timer only */
-    bool ended;               /* was told that no more will come */
+    uint32_t turns;           /* removes itself after it has passed bytes this many times; 0: never */
+    bool late;                /* passes bytes only from the timer */
+    bool ended;               /* it was notified of the end of the stream */
 };
 
 static uint8_t injected_byte(uint32_t place)
@@ -51,7 +51,7 @@ static int inject(struct world_tap *tap)
     return tap_inject(tap->direction, data, bytes);
 }
 
-/* What is held goes on; the tap may be gone then. */
+/* Passes what is held. The tap may be freed by this. */
 static int let_go(struct world_tap *tap)
 {
     int result = inject(tap);
@@ -108,7 +108,7 @@ static int on_ended(struct tap *tap, struct direction *direction)
     if (direction->phase != DIRECTION_ENDING)
         world_fail(ours->world, "a tap hears the end in phase %s", direction_phase_name(direction->phase));
     ours->ended = true;
-    if (!ours->late || !tap->held.first) /* who holds nothing is not asked again */
+    if (!ours->late || !tap->held.first) /* a tap that holds nothing gets no other call */
         return let_go(ours);
     wait(ours);
     return 0;

@@ -1,4 +1,5 @@
-/* test/sim/world.c: one run: builds workers and their surroundings, turns them until everything is over, takes them apart. One thread; owns all of it. */
+/* test/sim/world.c: one run: builds the workers and what they need, gives them turns until everything has ended, and frees them. Test thread; owns all of
+ * it. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -33,7 +34,7 @@ void world_fail(struct world *world, const char *format, ...)
     siglongjmp(failing, 1);
 }
 
-/* An assertion of the code under test, whose text went to standard error, or worse. */
+/* An assertion of the code under test has failed, or the code has crashed. The text of an assertion is on standard error. */
 static void on_crash(int number)
 {
     (void)snprintf(failure, sizeof(failure), "%s", number == SIGABRT ? "an assertion failed" : "it crashed");
@@ -113,7 +114,7 @@ static void build(struct world *world, uint64_t seed)
 
 /* ---- the run ---- */
 
-/* Clients that nobody has accepted, and whose listener is not closed. */
+/* Whether a client is in the accept queue of a listener that is not closed. */
 static bool clients_wait(const struct world *world)
 {
     for (size_t i = 0; i < world->config.listener_count; i++) {
@@ -150,12 +151,12 @@ static void run(struct world *world)
         if (world->stuck)
             world_fail(world, "the drain does not end");
     }
-    sim_run_events(world->sim, true); /* what the kernel still had to deliver */
+    sim_run_events(world->sim, true); /* delivers what is still in transit */
 }
 
 static void dismantle(struct world *world)
 {
-    for (int i = 0; i < 3; i++) /* backends are condemned, then freed and their pool is condemned, then that is freed */
+    for (int i = 0; i < 3; i++) /* backends are condemned; then they are freed, and their pool is condemned; then the pool is freed */
         table_reclaim(world->table);
     if (table_retired(world->table) > 0)
         world_fail(world, "%zu retired objects are not freed", table_retired(world->table));

@@ -1,5 +1,5 @@
-/* test/sim/world_changes.c: the configuration changes while sessions run: backends and pools leave and come back, limits and weights change, listeners lead elsewhere.
- * Test thread; owns nothing. */
+/* test/sim/world_changes.c: changes the configuration while sessions run: listeners, pools and backends leave and come back, settings change, and listeners
+ * lead to other pools. Test thread; owns nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 enum { CHANGES_MAX = 40, RECLAIMS_MAX = 100 };
 
-/* Some of a pool's backends, in any order, each with another weight and limit now and then. A quick run keeps the first one as it was. */
+/* Draws some of the pool's backends, in any order. Some get another address, weight or limit. A quick run keeps the first backend as it is. */
 static void draw_backends(struct world *world, struct changed *changed, uint32_t p, struct config_pool *pool)
 {
     struct sim *sim = world->sim;
@@ -41,7 +41,8 @@ static void draw_backends(struct world *world, struct changed *changed, uint32_t
     pool->backend_count = count;
 }
 
-/* A quick run keeps what lets its sessions come to their orderly end. `splice` stays: check_spliced() judges a session by the present setting. */
+/* A quick run keeps the settings with which its sessions end normally. `splice` never changes, because check_spliced() compares a session with the present
+ * setting. */
 static void draw_settings(struct world *world, struct pool_settings *settings)
 {
     struct sim *sim = world->sim;
@@ -73,9 +74,9 @@ static void note_longest(struct world *world, uint32_t pool, const struct pool_s
     longest->retries = greater_of(longest->retries, settings->retries);
 }
 
-/* A listener that leaves keeps its live object and its settings, because the workers' acceptors refer to it. They go on accepting, as they do today; when the
- * configuration has the listener again, that is the same object. Acceptors that a worker opens or closes while it runs do not exist yet. A quick run keeps all
- * listeners, because the pool of one that has left may leave too. */
+/* A listener that leaves keeps its live object and its settings, because the workers' acceptors refer to it. They continue to accept. If the configuration
+ * has the listener again, it is the same object. A worker cannot yet open or close acceptors while it runs, so neither is simulated. A quick run keeps all
+ * listeners, because the pool of a listener that has left may leave too. */
 static void draw_listeners(struct world *world, struct changed *changed)
 {
     struct sim *sim = world->sim;
@@ -119,7 +120,7 @@ static void draw_change(struct world *world, struct changed *changed)
     draw_listeners(world, changed);
 }
 
-/* A limit that was lowered below what is in use holds for newcomers only. */
+/* If more than the limit are in use, because it was lowered, those stay. */
 static uint32_t allowed_now(uint32_t max, uint32_t used)
 {
     return max == 0 ? UINT32_MAX : max > used ? max : used;
@@ -175,7 +176,7 @@ static void on_changing(struct sim_event *event)
     note_allowed(world);
     memset(world->had_places, 0, sizeof(world->had_places)); /* a client may wait for a place of its listener now */
     sim_note(sim, NULL, "configuration changes", (int64_t)world->changed.config.pool_count);
-    sim_look_at_eventfds(sim); /* a limit that grew has let somebody in */
+    sim_look_at_eventfds(sim); /* if a limit was raised, a worker has been notified */
     if (!world->reclaiming.armed)
         sim_arm(sim, &world->reclaiming, sim_below(sim, 30000000));
     if (world->changes < CHANGES_MAX && sim_chance(sim, 900))

@@ -1,4 +1,4 @@
-/* test/sim/world_config.c: what a seed chooses before the run: the configuration, the limits, what goes wrong, and who comes when. */
+/* test/sim/world_config.c: what a seed chooses before the run: the configuration, the limits, the clients, and what fails. Test thread; owns nothing. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,7 +104,7 @@ static struct sim_chances draw_chances(struct world *world, struct sim *sim)
     return chances;
 }
 
-/* A socket for each worker: one of its own, or a descriptor of the one that all share. */
+/* Makes a listening socket for each worker: a TCP socket of its own, or another descriptor of the shared UNIX socket. */
 static void draw_sockets(struct world *world, uint32_t listener)
 {
     struct sim *sim = world->sim;
@@ -183,7 +183,7 @@ void world_draw(struct world *world)
     world->lack = PICK(sim, 0, 250, 250, 900, 1000);
     for (uint32_t p = 0; p < world->config.pool_count; p++)
         draw_pool(world, p);
-    if (world->quick) { /* every client finds a backend that takes it */
+    if (world->quick) { /* the first backend of each pool takes every client */
         for (uint32_t p = 0; p < world->config.pool_count; p++) {
             world->mood[p][0] = 1000;
             world->backends[p][0].settings.max_connections = 0;

@@ -1,5 +1,5 @@
-/* test/sim/world_events.c: what happens around the workers: clients come, backends go up and down, control gives orders, and other processes take what is scarce. Test
- * thread; owns nothing. */
+/* test/sim/world_events.c: what happens around the workers: clients arrive, backends go up and down, control gives orders, and sessions elsewhere lack
+ * descriptors. Test thread; owns nothing. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -55,7 +55,7 @@ static void on_flipping(struct sim_event *event)
         abort();
 }
 
-/* A session of another process lacks a descriptor. */
+/* Notes that a session lacks a descriptor, without such a session. */
 static void on_lacking(struct sim_event *event)
 {
     struct world *world = container_of(event, struct world, lacking);
@@ -67,7 +67,7 @@ static void on_lacking(struct sim_event *event)
 
 /* ---- orders ---- */
 
-/* As control gives them: also to a worker that has ended. */
+/* Gives an order as control does, also to a worker that has ended. */
 static void order(struct member *member, enum worker_order what)
 {
     mailbox_order(&member->world->mailboxes[member->worker->index], what);
@@ -102,7 +102,7 @@ static void on_stopping(struct sim_event *event)
 
 /* ---- the plan ---- */
 
-/* Orders reach the workers so far apart. */
+/* Maximum time between the same order to two workers. */
 enum { ORDER_SPREAD_US = 3000 };
 
 static uint64_t spread_ns(struct sim *sim)

@@ -1,4 +1,4 @@
-/* test/sim/world_hooks.c: what the simulated kernel tells the test of: clients are accepted, sessions connect and close. Test thread; owns nothing. */
+/* test/sim/world_hooks.c: what the test does when a client is accepted, and when a session connects or closes. Test thread; owns nothing. */
 #include "table/backend.h"
 #include "world.h"
 
@@ -35,12 +35,12 @@ static void draw_answer(struct world *world, struct sim_conn *conn, const struct
     if (!sim_chance(sim, world->mood[world_pool_of(session->lease.backend)][world_backend_of(session->lease.backend)])) {
         if (sim_chance(sim, world->lack))
             error = 99 /* EADDRNOTAVAIL */;
-        else if (sim_chance(sim, 300)) /* silence */
+        else if (sim_chance(sim, 300)) /* the attempt gets no answer */
             return;
         else
             error = errors[sim_below(sim, sizeof(errors) / sizeof(errors[0]))];
     }
-    if (error != 99 && sim_chance(sim, world->quick ? 0 : 150)) /* about when patience ends */
+    if (error != 99 && sim_chance(sim, world->quick ? 0 : 150)) /* the answer arrives about when connect_timeout ends */
         sim_answer(conn, error, timeout - 2 * MS + sim_below(sim, 4000) * (MS / 1000));
     else
         sim_answer(conn, error, sim_chance(sim, 300) || error == 99 ? 0 : sim_below(sim, 20000000));
