@@ -26,7 +26,8 @@ static void check_direction(struct world *world, const struct session *session, 
         world_fail(world, "pair %u: a direction waits for nothing in phase %d", pair, (int)direction->phase);
     if (session->state == SESSION_RELAYING && direction->held.first && !direction->sending)
         world_fail(world, "pair %u: bytes are held and none is being sent", pair);
-    if (session->state == SESSION_RELAYING && direction->sending && !engine_of(session->worker->io)->hurried && !session->ends[!direction->source].sock.closing &&
+    if (session->state == SESSION_RELAYING && direction->sending && !engine_of(session->worker->io)->hurried &&
+        !session->ends[!direction->source].sock.closing &&
         engine_is_gathered(sim_conn_find(world->sim, session->ends[!direction->source].sock.fd)) &&
         (direction->held.first || direction->phase == DIRECTION_ENDING || !direction->receiving))
         world_fail(world, "pair %u: a direction waits for a send of which nothing will be heard", pair);
@@ -104,8 +105,10 @@ static void check_noticed(struct world *world, const struct session *session)
         if (session->directions[!side].phase == DIRECTION_DROP) /* a send noticed it: a closed UNIX peer looks like one that only stopped reading */
             continue;
         if (session->ends[side].error)
-            world_fail(world, "pair %u: the %s is known to be gone, and the session goes on", pair_of(world, session)->index, side == CLIENT ? "client" : "backend");
-        if (conn->failed && session->worker->io->now_ns > conn->failed_ns + NOTICE_MS * MS && session->worker->io->now_ns > session->connected_ns + NOTICE_MS * MS)
+            world_fail(world, "pair %u: the %s is known to be gone, and the session goes on", pair_of(world, session)->index,
+                       side == CLIENT ? "client" : "backend");
+        if (conn->failed && session->worker->io->now_ns > conn->failed_ns + NOTICE_MS * MS &&
+            session->worker->io->now_ns > session->connected_ns + NOTICE_MS * MS)
             world_fail(world, "pair %u: the end of the %s was not noticed", pair_of(world, session)->index, side == CLIENT ? "client" : "backend");
     }
 }
@@ -135,7 +138,8 @@ static void check_session(struct world *world, struct session *session)
     if (session->state == SESSION_RELAYING)
         check_noticed(world, session);
     else if (session->state == SESSION_CONNECTING && client_failed(world, session) &&
-             session->worker->io->now_ns > pair_of(world, session)->client.conn->failed_ns + NOTICE_MS * MS && session->worker->io->now_ns > session->accepted_ns + NOTICE_MS * MS)
+             session->worker->io->now_ns > pair_of(world, session)->client.conn->failed_ns + NOTICE_MS * MS &&
+             session->worker->io->now_ns > session->accepted_ns + NOTICE_MS * MS)
         world_fail(world, "pair %u: that the client is gone was not noticed while connecting", pair_of(world, session)->index);
     for (int source = CLIENT; source <= BACKEND && session->state != SESSION_CONNECTING; source++) {
         check_direction(world, session, &session->directions[source]);

@@ -71,7 +71,8 @@ static void check_counts(struct world *world)
     if (mailed != tally.mails)
         world_fail(world, "%u clients are being handed over, and %u counted", mailed, tally.mails);
     if (used != tally.sessions + mailed || used > limit_max(&world->connections))
-        world_fail(world, "%u sessions and %u clients being handed over, but %u of the limit of %u", tally.sessions, mailed, used, limit_max(&world->connections));
+        world_fail(world, "%u sessions and %u clients being handed over, but %u of the limit of %u", tally.sessions, mailed, used,
+                   limit_max(&world->connections));
     of_pools = world_sessions_of_pools(world);
     if (of_pools != tally.sessions + mailed)
         world_fail(world, "%u sessions and %u clients being handed over, but %u that use a pool", tally.sessions, mailed, of_pools);

@@ -164,7 +164,8 @@ static void check_turns(struct world *world, struct pair *pair, const struct pai
     bool *passed = &pair->passed_by[accepted->listener][worker];
 
     if (*passed)
-        world_fail(world, "pair %u: was overtaken by two clients of a UNIX socket, pair %u the second, and no TCP client had its turn", pair->index, accepted->index);
+        world_fail(world, "pair %u: was overtaken by two clients of a UNIX socket, pair %u the second, and no TCP client had its turn", pair->index,
+                   accepted->index);
     *passed = true;
 }
 

@@ -153,13 +153,29 @@ bool world_may_hold(uint32_t *allowed, uint32_t max, uint32_t used)
     return true;
 }
 
-static void check_limits(struct world *world)
+static void check_listeners(struct world *world)
 {
     for (uint32_t i = 0; i < world->changed.config.listener_count; i++) {
         uint32_t wanted = world->changed.listeners[i].settings.max_connections;
 
         if (limit_max(&table_listener(world->table, i)->connections) != (wanted ? wanted : UINT32_MAX))
             world_fail(world, "listener %s has another limit than its configuration says", world->changed.listeners[i].name);
+    }
+}
+
+static void check_pools(struct world *world)
+{
+    for (size_t p = 0; p < world->changed.config.pool_count; p++) {
+        const struct config_pool *wanted = &world->changed.pools[p];
+
+        if (!pool_settings_equal(pool_settings(table_pool(world->table, p)), &wanted->settings))
+            world_fail(world, "pool %s has other settings than its configuration says", wanted->name);
+        for (size_t b = 0; b < wanted->backend_count; b++) {
+            const struct backend *backend = table_backend(world->table, p, b);
+
+            if (!addr_equal(&backend->addr, &wanted->backends[b].addr) || !backend_settings_equal(backend_settings(backend), &wanted->backends[b].settings))
+                world_fail(world, "backend %s has another address or other settings than its configuration says", wanted->backends[b].name);
+        }
     }
 }
 
@@ -172,7 +188,8 @@ static void on_changing(struct sim_event *event)
     if (table_apply(world->table, &world->changed.config, NULL) < 0)
         abort();
     world->changes++;
-    check_limits(world);
+    check_listeners(world);
+    check_pools(world);
     note_allowed(world);
     memset(world->had_places, 0, sizeof(world->had_places)); /* a client may wait for a place of its listener now */
     sim_note(sim, NULL, "configuration changes", (int64_t)world->changed.config.pool_count);
