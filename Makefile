@@ -62,13 +62,14 @@ HELPERS  := $(patsubst test/lib/%.c,$(B)/test/lib/%,$(wildcard test/lib/*.c))
 MICRO    := $(patsubst %.c,$(B)/%.o,$(wildcard bench/micro/*.c))
 PROGRAMS := $(B)/penstock $(B)/penstock-bench
 
-.PHONY: help all demo check check-kernel check-unit check-sim check-integration check-real check-stress asan tsan fuzz fuzz-programs bench bench-micro deps-bench soak \
+.PHONY: help all demo demo-udp check check-kernel check-unit check-sim check-integration check-real check-stress asan tsan fuzz fuzz-programs bench bench-micro deps-bench soak \
         deps lint install uninstall dist clean unit-programs kernel-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 help:
 	@echo 'make demo               real traffic through Penstock; installs missing packages and builds (about half a minute)'
+	@echo 'make demo-udp           the same with UDP'
 	@echo 'make check              all tests: kernel, unit, simulated, integration, real servers and clients (about five minutes)'
 	@echo 'make all                penstock and penstock-bench, in $(B)'
 	@echo 'make check-kernel       what the code relies on in this kernel; run it first on a new kernel'
@@ -148,6 +149,11 @@ demo:
 	@test/lib/deps build
 	@$(MAKE) --no-print-directory all
 	@test/lib/demo $(B)
+
+demo-udp:
+	@test/lib/deps build
+	@$(MAKE) --no-print-directory all
+	@test/lib/demo-udp $(B)
 
 # What an installed compiler and libraries are needed for comes after the packages are there: in a make of its own.
 check:
