@@ -13,7 +13,7 @@
 
 enum {
     UDP_BATCH_MAX = 64, /* messages in one call */
-    UDP_TRAIN_MAX = 64, /* datagrams in one train; kernels before 6.9 refuse longer ones */
+    UDP_TRAIN_MAX = 64, /* datagrams in one train; older kernels refuse longer ones (UDP_MAX_SEGMENTS) */
     UDP_CONTROL_BYTES = CMSG_SPACE(sizeof(int))
 };
 
