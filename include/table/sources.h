@@ -16,8 +16,8 @@ struct sources *sources_new(void);
 /* NULL is allowed. */
 void sources_free(struct sources *sources);
 
-/* Counts a flow of the source with this hash, unless the source has `max` flows already. Returns whether it was counted. Each true must be paired with one
- * sources_give(). */
+/* Counts a flow of the source with this hash, unless the source has `max` flows already, or several workers ask at the same moment and there is a place for
+ * only some of them. Returns whether it was counted. Each true must be paired with one sources_give(). */
 bool sources_take(struct sources *sources, uint32_t hash, uint32_t max);
 void sources_give(struct sources *sources, uint32_t hash);
 

@@ -1,7 +1,8 @@
 /* table/sources.c: how many flows each client address has. Any worker; owns the counters.
  *
- * Each counter is changed by itself, and no other memory depends on it (relaxed). A flow is counted in both rows before the limit is checked, and taken back if
- * one of its counters was too high, so that workers which count at the same time never exceed the limit together. */
+ * A flow is counted in both rows, and only then are both counters read; it is taken back if both are too high. All operations are sequentially consistent, so
+ * among workers that count flows of one source at the same time, the last one to count reads the flows of all others: together they never exceed the limit.
+ * They may all be refused if they count at the same moment and there is a place for only some of them. */
 #include "table/sources.h"
 
 #include <assert.h>
@@ -31,10 +32,9 @@ static _Atomic uint32_t *counter_of(struct sources *sources, unsigned row, uint3
 
 bool sources_take(struct sources *sources, uint32_t hash, uint32_t max)
 {
-    uint32_t first = atomic_fetch_add_explicit(counter_of(sources, 0, hash), 1, memory_order_relaxed);
-    uint32_t second = atomic_fetch_add_explicit(counter_of(sources, 1, hash), 1, memory_order_relaxed);
-
-    if (first < max || second < max)
+    (void)atomic_fetch_add(counter_of(sources, 0, hash), 1);
+    (void)atomic_fetch_add(counter_of(sources, 1, hash), 1);
+    if (atomic_load(counter_of(sources, 0, hash)) <= max || atomic_load(counter_of(sources, 1, hash)) <= max)
         return true;
     sources_give(sources, hash);
     return false;
@@ -43,7 +43,7 @@ bool sources_take(struct sources *sources, uint32_t hash, uint32_t max)
 void sources_give(struct sources *sources, uint32_t hash)
 {
     for (unsigned row = 0; row < 2; row++) {
-        uint32_t before = atomic_fetch_sub_explicit(counter_of(sources, row, hash), 1, memory_order_relaxed);
+        uint32_t before = atomic_fetch_sub(counter_of(sources, row, hash), 1);
 
         assert(before > 0);
         (void)before;
