@@ -361,10 +361,15 @@ struct flow *udp_flow_move(struct flow *flow, const uint8_t *data, uint32_t byte
         .socket = (struct udp_listener *)(uintptr_t)key.socket, .key = &key, .peer = udp_flow_is_shared(flow) ? NULL : &client, .data = data, .bytes = bytes};
     bool balanced = key.backend;
 
+    struct flow *other;
+
     udp_flow_client(flow, &client);
     udp_flow_end(flow, FLOW_BACKEND_DOWN);
     key.backend = NULL;
-    return balanced ? find_balanced(&request, avoid, count) : open_flow(&request, NULL, avoid, count);
+    if (balanced)
+        return find_balanced(&request, avoid, count);
+    other = find_flow(flow->worker->udp, &key); /* the flow that the client has begun after udp_requests datagrams */
+    return other ? other : open_flow(&request, NULL, avoid, count);
 }
 
 /* ---- the end ---- */

@@ -94,9 +94,10 @@ class Ports:
 
     @staticmethod
     def _probe(port):
-        for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+        for family, host, kind in ((socket.AF_INET, "0.0.0.0", socket.SOCK_STREAM), (socket.AF_INET6, "::", socket.SOCK_STREAM),
+                                   (socket.AF_INET, "0.0.0.0", socket.SOCK_DGRAM), (socket.AF_INET6, "::", socket.SOCK_DGRAM)):
             try:
-                with socket.socket(family, socket.SOCK_STREAM) as probe:
+                with socket.socket(family, kind) as probe:
                     if family == socket.AF_INET6:
                         probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                     probe.bind((host, port))
@@ -283,7 +284,7 @@ class Rig:
         lines += [f"bind = {bind}" for bind in binds]
         lines += [f"{key} = {value}" for key, value in (listener or {}).items()]
         lines += ["", "[pool main]"]
-        lines += [f"{key} = {value}" for key, value in {"check": "none", "splice": self.splice, **(pool or {})}.items()]
+        lines += [f"{key} = {value}" for key, value in {"check": "none", "splice": self.splice, **(pool or {})}.items() if value is not None]
         for number, backend in enumerate(backends):
             address, options = backend if isinstance(backend, tuple) else (backend, "")
             lines.append(f"backend = b{number} {address} {options}".rstrip())
