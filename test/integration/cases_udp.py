@@ -1,45 +1,283 @@
-"""UDP: addresses, boundaries, the choice of a backend, and what happens when one goes away."""
+"""UDP: addresses of both families, boundaries of datagrams, the PROXY header, and what is shared with TCP."""
+import random
+import socket
+import struct
+import subprocess
+from collections import Counter
 
+import needs
+from backends import Backend
 from case import ENGINES, Case
-from rig import require, wait_for
-from udp_peers import naming
+from peers import Caller
+from rig import Skip, require, wait_for
+from udp_peers import DATAGRAM_MAX, datagram_socket, send_train
 from udp_stage import UdpStage
 
-
-def burst(client, count, sizes=(100,)):
-    """Sends numbered datagrams back to back. Returns them."""
-    datagrams = [b"%06d" % number + b"x" * (sizes[number % len(sizes)] - 6) for number in range(count)]
-    for data in datagrams:
-        client.send(data)
-    return datagrams
+PROXY_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+EIGHT = {"udp_idle_timeout": "8s"}
 
 
-# ---- backends that go away ----
+# ---- addresses ----
 
-def refused_after_requests(rig, case):
-    """The only backend refuses a burst while udp_requests divides it into flows. What is refused is dropped, and later datagrams are relayed again."""
-    stage = UdpStage(rig, case, [None])
+def both_families(rig, case):
+    """Datagrams are relayed between clients and backends of every combination of families."""
+    needs.ipv6()
+    for host, server in (("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("127.0.0.1", "::1"), ("::1", "127.0.0.1")):
+        stage = UdpStage(rig, case, 1, host, server_host=server)
+        for client in stage.several(3):
+            client.asked()
+            client.asked(b"")
+            client.asked(b"x" * 60000)
+        stage.penstock.sessions_gone()
+        stage.penstock.stop()
+    rows = rig.access(12)
+    require(all(row["datagrams_in"] == row["datagrams_out"] == "3" and row["bytes_in"] == row["bytes_out"] == "60001" for row in rows), f"flows: {rows}")
+
+
+def wildcard(rig, case):
+    """On a wildcard address, each reply comes from the address to which the client has sent, also if one client's port uses several of them."""
+    needs.ipv6()
+    stage = UdpStage(rig, case, binds=lambda stage: [f"*:{stage.target[1]}"])
+    port = stage.target[1]
+    for client in [stage.client((host, port)) for host in ("127.0.0.1", "127.0.0.5", "::1")]:
+        client.asked()
+    client = stage.client(source=("127.0.0.1", rig.ports.free()))
+    for turn in range(6):
+        client.target = ("127.0.0.1" if turn % 2 else "127.0.0.9", port)
+        client.asked()
+    stage.idle()
+    require(len(stage.ends(5)) == 5, "one flow for each address that the client has sent to is due")
+
+
+def strangers(rig, case):
+    """A datagram from a socket that is not the flow's backend does not reach the client, even one from the backend's address."""
+    stage = UdpStage(rig, case)
     client = stage.client()
-    for _ in range(5):
-        burst(client, 300, (100, 300, 50, 700))
-    stage.penstock.wait_log("does not take datagrams")
-    stage.revive(0)
-    require(client.retry().startswith(b"b0"), "not served again")
+    client.asked()
+    flow = next(iter(stage.servers[0].peers))
+    for address in (("127.0.0.1", 0), ("127.0.0.3", stage.ports[0])):
+        with datagram_socket(address) as stranger:
+            stranger.sendto(b"spoofed", flow)
+    client.silent()
+    stage.servers[0].sock.sendto(b"real", flow)
+    require(client.receive() == b"real", "the backend's own datagram did not arrive")
 
 
-def refused_burst_per_packet(rig, case):
-    """One of two backends refuses its half of a burst. The other one takes what was not sent."""
-    stage = UdpStage(rig, case, [None, naming("b1")])
-    clients = stage.several(4)
-    for _ in range(5):
+def port_range(rig, case):
+    """Each port of a range is served, and replies come from the port that the client has sent to."""
+    first = rig.ports.free(5)
+    stage = UdpStage(rig, case, binds=lambda stage: [f"127.0.0.1:{first}-{first + 4}"])
+    for offset in range(5):
+        stage.client(("127.0.0.1", first + offset)).asked()
+
+
+def one_interface(rig, case):
+    """interface = lo binds each UDP socket of the listener to that interface."""
+    stage = UdpStage(rig, case)
+    stage.client().asked()
+    bound = [line.split()[3] for line in subprocess.run(["ss", "-Hlun", f"sport = :{stage.target[1]}"], capture_output=True, text=True,
+                                                        check=True).stdout.splitlines()]
+    require(bound == [f"127.0.0.1%lo:{stage.target[1]}"] * 2, f"bound to {bound}")
+
+
+# ---- boundaries ----
+
+def mixed_pieces(chance, number):
+    """Returns a list of pieces to send: (segment, datagrams). A piece with a segment is sent as a train."""
+    pieces = []
+    for _ in range(12):
+        size = chance.choice((0, 1, 7, 100, 500, 1200, 1452, 1453, 1472, 4000))
+        count = chance.choice((1, 1, 2, 3, 10, 40)) if size else 1
+        count = min(count, 60000 // max(size, 1), 64)
+        datagrams = []
+        for at in range(count):
+            own = size if at < count - 1 or count == 1 else chance.randint(1, size)
+            datagrams.append((b"%08d." % (number + at))[:own].ljust(own, b"."))
+        number += count
+        pieces.append((count > 1 and chance.random() < 0.7, datagrams))
+    return pieces, number
+
+
+def boundaries(gro):
+    def body(rig, case):
+        """Trains and single datagrams of mixed sizes arrive as they were sent: none is lost, doubled, reordered, cut or joined, in both directions."""
+        stage = UdpStage(rig, case, keep=True, gro=gro)
+        client, chance, number = stage.client(), random.Random(5), 0
+        for turn in range(60):
+            pieces, number = mixed_pieces(chance, number)
+            sent = [data for _, datagrams in pieces for data in datagrams]
+            for train, datagrams in pieces:
+                if train:
+                    send_train(client.sock, datagrams, stage.target)
+                else:
+                    for data in datagrams:
+                        client.send(data)
+            got = client.drain(len(sent))
+            arrived = [data for data, _ in stage.servers[0].received]
+            stage.servers[0].received = []
+            for place, seen in (("server", arrived), ("client", got)):
+                wrong = next((at for at, (one, other) in enumerate(zip(sent, seen)) if one != other), None)
+                require(seen == sent, f"turn {turn}: {len(sent)} sent, {len(seen)} at the {place}, the first that differs is number {wrong}")
+        if gro:
+            require(stage.servers[0].trains > 0, "the server got no train, so the case shows nothing")
+        client.silent()
+    return body
+
+
+def largest(rig, case):
+    """Datagrams of the largest sizes are relayed whole."""
+    needs.ipv6()
+    for host, size in (("127.0.0.1", DATAGRAM_MAX), ("::1", DATAGRAM_MAX)):
+        stage = UdpStage(rig, case, host=host)
+        for bytes_more in range(3):
+            stage.client().asked(b"L" * (size - bytes_more))
+        stage.penstock.sessions_gone()
+        stage.penstock.stop()
+
+
+def trains_of_128(rig, case):
+    """Newer kernels send trains of 128 datagrams. They are relayed too."""
+    stage = UdpStage(rig, case)
+    client = stage.client()
+    for size, count in ((400, 128), (100, 100)):
+        sent = [(b"%04d" % at).ljust(size, b".") for at in range(count)]
+        try:
+            send_train(client.sock, sent, stage.target)
+        except OSError as error:
+            raise Skip(f"this kernel sends no trains of {count}: {error}") from None
+        require(client.drain(count) == sent, f"the {count} datagrams of a train did not come back in order")
+
+
+def bursts(rig, case):
+    """Eight flows send 200 datagrams each back to back. None is lost."""
+    stage = UdpStage(rig, case, 2, keep=True)
+    clients = stage.several(8)
+    for turn in range(5):
+        sent = {client: [b"%d-%d" % (turn, at) + b"x" * (at % 300) for at in range(200)] for client in clients}
+        for at in range(200):
+            for client in clients:
+                client.send(sent[client][at])
         for client in clients:
-            burst(client, 200)
-    stage.penstock.wait_log("does not take datagrams")
-    wait_for(lambda: stage.servers[1].count > 2000, "the other backend gets most of the datagrams")
+            got = [data.split(b" ", 1)[1] for data in client.drain(200)]
+            require(got == sent[client], f"turn {turn}: {len(got)} of 200 replies, or in another order")
+    require(stage.totals()["dropped"] == 0, f"totals: {stage.totals()}")
+
+
+def steady(rig, case):
+    """Twenty clients with up to eight requests in flight each lose none of 20,000."""
+    stage = UdpStage(rig, case, 2)
+    clients = stage.several(20)
+    for turn in range(125):
+        for client in clients:
+            for at in range(8):
+                client.send(b"%d-%d" % (turn, at))
+        for client in clients:
+            got = [data.split(b" ", 1)[1] for data in client.drain(8)]
+            require(got == [b"%d-%d" % (turn, at) for at in range(8)], f"turn {turn}: {got}")
+    totals = stage.totals()
+    require(totals == {"flows": 20, "out": 20000, "back": 20000, "dropped": 0, "refused": 0}, f"totals: {totals}")
+
+
+# ---- the PROXY header ----
+
+def read_proxy(data):
+    """Returns (source, destination, payload) of a datagram with a PROXY header of version 2."""
+    require(data[:12] == PROXY_SIGNATURE, f"no PROXY header: {data[:20]!r}")
+    command, family, length = struct.unpack("!BBH", data[12:16])
+    require(command == 0x21, f"version and command {command:#x}")
+    size, kind = {0x12: (4, socket.AF_INET), 0x22: (16, socket.AF_INET6)}[family]
+    require(length == 2 * size + 4, f"length {length}")
+    source, destination = (socket.inet_ntop(kind, data[16 + at * size:16 + (at + 1) * size]) for at in range(2))
+    ports = struct.unpack("!HH", data[16 + 2 * size:16 + length])
+    return (source, ports[0]), (destination, ports[1]), data[16 + length:]
+
+
+def proxy_header(rig, case):
+    """Each datagram, or the first one of each flow, begins with a header that has the client's address and the address to which it has sent."""
+    needs.ipv6()
+    every = case.pool["proxy_protocol"] == "v2"
+    stage = UdpStage(rig, case, binds=lambda stage: [f"*:{stage.target[1]}"], keep=True)
+    for host in ("127.0.0.1", "127.0.0.7", "::1"):
+        target = (host, stage.target[1])
+        client = stage.client(target)
+        stage.servers[0].received = []
+        sent = [b"first", b"second" * 30, b"", b"z" * 1400, b"z" * 1400]
+        for data in sent[:3]:
+            client.send(data)
+        send_train(client.sock, sent[3:], target)
+        client.drain(5)
+        arrived = [data for data, _ in stage.servers[0].received]
+        require(len(arrived) == 5, f"{len(arrived)} of 5 datagrams arrived")
+        for at, data in enumerate(arrived):
+            if every or at == 0:
+                source, destination, data = read_proxy(data)
+                require(source == client.sock.getsockname()[:2] and destination == target, f"header: {source} to {destination}")
+            require(data == sent[at], f"payload {at} is {data[:30]!r}")
+
+
+def proxy_too_large(rig, case):
+    """A datagram that has no room for the header is dropped and reported, not cut. Those around it arrive."""
+    stage = UdpStage(rig, case, keep=True)
+    client = stage.client()
+    for size in (10, DATAGRAM_MAX - 28, DATAGRAM_MAX - 27, DATAGRAM_MAX, 20):
+        client.send(b"p" * size)
+        wait_for(lambda size=size: stage.servers[0].received and len(stage.servers[0].received[-1][0]) in (size + 28, size) or
+                 stage.penstock.logged("no room|too large"), f"a datagram of {size} bytes has arrived")
+    wait_for(lambda: len(stage.servers[0].received) == 3, "three datagrams have arrived")
+    require([len(data) - 28 for data, _ in stage.servers[0].received] == [10, DATAGRAM_MAX - 28, 20], "another size arrived")
+    stage.penstock.wait_log("too large for the path, or for the PROXY header")
+    require(stage.totals()["dropped"] == 2, f"totals: {stage.totals()}")
+
+
+# ---- beside TCP ----
+
+def with_tcp(rig, case):
+    """protocol = tcp+udp serves both on one port with the same pool. With consistent_hash, both protocols of a client reach the same backend."""
+    stage = UdpStage(rig, case, 4)
+    for number, port in enumerate(stage.ports):
+        rig.keep(Backend(("127.0.0.1", port), f"b{number}", "greet"))
+    names = Counter()
+    for number in range(2, 40):
+        host = f"127.0.0.{number}"
+        client = stage.client(source=(host, 0))
+        caller = Caller(stage.target, source=(host, 0), greeted=True)
+        caller.call(10000)
+        require(client.who() == caller.greeting, f"{host}: TCP went to {caller.greeting}, UDP to another backend")
+        names[caller.greeting] += 1
+        caller.close()
+    require(len(names) == 4, f"clients on {dict(names)}")
+
+
+def tcp_unaffected(rig, case):
+    """While UDP bursts pass, TCP sessions through the same process carry their bytes."""
+    stage = UdpStage(rig, case)
+    rig.keep(Backend(("127.0.0.1", stage.ports[0])))
+    clients, callers = stage.several(4), [rig.keep(Caller(stage.target, key=key)) for key in range(4)]
+    for _ in range(20):
+        for client in clients:
+            for at in range(50):
+                client.send(b"%d" % at)
+        for caller in callers:
+            caller.call(100000)
+        for client in clients:
+            require(client.drain(50) == [b"%d" % at for at in range(50)], "datagrams were lost")
 
 
 CASES = (
-    Case("udp-refused-after-requests", refused_after_requests.__doc__, body=refused_after_requests, pool={"udp_requests": 3}, ways=ENGINES),
-    Case("udp-refused-per-packet", refused_burst_per_packet.__doc__, body=refused_burst_per_packet, pool={"udp_per_packet": "yes"}, ways=ENGINES),
-    Case("udp-refused-without-replies", refused_burst_per_packet.__doc__, body=refused_burst_per_packet, pool={"udp_responses": 0}, ways=ENGINES),
+    Case("udp-both-families", both_families.__doc__, body=both_families, ways=ENGINES),
+    Case("udp-wildcard", wildcard.__doc__, body=wildcard, ways=ENGINES),
+    Case("udp-strangers", strangers.__doc__, body=strangers, ways=ENGINES),
+    Case("udp-port-range", port_range.__doc__, body=port_range, ways=ENGINES),
+    Case("udp-interface", one_interface.__doc__, body=one_interface, listener={"interface": "lo"}, ways=ENGINES),
+    Case("udp-boundaries", boundaries(False).__doc__, body=boundaries(False), ways=ENGINES),
+    Case("udp-boundaries-gro", boundaries(True).__doc__, body=boundaries(True), ways=ENGINES),
+    Case("udp-largest", largest.__doc__, body=largest, ways=ENGINES),
+    Case("udp-trains-of-128", trains_of_128.__doc__, body=trains_of_128, ways=ENGINES),
+    Case("udp-bursts", bursts.__doc__, body=bursts, ways=ENGINES),
+    Case("udp-steady", steady.__doc__, body=steady, pool=EIGHT, ways=ENGINES),
+    Case("udp-proxy-header", proxy_header.__doc__, body=proxy_header, pool={"proxy_protocol": "v2"}, ways=ENGINES),
+    Case("udp-proxy-header-first", proxy_header.__doc__, body=proxy_header, pool={"proxy_protocol": "v2_first"}, ways=ENGINES),
+    Case("udp-proxy-too-large", proxy_too_large.__doc__, body=proxy_too_large, pool={"proxy_protocol": "v2"}, ways=ENGINES),
+    Case("udp-and-tcp", with_tcp.__doc__, body=with_tcp, listener={"protocol": "tcp+udp"}, pool={"balance": "consistent_hash"}, ways=ENGINES),
+    Case("udp-beside-tcp", tcp_unaffected.__doc__, body=tcp_unaffected, listener={"protocol": "tcp+udp"}, ways=ENGINES),
 )

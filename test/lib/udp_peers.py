@@ -34,8 +34,8 @@ def send_train(sock, datagrams, to):
 
 
 class UdpServer:
-    """A server in a thread. `answers(data, peer)` returns the datagrams that it sends back; by default it is an echo. With `gro`, it receives trains and takes
-    them apart. It keeps what it received in `received`, as (data, peer), if `keep`."""
+    """A server in a thread. `answers(data, peer)` returns the datagrams that it sends back; by default it is an echo. With `gro`, it receives trains, takes
+    them apart, and sends answers of one size as a train. It keeps what it received in `received`, as (data, peer), if `keep`."""
 
     def __init__(self, address, name="", answers=None, gro=False, keep=False):
         self.name, self.address, self.keep, self.gro = name, address, keep, gro
@@ -68,16 +68,21 @@ class UdpServer:
             if level == socket.IPPROTO_UDP and kind == UDP_GRO:
                 size = struct.unpack("i", value[:4])[0]
                 self.trains += size < len(data)
+        answers = []
         for start in range(0, max(len(data), 1), max(size, 1)):
-            self._take(data[start:start + size], peer)
+            answers += self._take(data[start:start + size], peer)
+        if len(answers) > 1 and self.gro and len({len(answer) for answer in answers[:-1]}) == 1 and len(answers[-1]) <= len(answers[0]):
+            send_train(self.sock, answers, peer)
+        else:
+            for answer in answers:
+                self.sock.sendto(answer, peer)
 
     def _take(self, data, peer):
         self.count += 1
         self.peers.add(peer)
         if self.keep:
             self.received.append((data, peer))
-        for answer in self.answers(data, peer):
-            self.sock.sendto(answer, peer)
+        return self.answers(data, peer)
 
     def close(self):
         """Closes its socket, so that the kernel answers further datagrams with an ICMP error, as when a process was killed."""
