@@ -133,8 +133,7 @@ static enum probe_outcome judge_body(const struct answer *answer, const char *cu
         return probe_failed(result, "%s, and the body so far lacks \"%s\"", cut, text);
     if (text && !answer->has_text)
         return probe_failed(result, "body lacks \"%s\"", text);
-    result->reason[0] = '\0';
-    return result->outcome = PROBE_PASSED;
+    return probe_passed(result);
 }
 
 enum probe_outcome answer_judge(const struct answer *answer, const char *cut, struct probe_result *result)

@@ -22,6 +22,12 @@ void probe_address(struct addr *out, const struct pool_settings *settings, const
         addr_set_port(out, port);
 }
 
+enum probe_outcome probe_passed(struct probe_result *result)
+{
+    result->reason[0] = '\0';
+    return result->outcome = PROBE_PASSED;
+}
+
 enum probe_outcome probe_failed(struct probe_result *result, const char *format, ...)
 {
     va_list arguments;

@@ -73,12 +73,23 @@ struct prober {
 extern const struct probe_ops probe_tcp_ops;
 extern const struct probe_ops probe_http_ops;
 
+/* `open` and `close` for kinds of which each probe waits for one socket. */
+struct prober *prober_open(const struct probe_ops *ops, probe_done_fn *done, int *error);
+void prober_close(struct prober *prober);
+
+/* Makes the prober's descriptor readable when the probe's socket has one of these events (EPOLLIN, EPOLLOUT) or an error, and counts the probe as in flight.
+ * Returns 0, or a positive errno; then nothing has changed. */
+int prober_watch(struct prober *prober, int fd, uint32_t events, struct probe *probe);
+
 /* Sets `out` to the address at which a backend is probed: check_address or the backend's own address, with the first that is set of the backend's
  * check_port, the pool's check_port and the backend's own port. A UNIX address has no port. */
 void probe_address(struct addr *out, const struct pool_settings *settings, const struct backend *backend);
 
 /* Fills `result` for a system call that failed with `error` (a positive errno) while probing `addr`, and returns its outcome. */
 enum probe_outcome probe_errno(struct probe_result *result, int error, const struct addr *addr);
+
+/* Fills `result` and returns PROBE_PASSED. */
+enum probe_outcome probe_passed(struct probe_result *result);
 
 /* Fills `result` with a formatted reason and returns PROBE_FAILED. */
 enum probe_outcome probe_failed(struct probe_result *result, const char *format, ...)

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "health/health.h"
 #include "health/probe.h"
@@ -20,32 +19,9 @@ struct probe {
     int fd;
 };
 
-static void tcp_close(struct prober *prober)
-{
-    if (!prober)
-        return;
-    assert(prober->probes == 0);
-    if (prober->fd >= 0)
-        close(prober->fd);
-    free(prober);
-}
-
 static struct prober *tcp_open(probe_done_fn *done, int *error)
 {
-    struct prober *prober = malloc(sizeof(*prober));
-
-    if (!prober) {
-        *error = -ENOMEM;
-        return NULL;
-    }
-    *prober = (struct prober){.ops = &probe_tcp_ops, .done = done, .wake_ns = UINT64_MAX};
-    prober->fd = epoll_create1(EPOLL_CLOEXEC);
-    if (prober->fd < 0) {
-        *error = -errno;
-        tcp_close(prober);
-        return NULL;
-    }
-    return prober;
+    return prober_open(&probe_tcp_ops, done, error);
 }
 
 static enum probe_outcome judge_connection(int fd, int error, const struct addr *addr, struct probe_result *result)
@@ -54,8 +30,7 @@ static enum probe_outcome judge_connection(int fd, int error, const struct addr 
         error = ECONNREFUSED;
     if (error != 0)
         return probe_errno(result, error, addr);
-    result->reason[0] = '\0';
-    return result->outcome = PROBE_PASSED;
+    return probe_passed(result);
 }
 
 static enum probe_outcome tcp_start(struct prober *prober, const struct probe_request *request, struct probe **out,
@@ -80,12 +55,9 @@ static enum probe_outcome tcp_start(struct prober *prober, const struct probe_re
     if (!probe)
         goto fail;
     *probe = (struct probe){.request = *request, .fd = fd};
-    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = probe};
-    if (epoll_ctl(prober->fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-        error = errno == ENOSPC ? ENOMEM : errno;
+    error = prober_watch(prober, fd, EPOLLOUT, probe);
+    if (error > 0)
         goto fail;
-    }
-    prober->probes++;
     *out = probe;
     return PROBE_PENDING;
 fail:
@@ -131,7 +103,7 @@ static void tcp_process(struct prober *prober)
 const struct probe_ops probe_tcp_ops = {
     .name = "tcp",
     .open = tcp_open,
-    .close = tcp_close,
+    .close = prober_close,
     .start = tcp_start,
     .abandon = tcp_abandon,
     .expire = tcp_expire,
