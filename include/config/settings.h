@@ -18,7 +18,7 @@ enum config_balance {
     CONFIG_BALANCE_CONSISTENT_HASH,
 };
 enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT, CONFIG_HASH_QUIC_CID };
-enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP };
+enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP };
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL_BOTH };
 enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
 enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
@@ -71,6 +71,8 @@ struct pool_settings {
     const char *check_method;        /* http */
     uint16_t check_status_min, check_status_max; /* http, inclusive */
     const char *check_body;          /* http: text that the first 64 KiB of the body must contain; NULL: any body */
+    const char *check_send;          /* udp: datagram to send, in the notation of base/payload.h; NULL: one zero byte */
+    const char *check_expect;        /* udp: beginning of the reply, a pattern in the notation of base/payload.h; NULL: any reply */
 
     uint32_t connect_timeout_ms;
     uint32_t idle_timeout_ms;

@@ -233,12 +233,18 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
     return true;
 }
 
-/* Refuses a UNIX backend with only one of check_address and check_port. It is probed at its own socket or at an IP address, which needs both. */
+/* Refuses a UNIX backend with only one of check_address and check_port. It is probed at its own socket or at an IP address, which needs both. A UDP probe needs
+ * an IP address. */
 static void check_probe_address(struct config_build *build, const struct config_raw_key *key, const struct config_pool *pool,
                                 const struct config_backend *backend)
 {
     bool port = backend->settings.check_port > 0 || pool->settings.check_port > 0;
 
+    if (pool->settings.check == CONFIG_CHECK_UDP && addr_family(&backend->addr) == AF_UNIX && !(pool->settings.check_address_set && port)) {
+        config_errors_add(build->errors, &key->place, "backend %s: check = udp cannot probe a UNIX socket: add check_address and check_port to its pool, "
+                          "or choose another check", backend->name);
+        return;
+    }
     if (pool->settings.check == CONFIG_CHECK_NONE || addr_family(&backend->addr) != AF_UNIX || pool->settings.check_address_set == port)
         return;
     if (pool->settings.check_address_set)

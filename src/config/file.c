@@ -313,10 +313,11 @@ static char *next_line(char *out, int size, void *stream)
     return out;
 }
 
-static void give_hints(const struct reader *reader, const struct config_place *place, const char *name, const char *value)
+/* `key` is NULL if it is not known. */
+static void give_hints(const struct reader *reader, const struct config_place *place, const struct config_key *key, const char *value)
 {
     struct config_hints_value hints = {
-        .key = config_key_find(reader->section->kind, name), .text = value, .comment = reader->comment, .comment_bytes = reader->comment_bytes};
+        .key = key, .text = value, .comment = reader->comment, .comment_bytes = reader->comment_bytes};
 
     if (hints.key && *value)
         config_hints_give(reader->files->errors, place, &hints);
@@ -329,6 +330,7 @@ static int take_key(void *user, const char *section_text, const char *name, cons
     struct config_files *files = reader->files;
     struct config_raw_section *section = reader->section;
     struct config_place place = {reader->source, reader->line};
+    const struct config_key *known;
     struct config_raw_key *key;
     char value[CONFIG_LINE_BYTES_MAX + 1];
     (void)section_text; /* truncated and not trimmed; `section` has the complete name */
@@ -340,12 +342,13 @@ static int take_key(void *user, const char *section_text, const char *name, cons
     if (!key)
         return 1;
     key->name = config_arena_copy(files->arena, name, strlen(name));
-    key->value = config_expand(files, &place, value);
+    known = config_key_find(section->kind, name);
+    key->value = config_expand(files, &place, known, value);
     key->place = place;
     if (!key->name)
         return 1;
     key->refused = !key->value;
-    give_hints(reader, &place, name, value);
+    give_hints(reader, &place, known, value);
     if (!key->value)
         key->value = "";
     if (section->last_key)

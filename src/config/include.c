@@ -195,10 +195,18 @@ static const char *take_variable(struct config_files *files, const struct config
     return value;
 }
 
+struct expansion {
+    struct config_files *files;
+    const struct config_place *place;
+    bool keeps_escapes;
+};
+
 /* Resolves escapes and ${} in one pass: the value of a variable is inserted unchanged, including any escapes and ${} in it. Only counts the bytes if `out` is
  * NULL. Returns false if the value is refused. */
-static bool expand_value(struct config_files *files, const struct config_place *place, const char *in, char *out, size_t *bytes)
+static bool expand_value(const struct expansion *expansion, const char *in, char *out, size_t *bytes)
 {
+    struct config_files *files = expansion->files;
+    const struct config_place *place = expansion->place;
     size_t n = 0;
     while (*in) {
         const char *piece = in;
@@ -208,11 +216,12 @@ static bool expand_value(struct config_files *files, const struct config_place *
                 config_errors_add(files->errors, place, "a \"\\\" at the end: lines are not continued; leave it out, or write \\\\ if it is meant");
                 return false;
             }
-            if (!strchr(CONFIG_ESCAPED, in[1])) {
+            if (!expansion->keeps_escapes && !strchr(CONFIG_ESCAPED, in[1])) {
                 config_errors_add(files->errors, place, "\"\\%.1s\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` \\= \\/ \\{ \\~ and \\\\", in + 1);
                 return false;
             }
-            piece = in + 1;
+            piece = expansion->keeps_escapes ? in : in + 1;
+            piece_bytes = expansion->keeps_escapes ? 2 : 1;
             in += 2;
         } else if (in[0] == '$' && in[1] == '{') {
             in += 2;
@@ -235,12 +244,13 @@ static bool expand_value(struct config_files *files, const struct config_place *
     return true;
 }
 
-const char *config_expand(struct config_files *files, const struct config_place *place, const char *value)
+const char *config_expand(struct config_files *files, const struct config_place *place, const struct config_key *key, const char *value)
 {
+    const struct expansion expansion = {.files = files, .place = place, .keeps_escapes = key && key->type == CONFIG_PAYLOAD};
     size_t bytes;
     char *out;
 
-    if (!expand_value(files, place, value, NULL, &bytes))
+    if (!expand_value(&expansion, value, NULL, &bytes))
         return NULL;
     if (bytes == 0) {
         if (*value)
@@ -251,7 +261,7 @@ const char *config_expand(struct config_files *files, const struct config_place 
     }
     out = config_arena_alloc(files->arena, bytes + 1);
     if (out)
-        expand_value(files, place, value, out, &bytes);
+        expand_value(&expansion, value, out, &bytes);
     return out;
 }
 

@@ -3,6 +3,7 @@
 #define CONFIG_INCLUDE_H
 
 #include "config/file.h"
+#include "config/keys.h"
 
 struct config_open_file;
 
@@ -20,8 +21,9 @@ struct config_files {
 /* Characters that a backslash escapes: all those that a rule of config/hints.c looks for. */
 #define CONFIG_ESCAPED ";#$\"'`=/{~\\"
 
-/* Returns the value with escapes and ${NAME} resolved, in the arena. Returns NULL if it is refused and reported, or if memory runs out. */
-const char *config_expand(struct config_files *files, const struct config_place *place, const char *value);
+/* Returns the value with escapes and ${NAME} resolved, in the arena. Returns NULL if it is refused and reported, or if memory runs out. `key` is NULL if it is
+ * not known. The escapes of a PAYLOAD are not resolved, because base/payload.h has more of them. */
+const char *config_expand(struct config_files *files, const struct config_place *place, const struct config_key *key, const char *value);
 
 /* Reads the file, or all files that match the pattern, in alphabetical order. */
 void config_include(struct config_files *files, const struct config_place *place, const char *pattern);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/payload.h"
 #include "config/config.h"
 
 #define FIELD(object, field) .offset = offsetof(struct object, field), .bytes = sizeof(((struct object *)0)->field)
@@ -126,8 +127,8 @@ const struct config_key config_keys[] = {
     {.name = "backend", .section = CONFIG_IN_POOL, .type = CONFIG_BACKEND, .repeatable = true, .own_section_only = true,
      .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N] [check_port=N] [backup]. A backup is used only while no other "
              "backend of the pool is up."},
-    {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http", .later = "grpc|udp",
-     .help = "How backends are probed. none: not at all. tcp: by connecting. http: with an HTTP request."},
+    {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp", .later = "grpc",
+     .help = "How backends are probed. none: not at all. tcp: by connecting. http: with an HTTP request. udp: with a datagram."},
     {.name = "check_interval", POOL(check_interval_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 10, .max = H(24),
      .help = "Time from the start of one probe to the start of the next, while the backend is up."},
     {.name = "check_timeout", POOL(check_timeout_ms), .type = CONFIG_DURATION, .initial = "1s", .min = 10, .max = H(1),
@@ -157,6 +158,11 @@ const struct config_key config_keys[] = {
      .help = "Status codes that count as success."},
     {.name = "check_body", POOL(check_body), .type = CONFIG_TEXT, .max = 1024, .used_with = "check=http",
      .help = "Text that the first 64 KiB of the response body must contain. Default: any body is accepted."},
+    {.name = "check_send", POOL(check_send), .type = CONFIG_PAYLOAD, .max = PAYLOAD_BYTES_MAX, .used_with = "check=udp",
+     .help = "Datagram to send: text with the escapes \\r, \\n, \\t and \\xNN, or hex:0102ff. Default: one zero byte; without check_expect the probe then "
+             "needs no reply and fails only if the datagram is refused, such as by a closed port."},
+    {.name = "check_expect", POOL(check_expect), .type = CONFIG_PAYLOAD, .is_pattern = true, .max = PAYLOAD_BYTES_MAX, .used_with = "check=udp",
+     .help = "Beginning of the reply, written like check_send. After hex:, a ? stands for any digit. Default: any reply is accepted."},
     {.name = "check_initial", POOL(check_initial_up), .type = CONFIG_CHOICE, .initial = "up", .choices = "down|up",
      .help = "State of a backend at start. Probes then change it as rise and fall say."},
     {.name = "check_jitter", POOL(check_jitter_percent), .type = CONFIG_PERCENT, .initial = "10%", .max = 50,
@@ -191,7 +197,7 @@ const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 /* Keys of later versions, so that a file written for one gets the right message. */
 static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers", "allow_exec",
-    "hash_load_bound", "prefer_zone", "check_send", "check_expect", "check_service", "max_connections", "queue_limit",
+    "hash_load_bound", "prefer_zone", "check_service", "max_connections", "queue_limit",
     "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet", "replay", "slow_start",
     "panic_threshold", "all_down", "eject_after", "eject_time", "eject_time_max", "eject_share", "on_down", "drain_timeout",
     "source", "transparent",
@@ -255,6 +261,7 @@ static const char *const ranges[] = {
     [CONFIG_SINK] = "stderr or a path",
     [CONFIG_URL_PATH] = "a path that begins with /",
     [CONFIG_METHOD] = "a word in capitals",
+    [CONFIG_PAYLOAD] = "text, or hex: and digits",
     [CONFIG_STATUS] = "a code from 100 to 599, or two with - between them",
     [CONFIG_IP] = "an IPv4 or IPv6 address",
     [CONFIG_INCLUDE] = "a path or a pattern",

@@ -22,6 +22,7 @@ enum config_type {
     CONFIG_SINK,     /* stderr or a path */
     CONFIG_URL_PATH,
     CONFIG_METHOD,
+    CONFIG_PAYLOAD,  /* bytes in the notation of base/payload.h, which resolves the escapes in it */
     CONFIG_STATUS,   /* N or N-M */
     CONFIG_IP,       /* numeric address without a port */
     CONFIG_INCLUDE,  /* handled by the reader */
@@ -35,11 +36,12 @@ struct config_key {
     enum config_section section; /* one of global, listener, pool */
     enum config_type type;
     bool repeatable;
+    bool is_pattern;             /* of a PAYLOAD: "?" may stand for a digit */
     bool own_section_only;       /* not taken from [defaults] */
     const char *initial;         /* the default, as written in a file; NULL: none */
     const char *zero;            /* word for 0 (off, auto); NULL: none */
     const char *free;            /* word for UINT32_MAX, which is above `max`: the program decides (auto); NULL: none */
-    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of WORD, TEXT, URL_PATH, METHOD */
+    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of WORD, TEXT, URL_PATH, METHOD, PAYLOAD */
     uint64_t step;               /* the value must be a multiple of this; 0: any */
     const char *choices;         /* words of a CHOICE, separated by "|" */
     const char *later;           /* choices of later versions, which this version refuses by name */

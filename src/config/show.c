@@ -82,6 +82,7 @@ static bool format_value(const struct config_key *key, const void *object, char 
     case CONFIG_SINK:
     case CONFIG_URL_PATH:
     case CONFIG_METHOD:
+    case CONFIG_PAYLOAD:
         memcpy(&text, (const char *)object + key->offset, sizeof(text));
         snprintf(buffer, size, "%s", text ? text : key->zero ? key->zero : "");
         return buffer[0] != '\0';

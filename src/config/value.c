@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/duration.h"
+#include "base/payload.h"
 #include "config/config.h"
 #include "config/suggest.h"
 
@@ -230,6 +231,11 @@ static bool set_cpus(const struct target *t)
     return store_number(t, CONFIG_AFFINITY_LIST);
 }
 
+static bool say_length(const struct target *t)
+{
+    return say_problem(t->problem, "%zu bytes long; at most %" PRIu64 " are allowed", strlen(t->text), t->key->max);
+}
+
 static bool set_text(const struct target *t)
 {
     const struct config_key *key = t->key;
@@ -238,7 +244,7 @@ static bool set_text(const struct target *t)
     if (key->zero && strcmp(t->text, key->zero) == 0)
         return store_text(t, NULL);
     if (strlen(t->text) > key->max)
-        return say_problem(t->problem, "%zu bytes long; at most %" PRIu64 " are allowed", strlen(t->text), key->max);
+        return say_length(t);
     if (key->type == CONFIG_SINK && strcmp(t->text, "stderr") != 0 && !strchr(t->text, '/'))
         return say_problem(t->problem, "not %s%sstderr or a path with a \"/\" in it", key->zero ? key->zero : "", key->zero ? ", " : "");
     if (key->type == CONFIG_WORD && blanks)
@@ -247,6 +253,19 @@ static bool set_text(const struct target *t)
         return say_problem(t->problem, "not a path that begins with \"/\" and has no blanks");
     if (key->type == CONFIG_METHOD && strspn(t->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(t->text))
         return say_problem(t->problem, "not a word in capitals such as GET");
+    return store_text(t, t->text);
+}
+
+static bool set_payload(const struct target *t)
+{
+    struct payload payload;
+    const char *problem;
+
+    if (strlen(t->text) > t->key->max)
+        return say_length(t);
+    problem = payload_parse(&payload, t->text, t->key->is_pattern);
+    if (problem)
+        return say_problem(t->problem, "%s", problem);
     return store_text(t, t->text);
 }
 
@@ -312,6 +331,8 @@ bool config_value_set(const struct config_key *key, const char *text, void *obje
     case CONFIG_URL_PATH:
     case CONFIG_METHOD:
         return set_text(&target);
+    case CONFIG_PAYLOAD:
+        return set_payload(&target);
     case CONFIG_STATUS:
         return set_status(&target);
     case CONFIG_IP:

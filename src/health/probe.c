@@ -22,6 +22,18 @@ void probe_address(struct addr *out, const struct pool_settings *settings, const
         addr_set_port(out, port);
 }
 
+bool probe_needs_reply(const struct pool_settings *settings)
+{
+    return settings->check_send || settings->check_expect;
+}
+
+uint32_t probe_limit_ms(const struct pool_settings *settings)
+{
+    bool waits_for_error = settings->check == CONFIG_CHECK_UDP && !probe_needs_reply(settings);
+
+    return waits_for_error && settings->check_timeout_ms > PROBE_SILENCE_MS ? PROBE_SILENCE_MS : settings->check_timeout_ms;
+}
+
 enum probe_outcome probe_passed(struct probe_result *result)
 {
     result->reason[0] = '\0';

@@ -5,6 +5,7 @@
 #ifndef HEALTH_PROBE_H
 #define HEALTH_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,9 @@
 
 /* Maximum number of bytes of an HTTP body that are read. */
 #define PROBE_BODY_BYTES_MAX 65536
+
+/* How long a UDP probe that needs no reply waits for an error, at most. */
+#define PROBE_SILENCE_MS 1000
 
 enum probe_outcome {
     PROBE_PENDING, /* only from start(): the result comes later */
@@ -72,6 +76,7 @@ struct prober {
 
 extern const struct probe_ops probe_tcp_ops;
 extern const struct probe_ops probe_http_ops;
+extern const struct probe_ops probe_udp_ops;
 
 /* `open` and `close` for kinds of which each probe waits for one socket. */
 struct prober *prober_open(const struct probe_ops *ops, probe_done_fn *done, int *error);
@@ -84,6 +89,12 @@ int prober_watch(struct prober *prober, int fd, uint32_t events, struct probe *p
 /* Sets `out` to the address at which a backend is probed: check_address or the backend's own address, with the first that is set of the backend's
  * check_port, the pool's check_port and the backend's own port. A UNIX address has no port. */
 void probe_address(struct addr *out, const struct pool_settings *settings, const struct backend *backend);
+
+/* Whether a UDP probe needs a reply to pass: check_send or check_expect is set. */
+bool probe_needs_reply(const struct pool_settings *settings);
+
+/* Returns the time limit of a probe: check_timeout, but at most PROBE_SILENCE_MS for a UDP probe that needs no reply, because it always takes that long. */
+uint32_t probe_limit_ms(const struct pool_settings *settings);
 
 /* Fills `result` for a system call that failed with `error` (a positive errno) while probing `addr`, and returns its outcome. */
 enum probe_outcome probe_errno(struct probe_result *result, int error, const struct addr *addr);

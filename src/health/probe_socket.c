@@ -1,10 +1,9 @@
 /* health/probe_socket.c: opens and closes the sockets of probes. Health thread; owns nothing. */
 #include "health/probe_socket.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "base/addr.h"
 
 int probe_socket_open(int family)
 {
@@ -13,6 +12,29 @@ int probe_socket_open(int family)
 
     if (fd >= 0 && family != AF_UNIX) /* the option remains in force in TIME-WAIT */
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    return fd;
+}
+
+/* Without IP_RECVERR, a socket does not learn that a host or network is unreachable (ip(7)). SO_REUSEADDR is set after the kernel has chosen the port. If it
+ * were set before, the kernel could choose the port of a server that has the option too. */
+int probe_socket_open_udp(const struct addr *addr)
+{
+    const int on = 1;
+    int fd = socket(addr_family(addr), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+
+    if (fd < 0)
+        return -1;
+    if (addr_family(addr) == AF_INET)
+        setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+    else
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+    if (connect(fd, &addr->sa, addr->length) < 0) {
+        error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     return fd;
 }
 

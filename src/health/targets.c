@@ -105,7 +105,7 @@ static void begin_probe(struct target *target)
     }
     target->state = TARGET_PROBING;
     targets->under_way++;
-    due_add(&targets->due, &target->due, target->started_ns + target->settings->check_timeout_ms * NS_PER_MS);
+    due_add(&targets->due, &target->due, target->started_ns + probe_limit_ms(target->settings) * NS_PER_MS);
 }
 
 /* Handles time limits first, so that waiting targets can start at once. */
@@ -158,6 +158,8 @@ static const struct probe_ops *check_ops(enum config_check check)
         return &probe_tcp_ops;
     case CONFIG_CHECK_HTTP:
         return &probe_http_ops;
+    case CONFIG_CHECK_UDP:
+        return &probe_udp_ops;
     case CONFIG_CHECK_NONE:
         break;
     }

@@ -15,7 +15,7 @@
 #include "health/probe.h"
 #include "health/publisher.h"
 
-#define TARGETS_KINDS 2 /* kinds of checks that probe */
+#define TARGETS_KINDS 3 /* kinds of checks that probe */
 
 struct targets {
     struct publisher *publisher; /* borrowed; its table has the backends to probe */

@@ -87,6 +87,8 @@ static const struct test_case cases[] = {
     {"check_body = ready\\;", NULL},
     {"check_body = a;b", NULL},
     {"check_body = text/html; charset=utf-8", NULL},
+    {"check_send = a; b", NULL},
+    {"check_send = a;", SEMICOLON},
     {"check_path = /a;b", NULL},
     {"check_body == ok", EQUALS},
     {"check_body =\\= ok", NULL},

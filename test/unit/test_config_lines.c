@@ -93,11 +93,12 @@ static void a_value_that_its_key_does_not_allow_is_refused(void **state)
     (void)state;
     text[0] = '\0';
     put(LISTENER POOL "check=http\ncheck_body=", 1025);
-    put("\nrise=0\n", 0);
+    put("\nrise=0\ncheck_send=", 1025);
     assert_null(config_load_text("test", text, strlen(text), errors));
-    assert_int_equal(config_errors_count(errors), 2);
+    assert_int_equal(config_errors_count(errors), 3);
     assert_non_null(strstr(config_errors_text(errors, 0), ": 1025 bytes long; at most 1024 are allowed"));
     assert_string_equal(config_errors_text(errors, 1), "test:8: rise = 0: not in the range: 1 to 100");
+    assert_non_null(strstr(config_errors_text(errors, 2), ": 1025 bytes long; at most 1024 are allowed"));
     config_errors_free(errors);
 }
 

@@ -203,6 +203,40 @@ static void escapes_and_variables_are_resolved_once(void **state)
     config_free(config);
 }
 
+static void payloads_keep_their_escapes(void **state)
+{
+    struct config *config;
+    (void)state;
+    setenv("PENSTOCK_TEST_BODY", "a\\n", 1);
+    config = load_good(LISTENER POOL "check=udp\ncheck_send=a\\; b\\\\n\\r${PENSTOCK_TEST_BODY} ; comment\ncheck_expect=\\x00\\${HOME}\n");
+    assert_int_equal(config->pools[0].settings.check, CONFIG_CHECK_UDP);
+    assert_string_equal(config->pools[0].settings.check_send, "a\\; b\\\\n\\ra\\n");
+    assert_string_equal(config->pools[0].settings.check_expect, "\\x00\\${HOME}");
+    config_free(config);
+}
+
+static void payloads_are_copied_and_compared(void **state)
+{
+    struct config *config = load_good(LISTENER POOL "check=udp\ncheck_send=ping\ncheck_expect=pong\n"), *other;
+    struct pool_settings *copy = pool_settings_copy(&config->pools[0].settings);
+    (void)state;
+    assert_non_null(copy);
+    assert_true(pool_settings_equal(copy, &config->pools[0].settings));
+    config_free(config);
+    assert_string_equal(copy->check_send, "ping");
+    assert_string_equal(copy->check_expect, "pong");
+    other = load_good(LISTENER POOL "check=udp\ncheck_send=ping\ncheck_expect=pong\n");
+    assert_true(pool_settings_equal(copy, &other->pools[0].settings));
+    config_free(other);
+    other = load_good(LISTENER POOL "check=udp\ncheck_send=ping\ncheck_expect=pang\n");
+    assert_false(pool_settings_equal(copy, &other->pools[0].settings));
+    config_free(other);
+    other = load_good(LISTENER POOL "check=udp\ncheck_expect=pong\n");
+    assert_false(pool_settings_equal(copy, &other->pools[0].settings));
+    config_free(other);
+    free(copy);
+}
+
 static void binds_are_taken_apart(void **state)
 {
     static const char *const wanted[] = {"127.0.0.1:1", "0.0.0.0:8000", "0.0.0.0:8001", "[::]:8000", "[::]:8001", "[::1]:65534",
@@ -248,6 +282,8 @@ int main(void)
         cmocka_unit_test(every_kind_of_value_reaches_its_field),
         cmocka_unit_test(a_probe_in_doubt_is_never_slower_than_the_others),
         cmocka_unit_test(escapes_and_variables_are_resolved_once),
+        cmocka_unit_test(payloads_keep_their_escapes),
+        cmocka_unit_test(payloads_are_copied_and_compared),
         cmocka_unit_test(binds_are_taken_apart),
         cmocka_unit_test(the_hash_table_grows_with_the_pool_unless_it_is_set),
     };

@@ -224,7 +224,7 @@ static void http_says_why_it_failed(void **state)
     assert_failed(ask(RESET, "", &usual), "connection reset");
 }
 
-/* ---- TCP and HTTP ---- */
+/* ---- all kinds ---- */
 
 static unsigned open_descriptors(void)
 {
@@ -240,10 +240,10 @@ static unsigned open_descriptors(void)
 static void our_lack_of_descriptors_is_not_a_failure(void **state)
 {
     (void)state;
-    static const struct probe_ops *const kinds[] = { &probe_tcp_ops, &probe_http_ops };
+    static const struct probe_ops *const kinds[] = { &probe_tcp_ops, &probe_http_ops, &probe_udp_ops };
     struct addr addr = loopback(AF_INET);
     int listener = listen_on(&addr, 4), error;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         struct probe_result result = { .outcome = PROBE_PENDING };
         struct probe *probe;
         struct prober *prober = kinds[i]->open(on_done, &error);
@@ -277,6 +277,7 @@ static void no_descriptor_is_left_behind(void **state)
         ask(FLOOD, "HTTP/1.1 200 OK\r\n\r\n", &usual);
         run(&probe_http_ops, &usual, &closed, TIMEOUT_MS);
         run(&probe_tcp_ops, &usual, &closed, TIMEOUT_MS);
+        run(&probe_udp_ops, &usual, &closed, TIMEOUT_MS);
     }
     struct server server = { .part = HANG, .answer = "" };
     ask_server(&server, &usual, SHORT_MS);

@@ -1,4 +1,4 @@
-/* test_probe_port.c: which local ports TCP and HTTP probes use, and in which state they leave them: a dead backend on
+/* test_probe_port.c: which local ports probes use, and in which state they leave them: a dead backend on
  * this machine must be able to bind its port again. In a network namespace of its own, which needs root. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,13 +44,13 @@ static struct addr next_local_port(int family)
 }
 
 /* Returns 0 or a positive errno. */
-static int try_bind(const struct addr *addr, int reuse)
+static int try_bind(const struct addr *addr, int type, int reuse)
 {
-    int fd = socket(addr_family(addr), SOCK_STREAM | SOCK_CLOEXEC, 0), error = 0;
+    int fd = socket(addr_family(addr), type | SOCK_CLOEXEC, 0), error = 0;
 
     assert_true(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
-    if (bind(fd, &addr->sa, addr->length) < 0 || listen(fd, 1) < 0)
+    if (bind(fd, &addr->sa, addr->length) < 0 || (type == SOCK_STREAM && listen(fd, 1) < 0))
         error = errno;
     close(fd);
     return error;
@@ -64,7 +64,7 @@ static void a_dead_backend_whose_port_the_probe_gets_is_down_and_can_bind(void *
     for (int i = 0; i < 4; i++) {
         struct addr dead = next_local_port(families[i / 2]);
         assert_failed(run(kinds[i % 2], &usual, &dead, TIMEOUT_MS), "connection refused");
-        assert_int_equal(try_bind(&dead, 0), 0);
+        assert_int_equal(try_bind(&dead, SOCK_STREAM, 0), 0);
     }
 }
 
@@ -85,7 +85,7 @@ static void a_probe_abandoned_while_connected_to_itself_frees_the_port(void **st
         assert_int_equal(poll(&established, 1, TIMEOUT_MS), 1);
         probe_tcp_ops.abandon(prober, probe);
         probe_tcp_ops.close(prober);
-        assert_int_equal(try_bind(&dead, 0), 0);
+        assert_int_equal(try_bind(&dead, SOCK_STREAM, 0), 0);
     }
 }
 
@@ -101,10 +101,75 @@ static void a_probe_of_another_backend_does_not_keep_the_port(void **state)
         addr_set_port(&server.addr, (uint16_t)(30000 + i));
         server_start(&server);
         assert_passed(run(kinds[i % 2], &usual, &server.addr, TIMEOUT_MS));
-        assert_int_equal(try_bind(&dead, 0), EADDRINUSE);
-        assert_int_equal(try_bind(&dead, 1), 0);
+        assert_int_equal(try_bind(&dead, SOCK_STREAM, 0), EADDRINUSE);
+        assert_int_equal(try_bind(&dead, SOCK_STREAM, 1), 0);
         server_stop(&server);
     }
+}
+
+static const struct pool_settings by_udp = {.check = CONFIG_CHECK_UDP, .check_timeout_ms = 1000};
+
+static void dead_udp_backend_whose_port_the_probe_gets_is_down_and_can_bind(void **state)
+{
+    (void)state;
+    enter_own_network();
+    for (int i = 0; i < 2; i++) {
+        struct addr dead = next_local_port(families[i]);
+        assert_failed(run(&probe_udp_ops, &by_udp, &dead, TIMEOUT_MS), "connection refused (the port is not in use)");
+        assert_int_equal(try_bind(&dead, SOCK_DGRAM, 0), 0);
+    }
+}
+
+/* It keeps the port only from servers without SO_REUSEADDR, and only until it ends. */
+static void udp_probe_of_another_backend_does_not_keep_the_port(void **state)
+{
+    (void)state;
+    enter_own_network();
+    for (int i = 0; i < 2; i++) {
+        struct addr dead = next_local_port(families[i]), other = loopback(families[i]);
+        struct probe_result result = {.outcome = PROBE_PENDING};
+        struct prober *prober;
+        struct probe *probe;
+        int error, fd = socket(families[i], SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        const struct probe_request request = {.settings = &by_udp, .addr = &other, .cookie = &result};
+
+        addr_set_port(&other, 30000);
+        assert_int_equal(bind(fd, &other.sa, other.length), 0);
+        prober = probe_udp_ops.open(on_done, &error);
+        assert_non_null(prober);
+        assert_int_equal(probe_udp_ops.start(prober, &request, &probe, &result), PROBE_PENDING);
+        assert_int_equal(try_bind(&dead, SOCK_DGRAM, 0), EADDRINUSE);
+        assert_int_equal(try_bind(&dead, SOCK_DGRAM, 1), 0);
+        probe_udp_ops.abandon(prober, probe);
+        assert_int_equal(try_bind(&dead, SOCK_DGRAM, 0), 0);
+        probe_udp_ops.close(prober);
+        close(fd);
+    }
+}
+
+/* A server that shares its port is alive: the kernel must not choose that port for the probe. */
+static void udp_probe_gets_no_port_of_a_server(void **state)
+{
+    struct addr server;
+    int fd, on = 1;
+
+    (void)state;
+    enter_own_network();
+    server = next_local_port(AF_INET);
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    assert_int_equal(bind(fd, &server.sa, server.length), 0);
+    assert_int_equal(run(&probe_udp_ops, &by_udp, &server, TIMEOUT_MS).outcome, PROBE_NO_MEANS); /* there is only this port */
+    close(fd);
+}
+
+static void backend_without_a_route_is_down(void **state)
+{
+    struct addr far = {.length = sizeof(far.in), .in = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xc0000201)}};
+
+    (void)state;
+    enter_own_network();
+    assert_failed(run(&probe_udp_ops, &by_udp, &far, TIMEOUT_MS), "network is unreachable");
 }
 
 int main(void)
@@ -113,6 +178,10 @@ int main(void)
         cmocka_unit_test(a_dead_backend_whose_port_the_probe_gets_is_down_and_can_bind),
         cmocka_unit_test(a_probe_abandoned_while_connected_to_itself_frees_the_port),
         cmocka_unit_test(a_probe_of_another_backend_does_not_keep_the_port),
+        cmocka_unit_test(dead_udp_backend_whose_port_the_probe_gets_is_down_and_can_bind),
+        cmocka_unit_test(udp_probe_of_another_backend_does_not_keep_the_port),
+        cmocka_unit_test(udp_probe_gets_no_port_of_a_server),
+        cmocka_unit_test(backend_without_a_route_is_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
