@@ -128,7 +128,8 @@ const struct config_key config_keys[] = {
      .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N] [check_port=N] [backup]. A backup is used only while no other "
              "backend of the pool is up."},
     {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp", .later = "grpc",
-     .help = "How backends are probed. none: not at all. tcp: by connecting. http: with an HTTP request. udp: with a datagram."},
+     .help = "How backends are probed. none: not at all. tcp: by connecting. http: with an HTTP request. udp: with a datagram, which is the "
+             "default of pools that serve only UDP."},
     {.name = "check_interval", POOL(check_interval_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 10, .max = H(24),
      .help = "Time from the start of one probe to the start of the next, while the backend is up."},
     {.name = "check_timeout", POOL(check_timeout_ms), .type = CONFIG_DURATION, .initial = "1s", .min = 10, .max = H(1),

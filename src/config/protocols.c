@@ -14,7 +14,7 @@ static void check_backends(struct config_build *build, const struct config_liste
     }
 }
 
-/* A pool that serves only UDP is not probed by connecting, unless the file says so: a healthy UDP server refuses TCP connections. */
+/* A pool that serves only UDP is probed with a datagram, unless the file says otherwise: a healthy UDP server refuses TCP connections. */
 static void set_default_checks(struct config_build *build)
 {
     enum { TCP = 1, UDP = 2 };
@@ -29,7 +29,7 @@ static void set_default_checks(struct config_build *build)
     }
     for (size_t i = 0; i < config->pool_count && uses; i++) {
         if (uses[i] == UDP && !build->has_check[i])
-            build->pools[i].settings.check = CONFIG_CHECK_NONE;
+            build->pools[i].settings.check = CONFIG_CHECK_UDP;
     }
 }
 

@@ -60,6 +60,29 @@ static void every_number_is_taken_at_its_limits_and_refused_beyond(void **state)
     assert_true(tried > 20);
 }
 
+static void pools_that_serve_only_udp_are_probed_by_udp(void **state)
+{
+    static const struct {
+        const char *text;
+        enum config_check check;
+    } rows[] = {
+        {LISTENER POOL, CONFIG_CHECK_TCP},
+        {LISTENER "protocol=udp\n" POOL, CONFIG_CHECK_UDP},
+        {LISTENER "protocol=tcp+udp\n" POOL, CONFIG_CHECK_TCP},
+        {LISTENER "protocol=udp\n" POOL "check=tcp\n", CONFIG_CHECK_TCP},
+        {"[defaults]\ncheck=none\n" LISTENER "protocol=udp\n" POOL, CONFIG_CHECK_NONE},
+        {LISTENER "protocol=udp\n" "[listener other]\nbind=127.0.0.1:3\npool=p\n" POOL, CONFIG_CHECK_TCP},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config *config = load_good(rows[i].text);
+
+        assert_int_equal(config->pools[0].settings.check, rows[i].check);
+        config_free(config);
+    }
+}
+
 static void defaults_are_those_of_the_manual(void **state)
 {
     struct config *config = load_good(LISTENER POOL);
@@ -278,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_number_is_taken_at_its_limits_and_refused_beyond),
         cmocka_unit_test(defaults_are_those_of_the_manual),
+        cmocka_unit_test(pools_that_serve_only_udp_are_probed_by_udp),
         cmocka_unit_test(a_sections_own_value_wins_over_defaults_wherever_they_stand),
         cmocka_unit_test(every_kind_of_value_reaches_its_field),
         cmocka_unit_test(a_probe_in_doubt_is_never_slower_than_the_others),
