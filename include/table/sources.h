@@ -7,14 +7,18 @@
 #define TABLE_SOURCES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sources;
 
-/* NULL: out of memory. */
+/* NULL: out of memory, or the kernel has no random numbers. */
 struct sources *sources_new(void);
 /* NULL is allowed. */
 void sources_free(struct sources *sources);
+
+/* The hash of a source's address for the functions below. It is the same in all workers, and nobody outside can predict it. */
+uint32_t sources_hash(const struct sources *sources, const void *address, size_t bytes);
 
 /* Counts a flow of the source with this hash, unless the source has `max` flows already, or several workers ask at the same moment and there is a place for
  * only some of them. Returns whether it was counted. Each true must be paired with one sources_give(). */

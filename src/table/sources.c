@@ -8,21 +8,36 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/hash.h"
 
 enum { ROW_COUNTERS = 65536 };
 
 struct sources {
+    uint64_t secret[2]; /* random key of the hash, so that nobody can choose addresses that share counters */
     _Atomic uint32_t rows[2][ROW_COUNTERS];
 };
 
 struct sources *sources_new(void)
 {
-    return calloc(1, sizeof(struct sources));
+    struct sources *sources = calloc(1, sizeof(*sources));
+
+    if (sources && getrandom(sources->secret, sizeof(sources->secret), 0) != sizeof(sources->secret)) {
+        free(sources);
+        return NULL;
+    }
+    return sources;
 }
 
 void sources_free(struct sources *sources)
 {
     free(sources);
+}
+
+uint32_t sources_hash(const struct sources *sources, const void *address, size_t bytes)
+{
+    return (uint32_t)hash_bytes(address, bytes, sources->secret[0], sources->secret[1]);
 }
 
 static _Atomic uint32_t *counter_of(struct sources *sources, unsigned row, uint32_t hash)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "log/log.h"
 #include "select/quic.h"
 #include "select/selector.h"
@@ -90,11 +89,9 @@ bool udp_flow_is_shared(const struct flow *flow)
 }
 
 /* Hashes the source address: of IPv6, the network of 64 bits, because one client has all of its addresses. */
-static uint32_t hash_source(const struct udp *udp, const union io_endpoint *peer)
+static uint32_t hash_source(const struct sources *sources, const union io_endpoint *peer)
 {
-    const void *address = peer->sa.sa_family == AF_INET ? (const void *)&peer->in.sin_addr : &peer->in6.sin6_addr;
-
-    return (uint32_t)hash_bytes(address, peer->sa.sa_family == AF_INET ? 4 : 8, udp->secret[1], udp->secret[0]);
+    return peer->sa.sa_family == AF_INET ? sources_hash(sources, &peer->in.sin_addr, 4) : sources_hash(sources, &peer->in6.sin6_addr, 8);
 }
 
 /* The client of a request as the selectors take it. Clients that share a flow have no address. */
@@ -131,12 +128,13 @@ static void prepare_select(struct select_request *select, const struct flow_requ
 /* Takes a place of the source. Flows that clients share count for none. */
 static bool take_source(struct flow *flow, const struct flow_request *request)
 {
+    struct sources *sources = request->socket->listener->sources;
     uint32_t max = listener_settings(request->socket->listener)->max_flows_per_source;
 
     if (!request->peer)
         return true;
-    flow->source_hash = hash_source(flow->worker->udp, request->peer);
-    flow->counts_source = sources_take(request->socket->listener->sources, flow->source_hash, max ? max : UINT32_MAX);
+    flow->source_hash = hash_source(sources, request->peer);
+    flow->counts_source = sources_take(sources, flow->source_hash, max ? max : UINT32_MAX);
     return flow->counts_source;
 }
 

@@ -32,6 +32,20 @@ static void one_source_is_counted_exactly(void **state)
     sources_free(NULL);
 }
 
+static void addresses_have_hashes_that_nobody_can_predict(void **state)
+{
+    struct sources *sources = sources_new(), *others = sources_new();
+    (void)state;
+
+    assert_non_null(sources);
+    assert_non_null(others);
+    assert_true(sources_hash(sources, "one", 3) == sources_hash(sources, "one", 3));
+    assert_true(sources_hash(sources, "one", 3) != sources_hash(sources, "two", 3));
+    assert_true(sources_hash(sources, "one", 3) != sources_hash(others, "one", 3));
+    sources_free(sources);
+    sources_free(others);
+}
+
 static void no_limit_refuses_nothing(void **state)
 {
     struct sources *sources = sources_new();
@@ -175,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_source_is_counted_exactly),
+        cmocka_unit_test(addresses_have_hashes_that_nobody_can_predict),
         cmocka_unit_test(no_limit_refuses_nothing),
         cmocka_unit_test(source_that_shares_one_counter_is_not_affected),
         cmocka_unit_test(random_flows_never_exceed_the_limit),
