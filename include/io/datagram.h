@@ -47,6 +47,7 @@ struct io_datagram {
     bool cut;                  /* the kernel dropped bytes, because the datagram was larger than the buffer */
     const union io_endpoint *peer; /* the sender */
     struct io_local local;     /* the address that it was sent to, on sockets that were told to report it */
+    bool to_group;             /* and that was a broadcast or multicast address: all sockets that are bound to the port have got a copy */
 };
 
 /* A datagram or a train to send. Everything that it points to is borrowed during the call. */

@@ -87,12 +87,14 @@ static void read_control(struct msghdr *header, struct io_datagram *datagram)
             read_value(control, &info, sizeof(info));
             /* Not ipi_addr: for a broadcast, that is no address of this machine. */
             datagram->local = (struct io_local){.family = AF_INET, .in = info.ipi_spec_dst};
+            datagram->to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
         } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
             read_value(control, &info6, sizeof(info6));
             datagram->local = (struct io_local){.family = AF_INET6, .in6 = info6.ipi6_addr};
             if (IN6_IS_ADDR_LINKLOCAL(&info6.ipi6_addr) || IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr))
                 datagram->local.interface = info6.ipi6_ifindex;
-            if (IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr)) /* no reply can come from it: the kernel chooses an address of the interface */
+            datagram->to_group = IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr);
+            if (datagram->to_group) /* no reply can come from it: the kernel chooses an address of the interface */
                 datagram->local.in6 = in6addr_any;
         }
     }
@@ -120,6 +122,7 @@ int kernel_receive_datagrams(struct io *io, struct io_sock *sock, struct io_batc
         datagram->segment_bytes = 0;
         datagram->cut = batch->headers[i].msg_hdr.msg_flags & MSG_TRUNC;
         datagram->local.family = AF_UNSPEC;
+        datagram->to_group = false;
         read_control(&batch->headers[i].msg_hdr, datagram);
     }
     return received;

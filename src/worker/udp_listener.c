@@ -103,6 +103,8 @@ static void distribute_datagram(struct udp_listener *socket, const struct io_dat
     struct flow_request request = {.socket = socket, .key = &key, .peer = datagram->peer, .data = datagram->data, .bytes = datagram->bytes};
     struct flow *flow;
 
+    if (datagram->to_group && socket->worker->index > 0) /* each worker has got a copy; one of them relays it */
+        return;
     if (!is_answerable(datagram->peer) || datagram->cut) {
         udp_drop(socket->worker, socket->listener, datagram->cut ? UDP_DROP_TOO_LARGE : UDP_DROP_UNANSWERABLE, count, 0);
         return;
