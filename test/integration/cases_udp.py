@@ -1,5 +1,6 @@
 """UDP: addresses of both families, boundaries of datagrams, the PROXY header, and what is shared with TCP."""
 import random
+import signal
 import socket
 import struct
 import subprocess
@@ -119,7 +120,7 @@ def boundaries(gro):
                 wrong = next((at for at, (one, other) in enumerate(zip(sent, seen)) if one != other), None)
                 require(seen == sent, f"turn {turn}: {len(sent)} sent, {len(seen)} at the {place}, the first that differs is number {wrong}")
         if gro:
-            require(stage.servers[0].trains > 0, "the server got no train, so the case shows nothing")
+            require(any(size < count for count, size in stage.servers[0].pieces), "the server got no train, so the case shows nothing")
         client.silent()
     return body
 
@@ -146,6 +147,45 @@ def trains_of_128(rig, case):
         except OSError as error:
             raise Skip(f"this kernel sends no trains of {count}: {error}") from None
         require(client.drain(count) == sent, f"the {count} datagrams of a train did not come back in order")
+
+
+# What arrives together, as (size of a datagram, bytes in all), and the pieces that leave, as (bytes, size of a datagram).
+JOINED = (
+    ("a shorter one is the last", [(100, 100)] * 3 + [(40, 40), (100, 100)], [(340, 100), (100, 100)]),
+    ("a longer one begins the next", [(100, 100), (101, 101), (101, 101)], [(100, 100), (202, 101)]),
+    ("one after the other that is shorter", [(9, 9), (8, 8), (7, 7), (6, 6)], [(17, 9), (13, 7)]),
+    ("empty ones stay alone", [(50, 50), (0, 0), (50, 50), (50, 50), (0, 0)], [(50, 50), (0, 0), (100, 50), (0, 0)]),
+    ("larger ones than the path may carry", [(1452, 1452)] * 2 + [(1453, 1453)] * 2, [(2904, 1452), (1453, 1453), (1453, 1453)]),
+    ("trains of the same size", [(50, 500), (50, 250), (50, 260)], [(1010, 50)]),
+    ("a train that has a shorter last one", [(50, 510), (50, 100), (50, 50)], [(510, 50), (150, 50)]),
+    ("a datagram and a train", [(50, 50), (50, 500), (30, 300), (300, 300)], [(550, 50), (300, 30), (300, 300)]),
+    ("at most 64", [(10, 400), (10, 240), (10, 10)], [(640, 10), (10, 10)]),
+    ("no more than 64 by a train", [(10, 400), (10, 250)], [(400, 10), (250, 10)]),
+    ("at most 65,507 bytes", [(1400, 46 * 1400), (1050, 1050), (1400, 1400)], [(65450, 1400), (1400, 1400)]),
+    ("no more than 65,507 bytes", [(1400, 46 * 1400), (1108, 1108)], [(64400, 1400), (1108, 1108)]),
+)
+
+
+def joining(rig, case):
+    """What arrives for a flow while penstock is stopped leaves in as few trains as the rules of joining allow."""
+    stage = UdpStage(rig, case, keep=True, gro=True)
+    client = stage.client()
+    client.asked()
+    for name, arriving, leaving in JOINED:
+        stage.servers[0].pieces = []
+        stage.penstock.signal(signal.SIGSTOP)
+        wait_for(lambda: open(f"/proc/{stage.penstock.pid}/stat").read().rsplit(")", 1)[1].split()[0] == "T", "penstock is stopped")
+        sent = []
+        for size, count in arriving:
+            datagrams = [bytes([len(sent)]) * min(size, count - at) for at in range(0, max(count, 1), max(size, 1))]
+            sent += datagrams
+            if len(datagrams) > 1:
+                send_train(client.sock, datagrams, stage.target)
+            else:
+                client.send(datagrams[0])
+        stage.penstock.signal(signal.SIGCONT)
+        require(client.drain(len(sent)) == sent, f"{name}: other datagrams came back")
+        require(stage.servers[0].pieces == leaving, f"{name}: {stage.servers[0].pieces} instead of {leaving}")
 
 
 def bursts(rig, case):
@@ -273,6 +313,7 @@ CASES = (
     Case("udp-boundaries-gro", boundaries(True).__doc__, body=boundaries(True), ways=ENGINES),
     Case("udp-largest", largest.__doc__, body=largest, ways=ENGINES),
     Case("udp-trains-of-128", trains_of_128.__doc__, body=trains_of_128, ways=ENGINES),
+    Case("udp-joining", joining.__doc__, body=joining, ways=ENGINES),
     Case("udp-bursts", bursts.__doc__, body=bursts, ways=ENGINES),
     Case("udp-steady", steady.__doc__, body=steady, pool=EIGHT, ways=ENGINES),
     Case("udp-proxy-header", proxy_header.__doc__, body=proxy_header, pool={"proxy_protocol": "v2"}, ways=ENGINES),

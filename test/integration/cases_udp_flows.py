@@ -114,7 +114,8 @@ def flow_limit(rig, case):
     for client in clients:
         client.asked()
     require(stage.flows() == limit, f"{stage.flows()} flows, the limit is {limit}")
-    stage.penstock.wait_log(r"dropped \d+ datagrams?: the (process|listener) has max_flows open flows")
+    owner = "listener" if case.listener else "process"
+    stage.penstock.wait_log(rf"dropped \d+ datagrams?: the {owner} has max_flows open flows")
     for client in clients:
         client.asked()
     stage.idle()
@@ -193,7 +194,7 @@ def drain(rig, case):
     client.send(b"later")
     wait_for(lambda: stage.servers[0].received[-1][0] == b"later", "the request has arrived")
     stage.penstock.signal(signal.SIGTERM)
-    stage.penstock.wait_log(r"accepting stops|stopping|drain")
+    stage.penstock.wait_log("accepting stops")
     late.send(b"x")
     stage.servers[0].sock.sendto(b"reply", stage.servers[0].received[-1][1])
     require(client.receive() == b"reply", "the outstanding reply is lost")
@@ -232,23 +233,34 @@ def second_signal(rig, case):
     for client in clients:
         client.asked()
     stage.penstock.signal(signal.SIGTERM)
-    stage.penstock.wait_log(r"accepting stops|stopping|drain")
+    stage.penstock.wait_log("accepting stops")
     clients[0].asked()
     stage.penstock.signal(signal.SIGTERM)
     require(stage.penstock.wait_exit(2) == 0, "status is not 0")
     require(Counter(row["end"] for row in rig.access(20)) == {"KD": 20}, f"access log: {rig.access()}")
 
 
-def idle_stop(rig, case):
-    """Without open flows, TERM ends penstock at once, and a reply that arrives with the end of its flow is not lost."""
+def last_reply(rig, case):
+    """During a stop, the reply with which the last flow ends is not lost, and penstock ends at once after it."""
     for _ in range(10):
-        stage = UdpStage(rig, case)
+        stage = UdpStage(rig, case, [lambda data, peer: []], keep=True)
         client = stage.client()
         client.send(b"last")
         wait_for(lambda: stage.servers[0].count == 1, "the request has arrived")
         stage.penstock.signal(signal.SIGTERM)
-        require(client.receive() == b"last", "the reply is lost")
+        stage.penstock.wait_log("accepting stops")
+        stage.servers[0].sock.sendto(b"reply", stage.servers[0].received[0][1])
+        require(client.receive() == b"reply", "the reply is lost")
         require(stage.penstock.wait_exit(2) == 0, "status is not 0")
+
+
+def idle_stop(rig, case):
+    """Without open flows, TERM ends penstock at once."""
+    stage = UdpStage(rig, case)
+    stage.client().asked()
+    stage.ends(1)
+    stage.penstock.signal(signal.SIGTERM)
+    require(stage.penstock.wait_exit(2) == 0, "status is not 0")
 
 
 CASES = (
@@ -267,5 +279,6 @@ CASES = (
     Case("udp-drain", drain.__doc__, body=drain, glob={"drain_timeout": "8s"}, ways=ENGINES),
     Case("udp-drain-timeout", drain_timeout.__doc__, body=drain_timeout, glob={"drain_timeout": "1s"}, ways=ENGINES),
     Case("udp-second-signal", second_signal.__doc__, body=second_signal, glob={"drain_timeout": "20s"}, pool=LASTING, ways=ENGINES),
+    Case("udp-last-reply", last_reply.__doc__, body=last_reply, pool={"udp_responses": 1, **LASTING}, ways=ENGINES),
     Case("udp-idle-stop", idle_stop.__doc__, body=idle_stop, pool={"udp_responses": 1, **LASTING}, ways=ENGINES),
 )

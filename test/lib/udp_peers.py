@@ -35,12 +35,13 @@ def send_train(sock, datagrams, to):
 
 class UdpServer:
     """A server in a thread. `answers(data, peer)` returns the datagrams that it sends back; by default it is an echo. With `gro`, it receives trains, takes
-    them apart, and sends answers of one size as a train. It keeps what it received in `received`, as (data, peer), if `keep`."""
+    them apart, and sends answers of one size as a train. It keeps what it received in `received`, as (data, peer), if `keep`, and
+    the size of each piece and of its datagrams in `pieces`."""
 
     def __init__(self, address, name="", answers=None, gro=False, keep=False):
         self.name, self.address, self.keep, self.gro = name, address, keep, gro
         self.answers = answers or (lambda data, peer: [data])
-        self.count, self.received, self.peers, self.trains = 0, [], set(), 0
+        self.count, self.received, self.peers, self.pieces = 0, [], set(), []
         self.sock = datagram_socket(address)
         if gro:
             self.sock.setsockopt(socket.IPPROTO_UDP, UDP_GRO, 1)
@@ -67,8 +68,8 @@ class UdpServer:
         for level, kind, value in controls:
             if level == socket.IPPROTO_UDP and kind == UDP_GRO:
                 size = struct.unpack("i", value[:4])[0]
-                self.trains += size < len(data)
         answers = []
+        self.pieces.append((len(data), size))
         for start in range(0, max(len(data), 1), max(size, 1)):
             answers += self._take(data[start:start + size], peer)
         if len(answers) > 1 and self.gro and len({len(answer) for answer in answers[:-1]}) == 1 and len(answers[-1]) <= len(answers[0]):
