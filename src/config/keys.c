@@ -274,7 +274,7 @@ static const char *const ranges[] = {
 const char *config_key_range(const struct config_key *key, char *buffer, size_t size)
 {
     char min[DURATION_TEXT_BYTES], max[DURATION_TEXT_BYTES];
-    const char *zero = key->zero ? key->zero : "", *or = key->zero ? ", or " : "";
+    const char *zero = key->zero ? key->zero : "";
     size_t n = 0;
 
     switch (key->type) {
@@ -285,7 +285,8 @@ const char *config_key_range(const struct config_key *key, char *buffer, size_t 
     case CONFIG_PERCENT:
         format_bound(key, key->min, min, sizeof(min));
         format_bound(key, key->max, max, sizeof(max));
-        snprintf(buffer, size, "%s%s%s%s%s to %s", zero, key->free ? ", " : "", key->free ? key->free : "", or, min, max);
+        snprintf(buffer, size, "%s%s%s%s%s to %s", zero, key->zero && key->free ? ", " : "", key->free ? key->free : "", key->zero || key->free ? ", or " : "",
+                 min, max);
         break;
     case CONFIG_CHOICE:
         for (const char *c = key->choices; *c && n + 3 < size; c++) {
@@ -296,7 +297,7 @@ const char *config_key_range(const struct config_key *key, char *buffer, size_t 
         buffer[n] = '\0';
         break;
     default:
-        snprintf(buffer, size, "%s%s%s", zero, or, ranges[key->type]);
+        snprintf(buffer, size, "%s%s%s", zero, key->zero ? ", or " : "", ranges[key->type]);
     }
     return buffer;
 }

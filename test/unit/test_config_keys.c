@@ -176,10 +176,34 @@ static void no_key_is_both_supported_and_announced_in_one_section(void **state)
     }
 }
 
+static void ranges_read_well(void **state)
+{
+    char range[120];
+    size_t free_words = 0;
+    (void)state;
+
+    for (size_t i = 0; i < config_key_count; i++) {
+        const char *text = config_key_range(&config_keys[i], range, sizeof(range));
+
+        if (*text == '\0' || *text == ',' || *text == ' ' || strstr(text, ", ,") || strstr(text, "  "))
+            fail_msg("%s = %s", config_keys[i].name, text);
+        if (config_keys[i].free) {
+            char wanted[60];
+
+            free_words++;
+            snprintf(wanted, sizeof(wanted), "%s, or ", config_keys[i].free);
+            if (!strstr(text, wanted))
+                fail_msg("%s = %s, without \"%s\"", config_keys[i].name, text, wanted);
+        }
+    }
+    assert_true(free_words > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_sample_has_every_key_with_its_default),
+        cmocka_unit_test(ranges_read_well),
         cmocka_unit_test(the_manual_has_every_key_with_its_default),
         cmocka_unit_test(the_sample_is_a_good_configuration),
         cmocka_unit_test(every_default_of_the_sample_may_be_set),
