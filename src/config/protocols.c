@@ -14,6 +14,21 @@ static void check_backends(struct config_build *build, const struct config_liste
     }
 }
 
+/* With udp_responses = 0, clients share flows, so no header could say which client a datagram is from. */
+static void check_proxy_header(struct config_build *build, const struct config_listener *listener, const struct config_place *place)
+{
+    const struct config_pool *pool = &build->pools[listener->pool];
+
+    if (pool->settings.proxy_protocol == CONFIG_PROXY_OFF)
+        return;
+    if (listener->settings.protocol != CONFIG_PROTOCOL_UDP)
+        config_errors_add(build->errors, place, "pool = %s: its proxy_protocol is for UDP only in this version, and listener \"%s\" serves TCP: use another "
+                          "pool, or protocol = udp", pool->name, listener->name);
+    else if (pool->settings.udp_responses == 0)
+        config_errors_add(build->errors, place, "pool = %s: with udp_responses = 0, clients share flows, and no proxy_protocol is possible: set one of them to "
+                          "another value", pool->name);
+}
+
 /* A pool that serves only UDP is probed with a datagram, unless the file says otherwise: a healthy UDP server refuses TCP connections. */
 static void set_default_checks(struct config_build *build)
 {
@@ -44,9 +59,7 @@ void config_protocols_check(struct config_build *build)
             continue;
         if (listener->settings.protocol != CONFIG_PROTOCOL_TCP)
             check_backends(build, listener);
-        if (listener->settings.protocol != CONFIG_PROTOCOL_UDP && config->pools[listener->pool].settings.proxy_protocol != CONFIG_PROXY_OFF)
-            config_errors_add(build->errors, &build->bind_lists[i].pool->place, "pool = %s: its proxy_protocol is for UDP only in this version, and "
-                              "listener \"%s\" serves TCP: use another pool, or protocol = udp", config->pools[listener->pool].name, listener->name);
+        check_proxy_header(build, listener, &build->bind_lists[i].pool->place);
     }
     set_default_checks(build);
 }

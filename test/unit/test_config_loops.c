@@ -22,6 +22,8 @@ enum { DEADLINE_S = 30 };
 
 /* A listener and a pool, each short enough that a case fits on a line. */
 #define L(name, bind, pool) "[listener " name "]\nbind=" bind "\npool=" pool "\n"
+#define U(name, bind, pool) L(name, bind, pool) "protocol=udp\n"
+#define BOTH "protocol=tcp+udp\n"
 #define P(name, address) "[pool " name "]\nbackend=to 203.0.113.1:9\nbackend=b" name " " address "\n"
 
 struct test_case {
@@ -50,6 +52,16 @@ static const struct test_case cases[] = {
     {"another_port", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2"), {NULL}},
     {"ranges", L("a", "127.0.0.1:100-200", "x") P("x", "127.0.0.1:350") L("b", "[::1]:300-400", "y") L("c", "127.0.0.1:300-400", "y") P("y", "127.0.0.1:200"),
      {"a x bx c y by a"}},
+    /* UDP */
+    {"udp", U("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") U("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:1"), {"a x bx b y by a"}},
+    {"udp_and_wildcard", U("a", "*:1", "x") P("x", "127.0.0.1:1"), {"bx a"}},
+    {"udp_and_then_tcp", U("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") L("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:1"), {NULL}},
+    {"tcp_and_then_udp", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") U("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:1"), {NULL}},
+    {"both_are_reported_once", L("a", "127.0.0.1:1", "x") BOTH P("x", "127.0.0.1:2") L("b", "127.0.0.1:2", "y") BOTH P("y", "127.0.0.1:1"), {"a x bx b y by a"}},
+    {"both_and_then_udp", L("a", "127.0.0.1:1", "x") BOTH P("x", "127.0.0.1:2") U("b", "127.0.0.1:2", "y") P("y", "127.0.0.1:1"), {"a x bx b y by a"}},
+    {"udp_and_then_both", U("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") L("b", "127.0.0.1:2", "y") BOTH P("y", "127.0.0.1:1"), {"a x bx b y by a"}},
+    {"both_and_udp_of_one_pool", L("a", "127.0.0.1:1", "x") BOTH P("x", "127.0.0.1:2") U("b", "127.0.0.1:2", "x"), {"bx b"}},
+    {"tcp_and_udp_at_one_address", L("a", "127.0.0.1:1", "x") P("x", "127.0.0.1:2") U("b", "127.0.0.1:1", "y") P("y", "127.0.0.1:1"), {"by b"}},
     /* wildcards */
     {"wildcard", L("a", "0.0.0.0:1", "x") P("x", "127.0.0.1:1"), {"bx a"}},
     {"wildcard_and_any_of_127", L("a", "0.0.0.0:1", "x") P("x", "127.250.3.9:1"), {"bx a"}},
