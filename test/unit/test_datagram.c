@@ -45,6 +45,8 @@ static void test_receives_trains(void **state)
         their_send(fixture, data, 20000 + 1 + (size_t)train * 400, 1000);
     }
     assert_true(our_receive(fixture, sent.count, 0, IO_DATAGRAMS_MAX) > 0);
+    their_send(fixture, record_new(3000), 3000, 0); /* a datagram at a place where a train was */
+    assert_int_equal(our_receive(fixture, sent.count, 0, 1), 0);
     expect_same();
 }
 

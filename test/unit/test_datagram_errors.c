@@ -104,6 +104,26 @@ static void test_refusal_of_an_earlier_datagram_stops_the_next_ones(void **state
     expect_same();
 }
 
+static void test_refusal_in_the_middle_stops_the_rest(void **state)
+{
+    struct fixture *fixture = fixture_of(state);
+    struct io_outgoing messages[150];
+    struct iovec parts[150];
+    int refused = 0;
+
+    connect_to_nobody(fixture);
+    for (int i = 0; i < 150; i++) {
+        messages[i] = outgoing(fixture, &parts[i], record_new(10), 10, 0);
+        messages[i].peer = NULL;
+    }
+    io_send_datagrams(fixture->io, &fixture->sock, messages, 150);
+    while (messages[refused].error == 0)
+        assert_true(++refused < 150);
+    assert_true(refused > 0);
+    for (int i = refused; i < 150; i++)
+        assert_int_equal(messages[i].error, ECONNREFUSED);
+}
+
 static void test_refusal_is_readable_and_reported_once(void **state)
 {
     struct fixture *fixture = fixture_of(state);
@@ -146,6 +166,7 @@ int main(void)
         EACH(test_sends_a_refused_train_one_by_one),
         EACH(test_reports_what_the_kernel_refuses),
         EACH(test_refusal_of_an_earlier_datagram_stops_the_next_ones),
+        EACH(test_refusal_in_the_middle_stops_the_rest),
         EACH(test_refusal_is_readable_and_reported_once),
         EACH(test_connected_socket_takes_nothing_from_strangers),
     };
