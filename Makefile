@@ -76,7 +76,7 @@ help:
 	@echo 'make check-unit         unit tests, one program for each module'
 	@echo 'make check-sim          the workers on a simulated kernel; SEEDS=N (default $(SEEDS))'
 	@echo 'make check-integration  real sockets, both engines, copy and splice; CASE=name for one case'
-	@echo 'make check-real         redis, nginx, curl, wrk and gRPC through Penstock'
+	@echo 'make check-real         redis, nginx, curl, wrk, gRPC, DNS, iperf3 and DTLS through Penstock'
 	@echo 'make check-stress       longer runs with kills and restarts'
 	@echo 'make asan | tsan | fuzz the tests with sanitizers; the parsers with libFuzzer'
 	@echo 'make bench              comparison with HAProxy and nginx (ten minutes); ROW=name for one row; see bench/README'

@@ -11,17 +11,19 @@ Case = namedtuple("Case", "name programs body")
 
 
 class Program:
-    """A server in the foreground, as a child that dies with the test."""
+    """A server in the foreground, as a child that dies with the test. `udp`: it has no TCP port."""
 
-    def __init__(self, rig, name, arguments, port):
-        self.name, self.port = name, port
+    def __init__(self, rig, name, arguments, port, udp=False, stdin=subprocess.DEVNULL):
+        self.name, self.port, self.udp = name, port, udp
         self.log = rig.path(f"{name}.log")
-        self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT,
+        self.process = subprocess.Popen(arguments, stdin=stdin, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT,
                                         preexec_fn=sandbox.die_with_parent, cwd=rig.folder)
         wait_for(self._answers, f"{name} answers at port {port}", 20)
 
     def _answers(self):
         require(self.process.poll() is None, f"{self.name} ended: {Path(self.log).read_text()[-2000:]}")
+        if self.udp:
+            return any(int(row.split()[1].split(":")[1], 16) == self.port for row in Path("/proc/net/udp").read_text().splitlines()[1:])
         try:
             socket.create_connection(("127.0.0.1", self.port), 1).close()
             return True
@@ -40,10 +42,10 @@ class Program:
     close = kill
 
 
-def front(rig, servers, **pool):
+def front(rig, servers, protocol="tcp", **pool):
     """A penstock before the servers; returns its port."""
     port = rig.ports.free()
-    rig.launch(rig.ini([f"127.0.0.1:{server.port}" for server in servers], [f"127.0.0.1:{port}"],
+    rig.launch(rig.ini([f"127.0.0.1:{server.port}" for server in servers], [f"127.0.0.1:{port}"], listener={"protocol": protocol},
                        pool={"check": "tcp", "check_interval": "500ms", "balance": "least_conn", **pool}))
     return port
 
