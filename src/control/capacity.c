@@ -2,6 +2,8 @@
 #include "control/capacity.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -86,18 +88,29 @@ static void divide_room(struct capacity *capacity, const struct config *config, 
     capacity->flows = (uint32_t)(flows < UINT32_MAX / 4 ? flows : UINT32_MAX / 4);
 }
 
+/* Writes a configured number as the file has it. */
+static const char *format_max(uint32_t max, char *text, size_t size)
+{
+    if (max == 0)
+        return "auto";
+    (void)snprintf(text, size, "%" PRIu32, max);
+    return text;
+}
+
 /* Reports configured numbers that need more than `room` of the `limit` descriptors. Returns whether they do. */
 static bool exceeds_room(const struct capacity *capacity, const struct config *config, struct served served, uint64_t room, uint64_t limit)
 {
     uint64_t needed = limit - room + 2 * (uint64_t)capacity->connections + capacity->flows;
     bool few_connections = !config->max_connections && capacity->connections < CONNECTIONS_MIN;
+    char connections[16], flows[16];
     bool few_flows = served.udp && !config->max_flows && capacity->flows < FLOWS_MIN;
 
     if (needed <= limit && !few_connections && !few_flows)
         return false;
     if (served.tcp && served.udp && (config->max_flows || config->max_connections))
-        log_error("max_connections = %u and max_flows = %u need more than the %llu open descriptors of the limit: a connection needs two, a flow one; raise "
-                  "the limit (ulimit -n, LimitNOFILE=) or lower them", config->max_connections, config->max_flows, (unsigned long long)limit);
+        log_error("max_connections = %s and max_flows = %s need more than the %llu open descriptors of the limit: a connection needs two, a flow one; raise "
+                  "the limit (ulimit -n, LimitNOFILE=) or lower them", format_max(config->max_connections, connections, sizeof(connections)),
+                  format_max(config->max_flows, flows, sizeof(flows)), (unsigned long long)limit);
     else if (served.udp && config->max_flows)
         log_error("max_flows = %u needs %llu open descriptors, but the limit is %llu: raise it (ulimit -n, LimitNOFILE=) or set max_flows to at most %llu",
                   config->max_flows, (unsigned long long)needed, (unsigned long long)limit, (unsigned long long)(room - 2 * CONNECTIONS_MIN));
