@@ -60,6 +60,7 @@ def dig_names(rig):
     for words in (("+notcp", "+bufsize=4096", "+ignore"), ("+notcp", "+bufsize=512")):
         output = dig(port, *words, "big.test", "TXT")
         require(len(set(re.findall(r'"(\d+)"', output))) == 12, f"{words}: not all records: {output[-600:]}")
+        require("malformed" not in output.lower(), f"{words}: {output[:300]}")
         require(("(TCP)" in output) == ("+bufsize=512" in words), f"{words}: not by the transport that was due: {output[-300:]}")
     require({who(port) for _ in range(10)} == {"dns0", "dns1"}, "one server gave all answers")
 
