@@ -87,7 +87,7 @@ static void read_control(struct msghdr *header, struct io_datagram *datagram)
             read_value(control, &info, sizeof(info));
             /* Not ipi_addr: for a broadcast, that is no address of this machine. */
             datagram->local = (struct io_local){.family = AF_INET, .in = info.ipi_spec_dst};
-            datagram->to_group = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            datagram->to_group = info.ipi_spec_dst.s_addr != info.ipi_addr.s_addr && info.ipi_spec_dst.s_addr != INADDR_ANY; /* INADDR_ANY: not known */
         } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
             read_value(control, &info6, sizeof(info6));
             datagram->local = (struct io_local){.family = AF_INET6, .in6 = info6.ipi6_addr};
