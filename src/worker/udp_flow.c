@@ -327,6 +327,10 @@ static struct flow *find_balanced(const struct flow_request *request, const stru
     if (avoid && avoid->pool == chosen.pool)
         select.tried[select.tried_count++] = avoid->id;
     pick_slot(worker, &chosen, &select);
+    if (!chosen.backend && select.tried_count > 0) { /* there is no other one */
+        select.tried_count = 0;
+        pick_slot(worker, &chosen, &select);
+    }
     if (!chosen.backend) {
         udp_drop(worker, request->socket->listener, UDP_DROP_NO_BACKEND, count, 0);
         return NULL;

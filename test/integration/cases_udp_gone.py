@@ -193,6 +193,18 @@ def refused_burst_per_packet(rig, case):
     wait_for(lambda: stage.servers[1].count > 2000, "the other backend gets most of the datagrams")
 
 
+def only_one_refuses(rig, case):
+    """The only backend refuses. The datagrams go to it nevertheless, and the log does not say that there is no backend."""
+    stage = UdpStage(rig, case, [None])
+    client = stage.client()
+    for _ in range(5):
+        burst(client, 200)
+    stage.penstock.wait_log("does not take datagrams")
+    stage.revive(0)
+    require(client.retry().startswith(b"b0"), "not served again")
+    require(not stage.penstock.logged("no backend of the pool"), "the log says that there is no backend")
+
+
 CASES = (
     Case("udp-sticky", sticky.__doc__, body=sticky, pool={"udp_idle_timeout": "3s"}, ways=ENGINES),
     Case("udp-sticky-random", sticky.__doc__, body=sticky, pool={"balance": "random", "udp_idle_timeout": "3s"}, ways=ENGINES),
@@ -206,6 +218,8 @@ CASES = (
     Case("udp-all-backends-gone", all_gone.__doc__, body=all_gone, ways=ENGINES),
     Case("udp-all-backends-down", all_down.__doc__, body=all_down, pool={**CHECKED, "udp_idle_timeout": "1s"}, ways=ENGINES),
     Case("udp-refused-after-requests", refused_after_requests.__doc__, body=refused_after_requests, pool={"udp_requests": 3}, ways=ENGINES),
+    Case("udp-only-one-refuses", only_one_refuses.__doc__, body=only_one_refuses, ways=ENGINES),
+    Case("udp-only-one-refuses-per-packet", only_one_refuses.__doc__, body=only_one_refuses, pool={"udp_per_packet": "yes"}, ways=ENGINES),
     Case("udp-refused-per-packet", refused_burst_per_packet.__doc__, body=refused_burst_per_packet, pool={"udp_per_packet": "yes"}, ways=ENGINES),
     Case("udp-refused-without-replies", refused_burst_per_packet.__doc__, body=refused_burst_per_packet, pool={"udp_responses": 0}, ways=ENGINES),
 )
