@@ -102,11 +102,7 @@ class UdpServers:
 
     def __init__(self, rig, answers):
         self.rig, self.answers, self.heard = rig, list(answers), [[] for _ in answers]
-        self.ports = []
-        for _ in answers:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                sock.bind(("127.0.0.1", 0))
-                self.ports.append(sock.getsockname()[1])
+        self.ports = [rig.ports.free() for _ in answers]
 
     def start(self, number):
         sock = self.rig.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
