@@ -213,8 +213,8 @@ static int send_one(int fd, struct io_outgoing *message)
     return 0;
 }
 
-/* Sends the datagrams of a train one by one: the kernel does not cut datagrams that are larger than the path's MTU out of a train (EINVAL), nor send trains
- * through devices without checksum offload (EIO). */
+/* Sends the datagrams of a train one by one: the kernel does not cut datagrams that are larger than the path's MTU out of a train (EMSGSIZE, or EINVAL), nor
+ * send trains through devices without checksum offload (EIO). Newer kernels do the latter. */
 static int send_each(int fd, struct io_outgoing *train)
 {
     struct io_outgoing rest = *train, head;
@@ -247,7 +247,7 @@ static unsigned send_some(int fd, struct io_outgoing *messages, unsigned count)
     for (unsigned i = 0; i < count;) {
         int sent = sendmmsg(fd, &headers[i], count - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-        if (sent > 0) { /* an error of the message after these is reported by the next call */
+        if (sent > 0) { /* the message after these has its error again in the next call; that of an earlier datagram is lost */
             i += (unsigned)sent;
             continue;
         }

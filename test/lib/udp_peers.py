@@ -1,11 +1,12 @@
 """UDP clients and servers of the tests."""
+import errno
 import select
 import socket
 import struct
 import threading
 import time
 
-from rig import Failure, require
+from rig import Failure, PortTaken, require
 
 UDP_SEGMENT, UDP_GRO = 103, 104     # linux/udp.h; not in the socket module
 DATAGRAM_MAX = 65507
@@ -23,8 +24,14 @@ def datagram_socket(address=None, host="127.0.0.1", buffer=4 << 20):
             sock.setsockopt(socket.SOL_SOCKET, force, buffer)
         except OSError:
             sock.setsockopt(socket.SOL_SOCKET, plain, buffer)
-    if address:
-        sock.bind(address)
+    try:
+        if address:
+            sock.bind(address)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:  # another case's process has taken a port that was free before
+            raise PortTaken(str(address)) from None
+        raise
     return sock
 
 
