@@ -163,7 +163,7 @@ static int make_udp(struct worker *worker, size_t sockets)
     if (!udp)
         return -ENOMEM;
     udp->worker = worker;
-    slab_init(&udp->flows_slab, sizeof(struct flow), limit_max(worker->shared->flows));
+    slab_init(&udp->flows_slab, sizeof(struct flow), limit_max(worker->shared->flows) + 1); /* a flow that exceeds the limit is made before it is refused */
     list_init(&udp->flows);
     list_init(&udp->touched);
     if (getrandom(udp->secret, sizeof(udp->secret), 0) != sizeof(udp->secret))
