@@ -24,6 +24,13 @@
 
 _Static_assert(sizeof(struct flow) <= 320, "a slab rounds up to lines of 64 bytes, and an idle flow is promised to cost at most 512 bytes");
 
+static struct flow *find_flow(const struct udp *udp, const struct flow_key *key)
+{
+    struct flow_entry *entry = flow_table_find(&udp->table, key);
+
+    return entry ? container_of(entry, struct flow, entry) : NULL;
+}
+
 /* ---- states ---- */
 
 static const char *const state_names[] = {[FLOW_BOUND] = "BOUND", [FLOW_UNBOUND] = "UNBOUND", [FLOW_CLOSING] = "CLOSING"};
@@ -211,12 +218,27 @@ static int open_to_any(struct flow *flow, struct select_request *select)
     return result;
 }
 
+/* Sets the key of a new flow. The backend may be another one than the key says, because no socket to that one could be made. If there is a flow to this backend
+ * already, the new one takes its place. */
+static void set_key(struct flow *flow, const struct flow_key *key)
+{
+    struct flow *older;
+
+    flow->entry.key = *key;
+    if (!key->backend)
+        return;
+    flow->entry.key.backend = flow->lease.backend;
+    older = find_flow(flow->worker->udp, &flow->entry.key);
+    if (older)
+        udp_flow_unbind(older);
+}
+
 static void start_flow(struct flow *flow, const struct flow_key *key)
 {
     struct worker *worker = flow->worker;
     struct udp *udp = worker->udp;
 
-    flow->entry.key = *key;
+    set_key(flow, key);
     flow->number = ++udp->flow_number;
     flow->opened_ns = worker->io->now_ns;
     flow->active_ms = worker_now_ms(worker);
@@ -281,13 +303,6 @@ fail:
 }
 
 /* ---- finding ---- */
-
-static struct flow *find_flow(const struct udp *udp, const struct flow_key *key)
-{
-    struct flow_entry *entry = flow_table_find(&udp->table, key);
-
-    return entry ? container_of(entry, struct flow, entry) : NULL;
-}
 
 static bool can_continue(const struct flow *flow)
 {
