@@ -214,11 +214,13 @@ static int send_one(int fd, struct io_outgoing *message)
 }
 
 /* Sends the datagrams of a train one by one: the kernel does not cut datagrams that are larger than the path's MTU out of a train (EMSGSIZE, or EINVAL), nor
- * send trains through devices without checksum offload (EIO). Newer kernels do the latter. */
+ * send trains through devices without checksum offload (EIO). Newer kernels do the latter. Returns 0 or an errno. If some of the datagrams were sent, it is
+ * not one that means that none was: the caller would send the train again to another peer. */
 static int send_each(int fd, struct io_outgoing *train)
 {
     struct io_outgoing rest = *train, head;
     struct iovec parts[2 * IO_TRAIN_MAX];
+    bool is_sent = false;
     int error = 0;
 
     while (rest.bytes > 0) {
@@ -226,9 +228,10 @@ static int send_each(int fd, struct io_outgoing *train)
 
         split_message(&rest, rest.bytes < train->segment_bytes ? rest.bytes : train->segment_bytes, &head, parts);
         result = send_one(fd, &head);
+        is_sent |= result == 0;
         error = result ? result : error;
     }
-    return error;
+    return is_sent && is_earlier_error(error) ? EIO : error;
 }
 
 static bool refuses_trains(int error)
