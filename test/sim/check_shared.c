@@ -74,8 +74,8 @@ static void check_counts(struct world *world)
         world_fail(world, "%u sessions and %u clients being handed over, but %u of the limit of %u", tally.sessions, mailed, used,
                    limit_max(&world->connections));
     of_pools = world_sessions_of_pools(world);
-    if (of_pools != tally.sessions + mailed)
-        world_fail(world, "%u sessions and %u clients being handed over, but %u that use a pool", tally.sessions, mailed, of_pools);
+    if (of_pools != tally.sessions + mailed + udp_flows(world))
+        world_fail(world, "%u sessions, %u clients being handed over, and %u flows, but %u that use a pool", tally.sessions, mailed, udp_flows(world), of_pools);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
         const struct listener *listener = world_listener(world, i);
         uint32_t held = listener ? limit_used(&listener->connections) : 0, max = listener ? limit_max(&listener->connections) : 0;
@@ -95,7 +95,7 @@ static uint32_t slots_of(const struct world *world, const struct backend *backen
         for (struct list *link = sessions->next; link != sessions; link = link->next)
             slots += container_of(link, struct session, link)->lease.backend == backend;
     }
-    return slots;
+    return slots + udp_slots_of(world, backend);
 }
 
 static void check_backend(struct world *world, struct backend *backend)

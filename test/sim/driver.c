@@ -58,6 +58,7 @@ static void turn(struct member *member)
     sim_look_at_eventfds(world->sim);
     check_sessions(member);
     check_shared(world);
+    check_udp_turn(member);
     end(member);
     world->sim->turning = -1;
 }

@@ -19,6 +19,7 @@
 
 #include "io/io.h"
 #include "sim.h"
+#include "sim_udp.h"
 
 /* Operations. The bit of operation n in io_sock.in_flight is 1 << n. SEND is a gathered send. A send that waits for room is OUT. */
 enum { SIM_OP_CONNECT, SIM_OP_SEND, SIM_OP_OUT, SIM_OP_RECEIVE, SIM_OP_IN, SIM_OP_CANCEL, SIM_OPS };
@@ -121,7 +122,7 @@ void engine_closing_progress(struct sim_conn *conn, const struct sim_done *done)
 /* Closes the closing sockets with nothing in flight. By chance, some are left for a later call. */
 void engine_tell_closed(struct sim_engine *engine);
 
-/* The functions of struct io_ops, in engine_ops.c, engine_send.c, engine_close.c, engine_calls.c, engine_listen.c and engine_pipe.c. */
+/* The functions of struct io_ops, in engine_ops.c, engine_send.c, engine_close.c, engine_calls.c, engine_listen.c, engine_udp.c and engine_pipe.c. */
 int engine_open(struct io *io, struct io_sock *sock);
 void engine_close(struct io *io, struct io_sock *sock);
 void engine_connect(struct io *io, struct io_sock *sock, const struct addr *addr, const struct io_socket_options *options);
@@ -144,6 +145,9 @@ bool engine_is_shut(struct io *io, struct io_sock *listener);
 bool engine_stop_queueing(struct io *io, struct io_sock *listener);
 void engine_set_congestion(struct io *io, int fd, const char *name);
 void engine_discard(struct io *io, int fd);
+int engine_connect_datagram(struct io *io, const struct addr *addr, uint32_t receive_buffer_bytes);
+int engine_receive_datagrams(struct io *io, struct io_sock *sock, struct io_batch *batch, unsigned first, unsigned count);
+void engine_send_datagrams(struct io *io, struct io_sock *sock, struct io_outgoing *messages, unsigned count);
 int engine_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes);
 void engine_pipe_close(struct io *io, struct io_pipe *pipe);
 ssize_t engine_splice_in(struct io *io, struct io_sock *sock, struct io_pipe *pipe, uint32_t bytes);

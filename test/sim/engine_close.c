@@ -98,7 +98,9 @@ void engine_close(struct io *io, struct io_sock *sock)
     }
     conn->closable = !sock->in_flight;
     cancel(conn);
-    if (!conn->listening && conn->event_fd < 0)
+    if (conn->udp)
+        engine->sim->options.hooks->udp->closing(conn);
+    else if (!conn->listening && conn->event_fd < 0)
         engine->sim->options.hooks->closing(conn);
 }
 
@@ -115,6 +117,8 @@ static void close_one(struct sim_conn *conn)
         sock->events->closing(sock);
     if (conn->listening && conn->listener->sealed && conn->listener->descriptors == 1)
         engine->sim->options.hooks->unlistening(conn->listener, engine);
+    if (conn->udp)
+        engine->sim->options.hooks->udp->closed(conn);
     list_remove(&conn->care);
     engine->care_count--;
     conn->engine = NULL;

@@ -46,8 +46,10 @@ int engine_open(struct io *io, struct io_sock *sock)
 
     if (conn->sock)
         sim_fail(sim, "a descriptor was opened twice");
-    if (!conn->listening && conn->event_fd < 0 && sim_chance(sim, sim->options.chances.no_handle)) {
+    if (!conn->listening && conn->event_fd < 0 && !sim_udp_is_bound(conn) && sim_chance(sim, sim->options.chances.no_handle)) {
         sim_release(conn, sock->reset);
+        if (conn->udp)
+            sim->options.hooks->udp->opened(engine, conn, false);
         return sim_chance(sim, 500) ? -ENOMEM : -ENFILE;
     }
     conn->sock = sock;
@@ -57,6 +59,8 @@ int engine_open(struct io *io, struct io_sock *sock)
     list_append(&engine->care, &conn->care);
     engine->care_count++;
     sock->fd = sim_conn_fd(conn); /* for an eventfd, it was the real descriptor */
+    if (conn->udp && conn->udp->is_connected)
+        sim->options.hooks->udp->opened(engine, conn, true);
     return 0;
 }
 

@@ -93,6 +93,7 @@ struct sim *sim_new(const struct sim_options *options)
     sim->now_ns = (uint64_t)1000000000;
     sim->turning = -1;
     list_init(&sim->events);
+    list_init(&sim->udp_sockets);
     return sim;
 }
 
@@ -101,6 +102,7 @@ void sim_free(struct sim *sim)
     for (uint32_t i = 0; i < sim->conn_count; i++) {
         free(sim->conns[i]->in.data);
         free(sim->conns[i]->out.data);
+        free(sim->conns[i]->udp);
         free(sim->conns[i]);
     }
     for (uint32_t i = 0; i < sim->pipe_count; i++)

@@ -1,6 +1,6 @@
 /* test/sim/sim.h: a small model of a kernel and a network, for tests. One thread.
  *
- * It has a virtual clock, connections, listeners with accept queues, and pipes. A connection is TCP or UNIX. One end is a descriptor of a worker. The other end
+ * It has a virtual clock, connections, listeners with accept queues, pipes, and UDP sockets (sim_udp.h). A connection is TCP or UNIX. One end is a descriptor of a worker. The other end
  * is the peer, which the test controls. The workers use the model through their simulated engines (engine.h). The seed decides how long everything takes, how
  * many bytes a call moves, the order of events, and what fails. The same seed gives the same run.
  *
@@ -21,6 +21,8 @@ struct io_sock;
 struct sim;
 struct sim_conn;
 struct sim_engine;
+struct sim_udp;
+struct sim_udp_hooks;
 
 /* An event at a virtual time. Embedded in what it concerns. All zero: not armed. */
 struct sim_event {
@@ -37,6 +39,10 @@ struct sim_chances {
     uint32_t aborted;       /* accept fails because the client has already reset the connection */
     uint32_t shut;          /* accept fails because another process has shut the listening socket down */
     uint32_t no_handle;     /* io_open() fails */
+    uint32_t no_port;       /* a connected UDP socket cannot be made, because no port is free, or there is no route */
+    uint32_t no_room;       /* the send buffer of a UDP socket is full */
+    uint32_t not_sent;      /* the kernel refuses to send a datagram, or finds it too large for the path */
+    uint32_t interrupted;   /* a call on a UDP socket fails with EINTR */
     uint32_t met_itself;    /* a connection is connected to itself */
     uint32_t no_pipe;       /* pipe_open fails */
     uint32_t small_pipe;    /* pipe_open returns a pipe that is smaller than requested */
@@ -66,6 +72,7 @@ struct sim_hooks {
     void (*changed)(struct sim_conn *conn);
     /* The code under test has misused the engine. Must not return. */
     void (*failed)(struct sim *sim, const char *what);
+    const struct sim_udp_hooks *udp; /* sim_udp.h */
 };
 
 struct sim_options {
@@ -76,6 +83,8 @@ struct sim_options {
     uint32_t buffers; /* queued: maximum number of receive buffers that the kernel has */
     uint32_t gathered_max; /* maximum number of sends that are gathered */
     uint32_t gather_batch; /* this many gathered sends are submitted before the wait begins */
+    uint32_t mtu;    /* of all paths: a train with larger datagrams is refused */
+    bool no_trains;  /* a train to a connected socket is refused, as by a device without checksum offload */
     bool tiny;    /* send and receive windows may be as small as one byte, which causes many events */
     bool trace;   /* sim_note() prints */
     uint64_t forbidden_until_ns; /* until then, accept fails with EPERM, as if a security module denied it */
@@ -126,6 +135,7 @@ struct sim_conn {
     uint32_t latency_us;          /* maximum latency of anything that is sent */
     bool unspliceable;
     bool local;                   /* a UNIX socket */
+    struct sim_udp *udp;          /* owned; NULL: this is no UDP socket */
 
     /* Our end. */
     struct io_sock *sock;         /* the socket given to io_open(); NULL: none, or it is closed */
@@ -183,6 +193,8 @@ struct sim {
     uint32_t pipe_count, pipes_open;
     struct sim_conn *eventfds[SIM_EVENTFDS_MAX];
     uint32_t eventfd_count;
+    struct list udp_sockets; /* the open ones */
+    uint32_t datagrams;   /* number of datagrams that were numbered (sim_udp.h) */
     uint32_t denials;     /* number of calls of accept that were denied */
     int turning;          /* index of the worker whose turn it is; -1: none */
 };

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "sim.h"
+#include "sim_udp.h"
 
 /* ---- our end ---- */
 
@@ -10,6 +10,8 @@ bool sim_readable(const struct sim_conn *conn)
 {
     if (conn->event_fd >= 0)
         return conn->signalled;
+    if (conn->udp)
+        return !list_empty(&conn->udp->queue) || conn->udp->error;
     if (conn->listening)
         return !list_empty(&conn->listener->queue) || (conn->local && conn->listener->sealed);
     return conn->in.arrived > 0 || conn->in.fin_arrived || conn->over;
@@ -129,6 +131,8 @@ void sim_release(struct sim_conn *conn, bool reset)
     sim->conns_open--;
     if (conn->event_fd >= 0)
         (void)close(conn->event_fd);
+    if (conn->udp)
+        sim_udp_close(conn->udp);
     if (conn->listening && --conn->listener->descriptors == 0)
         sim_reset_queue(conn->listener);
     if (conn->listening || conn->over || !conn->established)

@@ -93,6 +93,13 @@ static void build_member(struct world *world, uint32_t index, uint64_t seed)
     for (uint32_t i = 0; i < world->config.listener_count; i++)
         member->sockets[i] = (struct worker_socket){
             .listener = table_listener(world->table, i), .fd = world->listener_fds[i][index], .is_unix = world->listener_local[i]};
+    for (uint32_t g = 0; g < world->udp.group_count; g++)
+        member->sockets[world->config.listener_count + g] = (struct worker_socket){
+            .listener = table_listener(world->table, world->udp.groups[g].listener),
+            .addr = world->udp.groups[g].addr,
+            .fd = world->udp.groups[g].fds[index],
+            .is_udp = true,
+        };
     *member->worker = (struct worker){
         .shared = &world->shared,
         .index = index,
@@ -100,7 +107,7 @@ static void build_member(struct world *world, uint32_t index, uint64_t seed)
         .random = seed ^ index,
         .counters = &world->counters[index],
         .sockets = member->sockets,
-        .socket_count = world->config.listener_count,
+        .socket_count = world->config.listener_count + world->udp.group_count,
     };
 }
 
@@ -135,15 +142,22 @@ static uint32_t sessions(const struct world *world)
     return count;
 }
 
+static bool is_busy(const struct world *world)
+{
+    return sessions(world) > 0 || !list_empty(&world->sim->events) || clients_wait(world) || udp_is_busy(world);
+}
+
 static void run(struct world *world)
 {
     world_schedule(world);
-    while (!driver_all_ended(world) && !world->stuck && (sessions(world) > 0 || !list_empty(&world->sim->events) || clients_wait(world)))
+    while (!driver_all_ended(world) && !world->stuck && is_busy(world))
         driver_step(world);
     if (world->stuck && sessions(world) > 0)
         world_fail(world, "%u sessions hang: nothing will ever happen", sessions(world));
     if (world->stuck && clients_wait(world))
         world_fail(world, "clients wait in a listener's queue and will never be accepted");
+    if (world->stuck && udp_is_busy(world))
+        world_fail(world, "flows hang, or datagrams will never be received");
     world->stuck = false;
     world_drain(world);
     while (!driver_all_ended(world)) {
@@ -170,6 +184,7 @@ static void dismantle(struct world *world)
         free(world->members[i].worker);
     }
     free(world->mailboxes);
+    udp_dismantle(world);
     sim_free(world->sim);
     free(world);
 }
@@ -198,6 +213,7 @@ const char *world_run(uint64_t seed, bool trace, uint64_t *digest)
     run(world);
     check_end(world);
     check_pairs(world);
+    check_udp_end(world);
     *digest = world->sim->digest ^ world->turns;
     dismantle(world);
     return NULL;

@@ -11,6 +11,7 @@
 #include "table/limit.h"
 #include "table/shortage.h"
 #include "tap.h"
+#include "udp_world.h"
 #include "worker/context.h"
 #include "worker/session.h"
 
@@ -86,7 +87,7 @@ struct member {
     enum life life;
     uint64_t wake_ns;           /* while it sleeps: when the wait ends; NEVER: the wait has no timeout */
     uint64_t stalled_ns;        /* its thread does not run before this time */
-    struct worker_socket sockets[LISTENERS_MAX];
+    struct worker_socket sockets[LISTENERS_MAX + UDP_GROUPS_MAX];
     struct sim_event accepting, continuing, draining, stopping; /* each sends an order to the worker */
 };
 
@@ -122,7 +123,8 @@ struct world {
     uint32_t worker_count;
 
     struct pair pairs[CLIENTS_MAX];
-    uint32_t pair_count;
+    uint32_t pair_count;        /* 0: there are only UDP clients */
+    struct udp_world udp;
     bool quick;                 /* nothing happens that could prevent a session from ending normally */
     bool crowd;                 /* more clients than the limits admit at once, with short sessions */
     bool late_rush;             /* all clients arrive about when the workers are ordered to drain */

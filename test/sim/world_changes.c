@@ -51,6 +51,8 @@ static void draw_settings(struct world *world, struct pool_settings *settings)
     settings->hash_key = (enum config_hash_key)sim_below(sim, 2);
     settings->hash_prefix_v4 = (uint8_t)sim_below(sim, 33);
     settings->hash_table_size = sim_chance(sim, 300) ? 211 : 101;
+    if (world->udp.is_on && sim_chance(sim, 400))
+        udp_draw_pool_change(world, settings);
     if (world->quick || !sim_chance(sim, 400))
         return;
     settings->connect_timeout_ms = 50 + sim_below(sim, 2000);
@@ -71,6 +73,7 @@ static void note_longest(struct world *world, uint32_t pool, const struct pool_s
     longest->connect_timeout_ms = greater_of(longest->connect_timeout_ms, settings->connect_timeout_ms);
     longest->idle_timeout_ms = greater_of(longest->idle_timeout_ms, settings->idle_timeout_ms);
     longest->half_close_timeout_ms = greater_of(longest->half_close_timeout_ms, settings->half_close_timeout_ms);
+    longest->udp_idle_timeout_ms = greater_of(longest->udp_idle_timeout_ms, settings->udp_idle_timeout_ms);
     longest->retries = greater_of(longest->retries, settings->retries);
 }
 
@@ -91,6 +94,8 @@ static void draw_listeners(struct world *world, struct changed *changed)
         listener->pool = sim_below(sim, (uint32_t)changed->config.pool_count);
         if (!world->quick && sim_chance(sim, 300))
             listener->settings.max_connections = sim_below(sim, 5);
+        if (world->udp.is_on && sim_chance(sim, 300))
+            udp_draw_listener(world, &listener->settings);
         count++;
     }
     changed->config.listeners = changed->listeners;
@@ -137,6 +142,7 @@ static void note_slots(struct world *world, struct backend *backend)
 static void note_allowed(struct world *world)
 {
     world_each_backend(world, note_slots);
+    check_udp_note_limits(world);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
         const struct listener *listener = world_listener(world, i);
 

@@ -29,7 +29,7 @@ static struct addr local_address(uint32_t pool, uint32_t backend, uint32_t varia
 static void draw_addresses(struct world *world, uint32_t p, uint32_t b)
 {
     for (uint32_t i = 0; i < ADDRESSES_MAX; i++)
-        world->addresses[p][b][i] = sim_chance(world->sim, 250) ? local_address(p, b, i) : address(0x0a000100u + 256 * p + i, (uint16_t)(1000 + b));
+        world->addresses[p][b][i] = !world->udp.is_on && sim_chance(world->sim, 250) ? local_address(p, b, i) : address(0x0a000100u + 256 * p + i, (uint16_t)(1000 + b));
 }
 
 static void draw_pool(struct world *world, uint32_t p)
@@ -58,6 +58,8 @@ static void draw_pool(struct world *world, uint32_t p)
         pool->settings.idle_timeout_ms = 3600000;
         pool->settings.half_close_timeout_ms = 3600000;
     }
+    if (world->udp.is_on)
+        udp_draw_pool(world, &pool->settings);
     if (world->rough)
         pool->settings.splice = CONFIG_SPLICE_ALWAYS;
     for (uint32_t b = 0; b < pool->backend_count; b++) {
@@ -128,6 +130,10 @@ static void draw_listeners(struct world *world)
             .settings.max_connections = world->crowd ? PICK(sim, 0, 1, 3, 5) : world->quick ? 0 : PICK(sim, 0, 0, 1, 3),
             .settings.backlog = 128,
         };
+        if (world->udp.is_on) {
+            world->listeners[i].settings.protocol = CONFIG_PROTOCOL_BOTH;
+            udp_draw_listener(world, &world->listeners[i].settings);
+        }
         draw_sockets(world, i);
     }
 }
@@ -152,12 +158,15 @@ void world_draw(struct world *world)
 {
     struct sim *sim = world->sim;
 
+    list_init(&world->udp.ports);
+    list_init(&world->udp.closed_ports);
     world->worker_count = PICK(sim, 1, 2, 2, 2, 3);
     world->mailbox_capacity = PICK(sim, 2, 2, 8, 1024);
     world->crowd = sim_chance(sim, 100);
     world->quick = world->crowd || sim_chance(sim, 300);
     world->late_rush = !world->quick && sim_chance(sim, 60);
     world->continues = sim_chance(sim, 150);
+    world->udp.is_on = sim_chance(sim, 330);
     world->drains = !world->quick && sim_chance(sim, 150);
     world->stops = !world->quick && sim_chance(sim, world->late_rush ? 700 : 200);
     world->accept_ns = !world->quick && sim_chance(sim, 100) ? sim_below(sim, 300000000) : 0;
@@ -193,7 +202,11 @@ void world_draw(struct world *world)
     }
     draw_listeners(world);
     draw_pairs(world);
-    limit_init_flows(&world->flows, 0);
+    if (world->udp.is_on) {
+        udp_draw(world);
+        world->pair_count = sim_chance(sim, 600) ? 0 : world->pair_count;
+    }
+    limit_init_flows(&world->flows, PICK(sim, 1, 10, 1000, 1000));
     limit_init(&world->connections, world->crowd ? PICK(sim, 2, 5, 10, 100) : world->quick || world->late_rush ? 100 : PICK(sim, 2, 5, 100));
     world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : limit_max(&world->connections);
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);

@@ -159,6 +159,7 @@ void world_schedule(struct world *world)
     if (!world->quick && sim_chance(sim, 300))
         sim_arm(sim, &world->lacking, sim_below(sim, 300000000));
     world_schedule_changes(world);
+    udp_schedule(world);
     for (uint32_t i = 0; i < world->worker_count; i++)
         schedule_member(&world->members[i]);
 }

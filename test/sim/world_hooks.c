@@ -123,4 +123,5 @@ const struct sim_hooks world_hooks = {
     .unlistening = on_unlistening,
     .changed = on_changed,
     .failed = on_failed,
+    .udp = &check_udp_hooks,
 };
