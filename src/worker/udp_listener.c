@@ -202,6 +202,7 @@ void udp_accept_all(struct worker *worker)
 static void close_listeners(struct udp *udp)
 {
     timer_cancel(&udp->worker->timers, &udp->drain_timer);
+    udp_relay_send_replies(udp); /* those of flows that have ended in this turn */
     for (size_t i = 0; i < udp->listener_count; i++) {
         struct udp_listener *socket = &udp->listeners[i];
 
@@ -275,7 +276,6 @@ void udp_end_all(struct worker *worker)
 
     if (!udp)
         return;
-    udp_relay_send_replies(udp);
     for (struct list *link = udp->flows.next, *next; link != &udp->flows; link = next) {
         next = link->next; /* the flow is freed later, in an event of the engine */
         udp_flow_end(container_of(link, struct flow, link), FLOW_STOPPED);
