@@ -121,7 +121,9 @@ static void distribute_datagram(struct udp_listener *socket, const struct io_dat
         return;
     }
     flow = udp_flow_find(&request, count);
-    if (flow)
+    if (flow && pool_settings(flow->lease.pool)->proxy_protocol != CONFIG_PROXY_OFF) /* it began before the listener got another pool */
+        distribute_each(&request, datagram, false, 0);
+    else if (flow)
         udp_relay_add(flow, &(struct udp_item){.data = datagram->data, .bytes = datagram->bytes, .segment_bytes = datagram->segment_bytes});
 }
 
