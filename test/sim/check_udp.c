@@ -6,9 +6,6 @@
 #include <string.h>
 
 #include "table/counters.h"
-#include "table/listener.h"
-#include "table/pool.h"
-#include "worker/udp.h"
 #include "worker/udp_relay.h"
 #include "world.h"
 
@@ -42,12 +39,15 @@ static bool is_answerable(const union io_endpoint *from)
     return from->in6.sin6_port && !IN6_IS_ADDR_MULTICAST(&from->in6.sin6_addr);
 }
 
-/* Notes why a datagram may be dropped. */
-static void note_reasons(struct udp_tally *tally, const struct sim_train *train, const struct pool_settings *settings)
+/* Notes why a datagram may be dropped. Its flow may have begun under another pool than its listener has now. */
+static void note_reasons(const struct world *world, struct udp_tally *tally, const struct sim_train *train)
 {
     uint32_t header_bytes = train->from.sa.sa_family == AF_INET ? 28 : 52;
+    bool has_header = false;
 
-    if (train->cut || (settings->proxy_protocol != CONFIG_PROXY_OFF && train->unit_bytes + header_bytes > IO_DATAGRAM_SEND_BYTES))
+    for (size_t p = 0; p < world->config.pool_count; p++)
+        has_header |= world->pools[p].settings.proxy_protocol != CONFIG_PROXY_OFF;
+    if (train->cut || (has_header && train->unit_bytes + header_bytes > IO_DATAGRAM_SEND_BYTES))
         tally->too_large += train->count;
     if (!is_answerable(&train->from))
         tally->unanswerable += train->count;
@@ -74,13 +74,14 @@ void check_udp_received(struct sim_conn *conn, const struct sim_train *train)
             .number = train->first + i, .bytes = sim_train_unit_bytes(train, i), .from = train->from, .to = train->to, .socket = conn, .port = port};
     tally->received += train->count;
     if (!port) {
-        note_reasons(tally, train, pool_settings(listener_pool(container_of(conn->sock, struct udp_listener, sock)->listener)));
+        note_reasons(world_of(conn), tally, train);
         return;
     }
     if (!port->is_met)
         world_fail(world_of(conn), "the simulation has sent a reply without a request");
     port->active_ns = conn->engine->io.now_ns;
     port->replies += train->count;
+    port->bytes[1] += sim_train_bytes(train);
     if (port->owner.is_shared)
         tally->unwanted += train->count;
 }
@@ -151,6 +152,7 @@ void check_udp_sent(struct sim_conn *conn, const struct io_outgoing *messages, u
 {
     struct udp_tally *tally = tally_of(conn);
     uint32_t passed = 0, perhaps = 0;
+    uint64_t bytes = 0;
 
     for (unsigned i = 0; i < count; i++) {
         uint32_t units = udp_relay_units(messages[i].bytes, messages[i].segment_bytes);
@@ -160,13 +162,17 @@ void check_udp_sent(struct sim_conn *conn, const struct io_outgoing *messages, u
             perhaps += messages[i].segment_bytes ? units - 1 : 0; /* of a train that was sent datagram by datagram */
         } else {
             passed += units;
+            bytes += messages[i].bytes;
         }
     }
     tally->passed[!conn->udp->is_connected] += passed;
     if (tally->taken < passed || tally->taken > passed + perhaps)
         world_fail(world_of(conn), "%u datagrams are reported as sent, and %u were", passed, tally->taken);
-    if (conn->udp->is_connected)
-        udp_port_of(conn)->active_ns = conn->engine->io.now_ns;
+    tally->bytes[!conn->udp->is_connected] += bytes;
+    if (!conn->udp->is_connected)
+        return;
+    udp_port_of(conn)->active_ns = conn->engine->io.now_ns;
+    udp_port_of(conn)->bytes[0] += bytes;
 }
 
 /* ---- the end of a turn ---- */
@@ -180,6 +186,9 @@ static void check_counters(struct world *world, const struct udp_tally *tally, c
         if (counters_read(&counters->datagrams[i]) != tally->passed[i])
             world_fail(world, "%llu datagrams are counted in direction %d, and %llu were sent", (unsigned long long)counters_read(&counters->datagrams[i]), i,
                        (unsigned long long)tally->passed[i]);
+        if (world->pair_count == 0 && counters_read(&counters->bytes[i]) != tally->bytes[i])
+            world_fail(world, "%llu bytes are counted in direction %d, and %llu were sent", (unsigned long long)counters_read(&counters->bytes[i]), i,
+                       (unsigned long long)tally->bytes[i]);
     }
     if (counters_read(&counters->datagrams_lost) != tally->dropped || counters_read(&counters->flows) != tally->opened ||
         counters_read(&counters->flows_refused) != tally->refused)

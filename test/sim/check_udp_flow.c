@@ -215,6 +215,13 @@ static void check_reason(struct world *world, const struct udp_port *port, const
     }
 }
 
+/* Checks what the access log says about the flow. */
+static void check_totals(struct world *world, const struct udp_port *port, const struct flow *flow)
+{
+    if (flow->datagrams[0] < port->requests || flow->datagrams[1] != port->replies || flow->bytes[0] != port->bytes[0] || flow->bytes[1] != port->bytes[1])
+        world_fail(world, "port %u: ends with wrong totals", port->conn->index);
+}
+
 static void note_source(struct udp_world *udp, const struct flow *flow, uint32_t listener)
 {
     for (uint32_t i = 0; i < udp->source_count; i++) {
@@ -242,6 +249,7 @@ static void on_closing(struct sim_conn *conn)
     sim_note(conn->sim, conn, "flow ends", flow->end);
     port->is_closing = true;
     check_reason(world, port, flow);
+    check_totals(world, port, flow);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
         if (flow->counts_source && flow->lease.listener == world_listener(world, i))
             note_source(&world->udp, flow, i);

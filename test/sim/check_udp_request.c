@@ -111,11 +111,13 @@ static const struct pool_settings *settings_of(const struct udp_port *port)
     return pool_settings(listener_pool(udp_flow_of(port)->lease.listener));
 }
 
-/* Whether datagrams of other flows may have come to this one, because their backend has refused them: where each datagram is balanced by itself, or a client has
- * had several flows. */
+/* Whether the order of the flow's datagrams is not known. Where each datagram is balanced by itself, or a client has had several flows, datagrams of other flows
+ * come to this one if their backend has refused them. Of a datagram that the network has doubled, each copy may go to another backend. */
 static bool is_unordered(const struct world *world, const struct udp_port *port)
 {
-    return world->udp.tallies[port->worker].refusals > 0 && (port->owner.backend || settings_of(port)->udp_requests > 0);
+    bool is_refused = world->udp.tallies[port->worker].refusals > 0;
+
+    return (port->owner.backend && (is_refused || world->udp.doubling > 0)) || (is_refused && settings_of(port)->udp_requests > 0);
 }
 
 /* The datagrams of a client must be sent in the order in which they arrived, also when its flow moves to another backend in between. */

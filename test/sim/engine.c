@@ -4,6 +4,8 @@
 
 #include "engine.h"
 
+enum { SPURIOUS_SOCKETS_MAX = 100 }; /* with more sockets, a worker would have turns without end, one after the other */
+
 /* ---- the wait ---- */
 
 /* Writes the connections of the engine to engine->order in random order, and returns their number. */
@@ -33,7 +35,7 @@ static void draw_spurious(struct sim_engine *engine)
 {
     uint32_t chance = engine->sim->options.chances.spurious;
 
-    if (chance == 0)
+    if (chance == 0 || engine->care_count > SPURIOUS_SOCKETS_MAX)
         return;
     for (struct list *link = engine->care.next; link != &engine->care; link = link->next) {
         struct sim_conn *conn = container_of(link, struct sim_conn, care);

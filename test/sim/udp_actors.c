@@ -140,7 +140,7 @@ static void on_sending(struct sim_event *event)
     if (client->is_odd && sim_chance(sim, 200))
         make_unanswerable(sim, &train.from);
     train.cut = client->is_odd && train.count == 1 && sim_chance(sim, 50);
-    if (sim_chance(sim, 500))
+    if (sim_chance(sim, client->trains))
         launch(world, client->group, &train);
     else
         launch_each(world, client->group, &train);

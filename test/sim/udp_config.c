@@ -23,6 +23,10 @@ void udp_draw_pool(struct world *world, struct pool_settings *settings)
 
     udp_draw_pool_change(world, settings);
     settings->udp_responses = PICK(sim, UINT32_MAX, UINT32_MAX, UINT32_MAX, 1, 2, 0);
+    if (sim_chance(sim, 200)) {
+        settings->hash_key = CONFIG_HASH_QUIC_CID;
+        settings->hash_cid_bytes = 4;
+    }
     settings->udp_per_packet = sim_chance(sim, 150);
     settings->proxy_protocol = PICK(sim, CONFIG_PROXY_OFF, CONFIG_PROXY_OFF, CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST);
 }
@@ -113,6 +117,7 @@ static void draw_client(struct world *world, uint32_t i)
         .burst_max = PICK(sim, 1, 1, 4, 64, 64),
         .unit_bytes_max = PICK(sim, 0, 3, 100, 1200, 1500, 9000, 65535),
         .pause_us_max = PICK(sim, 0, 100, 5000, 100000, 600000),
+        .trains = PICK(sim, 0, 500, 1000),
         .floods = sim_chance(sim, 150),
         .is_odd = sim_chance(sim, 150),
     };

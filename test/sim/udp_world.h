@@ -40,6 +40,7 @@ struct udp_client {
     uint32_t burst_max;         /* maximum number of datagrams that it sends at once */
     uint32_t unit_bytes_max;
     uint32_t pause_us_max;
+    uint32_t trains;            /* probability per thousand that the datagrams that it sends at once arrive as a train */
     bool floods;                /* each burst comes from another port */
     bool is_odd;                /* some datagrams come from port 0, or from an address to which no reply is possible */
     struct sim_event sending;
@@ -68,6 +69,7 @@ struct udp_port {
     uint32_t requests;          /* datagrams from the client that were sent */
     uint32_t failures;          /* calls of send that failed */
     uint32_t replies;           /* datagrams received from the backend */
+    uint64_t bytes[2];          /* sent to the backend without an error, and received from it */
     uint64_t batch;             /* the batch in which the last request that was sent has arrived */
     uint32_t position;          /* its position there */
 };
@@ -93,6 +95,7 @@ struct udp_tally {
     uint64_t batch;              /* number of that batch */
     struct udp_records replies;  /* of this turn */
     uint64_t received, passed[2], dropped; /* datagrams, of the whole run */
+    uint64_t bytes[2];           /* of those that were passed */
     uint64_t opened, refused;    /* flows; datagrams that were dropped at a limit */
 
     /* Of this turn: what may be a reason to drop. */

@@ -197,7 +197,7 @@ void world_draw(struct world *world)
             world->mood[p][0] = 1000;
             world->backends[p][0].settings.max_connections = 0;
             world->backends[p][0].settings.backup = false;
-            world->pools[p].settings.retries = 3;
+            world->pools[p].settings.retries = 10; /* a backend that has left and come back is another one, and may be tried again */
         }
     }
     draw_listeners(world);
