@@ -49,6 +49,16 @@ void udp_flow_unbind(struct flow *flow)
     move_flow(flow, FLOW_UNBOUND);
 }
 
+static void give_places(struct flow *flow)
+{
+    if (flow->counts_source)
+        sources_give(flow->lease.listener->sources, flow->source_hash);
+    flow->counts_source = false;
+    lease_give(&flow->lease, LEASE_ALL);
+}
+
+/* The places are given back at once. If they were kept until the socket is closed, a moment later, the client's next datagram could be refused at a limit for
+ * the sake of a flow that has ended. */
 void udp_flow_end(struct flow *flow, enum flow_end why)
 {
     if (flow->state == FLOW_CLOSING)
@@ -57,6 +67,8 @@ void udp_flow_end(struct flow *flow, enum flow_end why)
     flow->end = (uint8_t)why;
     timer_cancel(&flow->worker->timers, &flow->timer);
     io_close(flow->worker->io, &flow->sock, false);
+    udp_flow_log(flow);
+    give_places(flow);
 }
 
 static const struct pool_settings *settings_of(const struct flow *flow)
@@ -145,23 +157,16 @@ static bool take_source(struct flow *flow, const struct flow_request *request)
     return flow->counts_source;
 }
 
-static void give_places(struct flow *flow)
-{
-    if (flow->counts_source)
-        sources_give(flow->lease.listener->sources, flow->source_hash);
-    flow->counts_source = false;
-    lease_give(&flow->lease, LEASE_ALL);
-}
-
-/* Takes what a new flow needs of the limits. Returns false, with nothing taken, and why. */
-static bool take_places(struct flow *flow, const struct flow_request *request, enum udp_drop_reason *why)
+/* Takes what a new flow needs of the limits. `replaces`: it takes the place of a flow whose backend is gone, so it is not a new client's. Returns false, with
+ * nothing taken, and why. */
+static bool take_places(struct flow *flow, const struct flow_request *request, bool replaces, enum udp_drop_reason *why)
 {
     struct worker *worker = flow->worker;
     struct listener *listener = request->socket->listener;
     uint32_t rate = listener_settings(listener)->flow_rate;
 
     *why = UDP_DROP_DRAINING;
-    if (worker->draining)
+    if (worker->draining && !replaces)
         return false;
     switch (lease_take(&flow->lease, listener, worker->shared->flows, worker->io->now_ns)) {
     case LEASE_LISTENER_FULL:
@@ -176,7 +181,7 @@ static bool take_places(struct flow *flow, const struct flow_request *request, e
     *why = UDP_DROP_SOURCE_FULL;
     if (take_source(flow, request)) {
         *why = UDP_DROP_RATE;
-        if (rate == 0 || rate_take(&listener->flow_rate, worker->io->now_ns, rate, BURST_NS))
+        if (rate == 0 || replaces || rate_take(&listener->flow_rate, worker->io->now_ns, rate, BURST_NS))
             return true;
     }
     give_places(flow);
@@ -252,7 +257,8 @@ static void start_flow(struct flow *flow, const struct flow_key *key)
     log_debug("flow " FLOW_NUMBER ": BOUND to backend %s", FLOW_NUMBER_OF(flow), flow->lease.backend->name);
 }
 
-/* Gives a new flow a backend and a socket to it. `chosen` and `avoid` as below. Returns the result of open_to_any(). */
+/* Gives a new flow a backend and a socket to it. `chosen` as below. `avoid`: a backend that has just failed, to be used only if there is no other; NULL: none.
+ * Returns the result of open_to_any(). */
 static int connect_flow(struct flow *flow, const struct flow_request *request, struct lease *chosen, const struct backend *avoid)
 {
     struct addr client = addr_of(request->peer);
@@ -273,20 +279,23 @@ static int connect_flow(struct flow *flow, const struct flow_request *request, s
     return open_to_any(flow, &select);
 }
 
-/* Opens a flow. `chosen` is a lease that holds nothing but a slot on the backend to use, which is moved to the flow; NULL: select a backend. `avoid`: a backend
- * that has just failed, to be used only if there is no other; NULL: none. Returns NULL after counting the drop. */
-static struct flow *open_flow(const struct flow_request *request, struct lease *chosen, const struct backend *avoid, uint32_t count)
+/* Opens a flow. `chosen` is a lease that holds nothing but a slot on the backend to use, which is moved to the flow; NULL: select a backend. `old`: a flow whose
+ * backend is gone, and which is ended; NULL: none. Returns NULL after counting the drop. */
+static struct flow *open_flow(const struct flow_request *request, struct lease *chosen, struct flow *old, uint32_t count)
 {
     struct worker *worker = request->socket->worker;
+    const struct backend *avoid = old && old->refused ? old->lease.backend : NULL; /* valid for the rest of this turn */
     struct flow *flow = slab_take(&worker->udp->flows_slab);
     enum udp_drop_reason why = UDP_DROP_NO_RESOURCES;
     int error = ENOMEM;
 
+    if (old)
+        udp_flow_end(old, FLOW_BACKEND_DOWN);
     if (!flow)
         goto fail;
     *flow = (struct flow){.worker = worker};
     error = 0;
-    if (!take_places(flow, request, &why))
+    if (!take_places(flow, request, old, &why))
         goto fail;
     error = -connect_flow(flow, request, chosen, avoid);
     if (error == 0) {
@@ -312,23 +321,17 @@ static bool can_continue(const struct flow *flow)
 struct flow *udp_flow_find(const struct flow_request *request, uint32_t count)
 {
     struct flow *flow = find_flow(request->socket->worker->udp, request->key);
-    const struct backend *avoid = NULL;
 
     if (flow && !can_continue(flow)) {
         udp_relay_send_requests(flow->worker->udp); /* what was added to the flow; this may replace it */
         flow = find_flow(request->socket->worker->udp, request->key);
     }
-    if (flow && can_continue(flow))
-        return flow;
-    if (flow) {
-        avoid = flow->refused ? flow->lease.backend : NULL; /* valid for the rest of this turn */
-        udp_flow_end(flow, FLOW_BACKEND_DOWN);
-    }
-    return open_flow(request, NULL, avoid, count);
+    return flow && can_continue(flow) ? flow : open_flow(request, NULL, flow, count);
 }
 
-/* Selects a backend for one datagram, and finds or opens the flow to it. */
-static struct flow *find_balanced(const struct flow_request *request, const struct backend *avoid, uint32_t count)
+/* Selects a backend for one datagram, and finds or opens the flow to it. `old`: a flow whose backend has refused this datagram, and which is ended; NULL:
+ * none. */
+static struct flow *find_balanced(const struct flow_request *request, struct flow *old, uint32_t count)
 {
     struct worker *worker = request->socket->worker;
     struct lease chosen = {.listener = request->socket->listener, .pool = listener_pool(request->socket->listener)};
@@ -339,8 +342,10 @@ static struct flow *find_balanced(const struct flow_request *request, const stru
     struct flow *flow;
 
     prepare_select(&select, request, chosen.pool, &client);
-    if (avoid && avoid->pool == chosen.pool)
-        select.tried[select.tried_count++] = avoid->id;
+    if (old && old->lease.pool == chosen.pool)
+        select.tried[select.tried_count++] = old->lease.backend->id;
+    if (old)
+        udp_flow_end(old, FLOW_BACKEND_DOWN);
     pick_slot(worker, &chosen, &select);
     if (!chosen.backend && select.tried_count > 0) { /* there is no other one */
         select.tried_count = 0;
@@ -353,12 +358,8 @@ static struct flow *find_balanced(const struct flow_request *request, const stru
     key.backend = chosen.backend;
     keyed.key = &key;
     flow = find_flow(worker->udp, &key);
-    if (flow && flow->refused && list_empty(&flow->touched)) { /* the backend may be back: a new socket has no old errors */
-        udp_flow_end(flow, FLOW_BACKEND_DOWN);
-        flow = NULL;
-    }
-    if (!flow)
-        flow = open_flow(&keyed, &chosen, NULL, count);
+    if (!flow || (flow->refused && list_empty(&flow->touched))) /* the backend may be back: a new socket has no old errors */
+        flow = open_flow(&keyed, &chosen, flow, count);
     if (chosen.backend)
         lease_give(&chosen, LEASE_BACKEND);
     return flow;
@@ -371,22 +372,22 @@ struct flow *udp_flow_find_balanced(const struct flow_request *request)
 
 struct flow *udp_flow_move(struct flow *flow, const uint8_t *data, uint32_t bytes, uint32_t count)
 {
-    const struct backend *avoid = flow->lease.backend; /* valid for the rest of this turn */
     struct flow_key key = flow->entry.key;
     union io_endpoint client;
     struct flow_request request = {
         .socket = (struct udp_listener *)(uintptr_t)key.socket, .key = &key, .peer = udp_flow_is_shared(flow) ? NULL : &client, .data = data, .bytes = bytes};
-    bool balanced = key.backend;
-
     struct flow *other;
 
     udp_flow_client(flow, &client);
+    if (key.backend) {
+        key.backend = NULL;
+        return find_balanced(&request, flow, count);
+    }
+    other = find_flow(flow->worker->udp, &key);
+    if (!other || other == flow)
+        return open_flow(&request, NULL, flow, count);
     udp_flow_end(flow, FLOW_BACKEND_DOWN);
-    key.backend = NULL;
-    if (balanced)
-        return find_balanced(&request, avoid, count);
-    other = find_flow(flow->worker->udp, &key); /* the flow that the client has begun after udp_requests datagrams */
-    return other ? other : open_flow(&request, NULL, avoid, count);
+    return other; /* the client has begun it after udp_requests datagrams */
 }
 
 /* ---- the end ---- */
@@ -396,8 +397,6 @@ void udp_flow_closed(struct flow *flow)
     struct udp *udp = flow->worker->udp;
 
     assert(flow->state == FLOW_CLOSING && list_empty(&flow->touched));
-    udp_flow_log(flow);
-    give_places(flow);
     list_remove(&flow->link);
     slab_give(&udp->flows_slab, flow);
 }

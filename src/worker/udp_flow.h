@@ -93,10 +93,10 @@ struct flow *udp_flow_move(struct flow *flow, const uint8_t *data, uint32_t byte
 /* udp_requests is reached. BOUND to UNBOUND. */
 void udp_flow_unbind(struct flow *flow);
 
-/* Ends a flow: its places in the limits are given back when its socket is closed. No effect on one that is CLOSING. */
+/* Ends a flow: gives back its places, writes its log line, and closes its socket. The lease is empty from then on. No effect on one that is CLOSING. */
 void udp_flow_end(struct flow *flow, enum flow_end why);
 
-/* The flow's socket is closed: gives back its places, writes its log line, and frees it. */
+/* The flow's socket is closed: frees it. */
 void udp_flow_closed(struct flow *flow);
 
 /* Writes the flow's client. */
@@ -105,7 +105,7 @@ void udp_flow_client(const struct flow *flow, union io_endpoint *client);
 /* Whether the flow belongs to no client: replies cannot be delivered. */
 bool udp_flow_is_shared(const struct flow *flow);
 
-/* udp_log.c: writes the access log's line of an ended flow. */
+/* udp_log.c: writes the access log's line of a flow that ends. */
 void udp_flow_log(const struct flow *flow);
 
 #endif

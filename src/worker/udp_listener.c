@@ -18,6 +18,7 @@
 
 enum {
     ROUNDS_MAX = 4,       /* batches in a row from one socket; then the others have their turn */
+    CLOSING_MAX = 1024,   /* flows that have given back their places while their sockets are being closed; worker_io_options() allows for as many sockets */
     DRAIN_CHECK_MS = 20,  /* while draining: interval at which a worker checks whether any worker has a flow */
 };
 
@@ -165,7 +166,7 @@ static int make_udp(struct worker *worker, size_t sockets)
     if (!udp)
         return -ENOMEM;
     udp->worker = worker;
-    slab_init(&udp->flows_slab, sizeof(struct flow), limit_max(worker->shared->flows) + 1); /* a flow that exceeds the limit is made before it is refused */
+    slab_init(&udp->flows_slab, sizeof(struct flow), limit_max(worker->shared->flows) + CLOSING_MAX);
     list_init(&udp->flows);
     list_init(&udp->touched);
     if (getrandom(udp->secret, sizeof(udp->secret), 0) != sizeof(udp->secret))

@@ -67,7 +67,7 @@ void udp_relay_add(struct flow *flow, const struct udp_item *item)
     if (udp->item_count == UDP_ITEMS_MAX) {
         udp_relay_send_requests(udp);
         if (flow->state == FLOW_CLOSING) { /* the backend has refused the others, and they went to another one */
-            udp_drop(flow->worker, flow->lease.listener, UDP_DROP_NOT_SENT, udp_relay_units(item->bytes, item->segment_bytes), ECONNREFUSED);
+            udp_drop(flow->worker, flow->entry.key.socket->listener, UDP_DROP_NOT_SENT, udp_relay_units(item->bytes, item->segment_bytes), ECONNREFUSED);
             return;
         }
     }

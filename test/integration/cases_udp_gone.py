@@ -174,6 +174,17 @@ def all_down(rig, case):
     require(stage.totals()["dropped"] > 0, f"totals: {stage.totals()}")
 
 
+def moves_at_limits(rig, case):
+    """A flow whose backend is gone moves to another one, although the limits allow no new flow."""
+    stage = UdpStage(rig, case, 2)
+    client = stage.client()
+    first = client.who()
+    stage.servers[int(first[1])].close()
+    client.send(b"refused")
+    stage.penstock.wait_log("does not take datagrams")
+    require(client.who() != first, "the flow has not moved")
+
+
 def refused_after_requests(rig, case):
     """The only backend refuses a burst while udp_requests divides it into flows. What is refused is dropped, and later datagrams are relayed again."""
     stage = UdpStage(rig, case, [None])
@@ -209,6 +220,8 @@ def only_one_refuses(rig, case):
 
 
 CASES = (
+    Case("udp-moves-at-limits", moves_at_limits.__doc__, body=moves_at_limits, listener={"max_flows": 1, "max_flows_per_source": 1, "flow_rate": 1},
+         ways=ENGINES),
     Case("udp-sticky", sticky.__doc__, body=sticky, pool={"udp_idle_timeout": "3s"}, ways=ENGINES),
     Case("udp-sticky-random", sticky.__doc__, body=sticky, pool={"balance": "random", "udp_idle_timeout": "3s"}, ways=ENGINES),
     Case("udp-sticky-least-conn", sticky.__doc__, body=sticky, pool={"balance": "least_conn", "udp_idle_timeout": "3s"}, ways=ENGINES),

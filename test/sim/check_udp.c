@@ -204,5 +204,6 @@ void check_udp_settled(struct member *member)
     tally->requests.count = tally->replies.count = 0;
     tally->unanswerable = tally->too_large = tally->unwanted = 0;
     tally->lacks = tally->refusals = 0;
+    tally->is_replacing = false;
     memset(tally->failed, 0, sizeof(tally->failed));
 }

@@ -24,7 +24,7 @@ static void on_connected(struct sim_engine *engine, struct sim_conn *conn)
     const struct worker *worker = world->members[engine->index].worker;
     struct udp_port *port;
 
-    if (worker->draining)
+    if (worker->draining && !world->udp.tallies[engine->index].is_replacing)
         world_fail(world, "a flow begins while its worker drains");
     if (!conn) {
         world->udp.tallies[engine->index].lacks++;
@@ -66,7 +66,9 @@ static void on_opened(struct sim_engine *engine, struct sim_conn *conn, bool suc
     list_remove(&port->link);
     list_append(&world->udp.ports, &port->link);
     world->udp.tallies[engine->index].opened++;
-    check_rate(world, udp_flow_of(port)->lease.listener, engine->io.now_ns);
+    if (!world->udp.tallies[engine->index].is_replacing)
+        check_rate(world, udp_flow_of(port)->lease.listener, engine->io.now_ns);
+    world->udp.tallies[engine->index].is_replacing = false;
 }
 
 /* ---- the first datagram ---- */
@@ -100,7 +102,7 @@ static bool is_same_owner(const struct udp_owner *a, const struct udp_owner *b)
 
 void check_udp_superseded(struct world *world, struct udp_port *port)
 {
-    const struct pool_settings *settings = pool_settings(listener_pool(udp_flow_of(port)->lease.listener));
+    const struct pool_settings *settings = pool_settings(listener_pool(udp_flow_of(port)->entry.key.socket->listener));
     bool is_used_up = !port->owner.backend && settings->udp_requests > 0 && udp_flow_of(port)->datagrams[0] >= settings->udp_requests;
     bool is_replaced = port->owner.backend && world->udp.tallies[port->worker].lacks > 0; /* no socket to the backend that was selected could be made */
 
@@ -248,6 +250,8 @@ static void on_closing(struct sim_conn *conn)
     flow = udp_flow_of(port);
     sim_note(conn->sim, conn, "flow ends", flow->end);
     port->is_closing = true;
+    if (flow->end == FLOW_BACKEND_DOWN)
+        world->udp.tallies[conn->engine->index].is_replacing = true;
     check_reason(world, port, flow);
     check_totals(world, port, flow);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {

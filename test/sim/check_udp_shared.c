@@ -23,7 +23,7 @@ uint32_t udp_flows(const struct world *world)
     uint32_t flows = 0;
 
     for (struct list *link = world->udp.ports.next; link != &world->udp.ports; link = link->next)
-        flows++;
+        flows += !next_port(link)->is_closing;
     return flows;
 }
 
@@ -84,12 +84,14 @@ void check_udp_note_limits(struct world *world)
 
 static void check_limits(struct world *world)
 {
-    uint32_t flows = udp_flows(world), used = limit_used(&world->flows), objects = 0;
+    uint32_t flows = udp_flows(world), used = limit_used(&world->flows), sockets = 0, objects = 0;
 
     for (uint32_t i = 0; i < world->worker_count; i++)
         objects += world->members[i].worker->udp ? world->members[i].worker->udp->flows_slab.used : 0;
-    if (used != flows || objects != flows || used > limit_max(&world->flows))
-        world_fail(world, "%u flows, %u objects, and %u of the limit of %u", flows, objects, used, limit_max(&world->flows));
+    for (struct list *link = world->udp.ports.next; link != &world->udp.ports; link = link->next)
+        sockets++;
+    if (used != flows || objects != sockets || used > limit_max(&world->flows))
+        world_fail(world, "%u flows, %u sockets, %u objects, and %u of the limit of %u", flows, sockets, objects, used, limit_max(&world->flows));
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
         const struct listener *listener = world_listener(world, i);
         uint32_t held = listener ? limit_used(&listener->flows) : 0;
@@ -107,10 +109,12 @@ static void check_limits(struct world *world)
 static void check_flow(struct world *world, struct udp_port *port)
 {
     const struct flow *flow = udp_flow_of(port);
-    const struct pool_settings *settings = pool_settings(flow->lease.pool), *longest = &world->longest[world_pool_of(flow->lease.backend)];
+    const struct pool_settings *settings, *longest;
 
     if (port->is_closing)
         return;
+    settings = pool_settings(flow->lease.pool);
+    longest = &world->longest[world_pool_of(flow->lease.backend)];
     if (flow->state == FLOW_UNBOUND && port->is_met)
         check_udp_superseded(world, port);
     if (flow->worker->stopping)

@@ -102,6 +102,7 @@ struct udp_tally {
     uint32_t unanswerable, too_large, unwanted;
     uint32_t taken;              /* number of datagrams that the kernel has taken since the present call of io_send_datagrams() began */
     uint32_t failed[UDP_DROP_REASONS]; /* datagrams in messages that failed for this reason */
+    bool is_replacing;           /* a flow has ended because its backend is gone: the next one that is opened may take its place, and does not count as new */
     uint32_t lacks;              /* sockets that could not be made */
     uint32_t refusals;
 };
