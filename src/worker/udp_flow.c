@@ -279,8 +279,8 @@ static int connect_flow(struct flow *flow, const struct flow_request *request, s
     return open_to_any(flow, &select);
 }
 
-/* Opens a flow. `chosen` is a lease that holds nothing but a slot on the backend to use, which is moved to the flow; NULL: select a backend. `old`: a flow whose
- * backend is gone, and which is ended; NULL: none. Returns NULL after counting the drop. */
+/* Opens a flow. `chosen` is a lease that holds nothing but a slot on the backend to use, which is moved to the flow; NULL: select a backend. `old`: a flow
+ * whose backend is gone, and which is ended; NULL: none. Returns NULL after counting the drop. */
 static struct flow *open_flow(const struct flow_request *request, struct lease *chosen, struct flow *old, uint32_t count)
 {
     struct worker *worker = request->socket->worker;
