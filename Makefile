@@ -199,7 +199,7 @@ TSAN_UNITS := $(addprefix build/tsan/test/unit/test_,table apply apply_load epoc
 tsan:
 	@$(MAKE) --no-print-directory FLAVOUR=tsan CFLAGS='-O1 -g' all $(TSAN_UNITS)
 	@test/lib/suites 'table under TSan: test/lib/units $(TSAN_UNITS)' \
-	    'integration under TSan: test/integration/run --fast --case echo --case drain --case churn --penstock build/tsan/penstock --bench build/release/penstock-bench'
+	    'integration under TSan: test/integration/run --fast --case echo --case drain --case churn --case udp-sticky --case udp-max --case udp-drain --penstock build/tsan/penstock --bench build/release/penstock-bench'
 
 fuzz:
 	@$(MAKE) --no-print-directory FLAVOUR=fuzz CFLAGS='-O1 -g' fuzz-programs

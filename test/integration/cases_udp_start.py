@@ -3,6 +3,7 @@ import resource
 from pathlib import Path
 
 import needs
+import sandbox
 from case import ENGINES, ONCE, Case
 from cases_lifecycle import fails
 from peers import listen
@@ -82,8 +83,8 @@ def few_ports(rig, case):
 def unprivileged(rig, case):
     """Without any privilege, flows work, and a burst of the size that the system's limits allow is not lost."""
     needs.root()
-    stage = UdpStage(rig, case)
-    require("Uid:\t65534" in Path(f"/proc/{stage.penstock.pid}/status").read_text(), "penstock has not given up root")
+    stage = UdpStage(rig, case, start=False)
+    stage.penstock = rig.launch(stage.ini, user=sandbox.NOBODY)
     client = stage.client()
     sent = [b"%d" % number for number in range(100)]
     for data in sent:
@@ -96,5 +97,5 @@ CASES = (
     Case("udp-restarts", restarts.__doc__, body=restarts, pool={"udp_idle_timeout": "50ms"}, ways=ENGINES),
     Case("udp-few-descriptors", few_descriptors.__doc__, body=few_descriptors, ways=ONCE),
     Case("udp-few-ports", few_ports.__doc__, body=few_ports, pool={"udp_idle_timeout": "3s"}, ways=ENGINES),
-    Case("udp-unprivileged", unprivileged.__doc__, body=unprivileged, glob={"user": "nobody", "access_log": None}, ways=ENGINES),
+    Case("udp-unprivileged", unprivileged.__doc__, body=unprivileged, ways=ENGINES),
 )
