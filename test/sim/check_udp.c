@@ -68,10 +68,20 @@ void check_udp_received(struct sim_conn *conn, const struct sim_train *train)
 {
     struct udp_tally *tally = tally_of(conn);
     struct udp_port *port = udp_port_of(conn);
+    bool is_ignored = train->to_group && conn->engine->index > 0; /* each worker has got a copy, and only the first one may relay it */
 
     for (uint32_t i = 0; i < train->count; i++)
         *add_record(port ? &tally->replies : &tally->requests) = (struct udp_record){
-            .number = train->first + i, .bytes = sim_train_unit_bytes(train, i), .from = train->from, .to = train->to, .socket = conn, .port = port};
+            .number = train->first + i,
+            .bytes = sim_train_unit_bytes(train, i),
+            .is_passed = is_ignored,
+            .from = train->from,
+            .to = train->to,
+            .socket = conn,
+            .port = port,
+        };
+    if (is_ignored)
+        return;
     tally->received += train->count;
     if (!port) {
         note_reasons(world_of(conn), tally, train);

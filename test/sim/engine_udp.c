@@ -11,7 +11,7 @@
 #include "engine.h"
 #include "io/kernel.h"
 
-enum { INTERFACE = 2, OVER_IPV4 = 65507, OVER_IPV6 = 65527, HEADERS_BYTES = 48, SEGMENTS_MAX = 64 };
+enum { OVER_IPV4 = 65507, OVER_IPV6 = 65527, HEADERS_BYTES = 48, SEGMENTS_MAX = 64 };
 
 int sim_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, struct timespec *timeout) __asm__("__wrap_recvmmsg");
 int sim_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags) __asm__("__wrap_sendmmsg");
@@ -65,12 +65,16 @@ static void write_control(struct sim_conn *conn, struct msghdr *header, const st
 
     header->msg_controllen = 0;
     if (sim_udp_is_bound(conn) && addr_is_wildcard(&conn->udp->addr) && train->to.family == AF_INET) {
-        struct in_pktinfo info = {.ipi_ifindex = INTERFACE, .ipi_spec_dst = train->to.in, .ipi_addr = train->to.in};
+        struct in_pktinfo info = {.ipi_ifindex = SIM_INTERFACE, .ipi_spec_dst = train->to.in, .ipi_addr = train->to.in};
 
+        if (train->to_group)
+            info.ipi_addr.s_addr = INADDR_BROADCAST;
         add_control(header, room, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
     } else if (sim_udp_is_bound(conn) && addr_is_wildcard(&conn->udp->addr)) {
-        struct in6_pktinfo info = {.ipi6_addr = train->to.in6, .ipi6_ifindex = INTERFACE};
+        struct in6_pktinfo info = {.ipi6_addr = train->to.in6, .ipi6_ifindex = SIM_INTERFACE};
 
+        if (train->to_group)
+            info.ipi6_addr = (struct in6_addr){.s6_addr = {0xff, 0x02, [15] = 1}};
         add_control(header, room, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
     }
     if (train->count > 1 || (train->unit_bytes > 0 && sim_chance(conn->sim, 100)))

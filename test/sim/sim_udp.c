@@ -119,6 +119,7 @@ bool sim_udp_arrive(struct sim *sim, uint32_t group, const struct sim_train *tra
 {
     struct sim_udp *members[GROUP_MAX];
     uint32_t count = 0;
+    bool is_taken = false;
 
     for (struct list *link = sim->udp_sockets.next; link != &sim->udp_sockets; link = link->next) {
         struct sim_udp *udp = container_of(link, struct sim_udp, link);
@@ -126,7 +127,11 @@ bool sim_udp_arrive(struct sim *sim, uint32_t group, const struct sim_train *tra
         if (!udp->is_connected && udp->group == group && count < GROUP_MAX)
             members[count++] = udp;
     }
-    return count > 0 && enqueue(members[hash_arrival(train) % count], train);
+    if (!train->to_group)
+        return count > 0 && enqueue(members[hash_arrival(train) % count], train);
+    for (uint32_t i = 0; i < count; i++)
+        is_taken |= enqueue(members[i], train);
+    return is_taken;
 }
 
 bool sim_udp_reply(struct sim_conn *conn, const struct sim_train *train)

@@ -14,6 +14,8 @@
 #include "io/datagram.h"
 #include "sim.h"
 
+enum { SIM_INTERFACE = 2 }; /* index of the interface on which all datagrams arrive */
+
 /* A datagram, or a train of them, that is in a receive queue or on its way there. Its datagrams have the numbers from `first` on. */
 struct sim_train {
     struct list link;
@@ -22,6 +24,7 @@ struct sim_train {
     uint32_t first, count;
     uint32_t unit_bytes;       /* size of each datagram but the last */
     uint32_t last_bytes;
+    bool to_group;             /* it was sent to a broadcast or multicast address: each socket of the group gets a copy; `to` is the address for replies */
     bool cut;                  /* it does not fit into the receiver's buffer */
 };
 
@@ -73,7 +76,8 @@ struct sim_conn *sim_udp_connect(struct sim *sim, const struct addr *peer, uint3
 uint32_t sim_udp_number(struct sim *sim, uint32_t count);
 /* Returns the first of the bytes of this datagram; there are as many as any datagram or train may have. */
 const uint8_t *sim_udp_bytes(uint32_t number);
-/* A copy of the train arrives at a group of bound sockets, or at one connected socket. Returns false if it is lost. */
+/* A copy of the train arrives at a group of bound sockets, or at one connected socket. Returns false if it is
+ * lost everywhere. */
 bool sim_udp_arrive(struct sim *sim, uint32_t group, const struct sim_train *train);
 bool sim_udp_reply(struct sim_conn *conn, const struct sim_train *train);
 /* An ICMP error arrives for a connected socket. */

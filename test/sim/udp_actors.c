@@ -127,6 +127,14 @@ static void launch_each(struct world *world, uint32_t group, const struct sim_tr
     }
 }
 
+/* Sends to a broadcast or multicast address. From the latter no reply can come: the kernel chooses an address of the interface. */
+static void send_to_group(struct sim_train *train)
+{
+    train->to_group = true;
+    if (train->to.family == AF_INET6)
+        train->to = (struct io_local){.family = AF_INET6, .interface = SIM_INTERFACE};
+}
+
 static void on_sending(struct sim_event *event)
 {
     struct udp_client *client = container_of(event, struct udp_client, sending);
@@ -139,6 +147,8 @@ static void on_sending(struct sim_event *event)
     draw_train(sim, client->burst_max, client->unit_bytes_max, client->to.family == AF_INET6, &train);
     if (client->is_odd && sim_chance(sim, 200))
         make_unanswerable(sim, &train.from);
+    if (world->udp.groups[client->group].is_wildcard && client->is_odd && sim_chance(sim, 200))
+        send_to_group(&train);
     train.cut = client->is_odd && train.count == 1 && sim_chance(sim, 50);
     if (sim_chance(sim, client->trains))
         launch(world, client->group, &train);

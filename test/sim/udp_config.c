@@ -6,7 +6,7 @@
 
 #define PICK(sim, ...) ((const uint32_t[]){__VA_ARGS__})[sim_below(sim, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))]
 
-enum { PORT = 53, INTERFACE = 2 };
+enum { PORT = 53 };
 
 /* ---- settings ---- */
 
@@ -58,7 +58,7 @@ static struct io_local draw_local(struct sim *sim, const struct udp_group *group
     if (addr_family(&group->addr) == AF_INET)
         set_local(&local, v4[i], 0);
     else
-        set_local(&local, v6[i], i == 2 ? INTERFACE : 0);
+        set_local(&local, v6[i], i == 2 ? SIM_INTERFACE : 0);
     return local;
 }
 

@@ -42,7 +42,7 @@ struct udp_client {
     uint32_t pause_us_max;
     uint32_t trains;            /* probability per thousand that the datagrams that it sends at once arrive as a train */
     bool floods;                /* each burst comes from another port */
-    bool is_odd;                /* some datagrams come from port 0, or from an address to which no reply is possible */
+    bool is_odd;                /* some datagrams come from port 0, or an address to which no reply is possible, or are sent to a broadcast address */
     struct sim_event sending;
 };
 
