@@ -75,7 +75,8 @@ static void check_counts(struct world *world)
                    limit_max(&world->connections));
     of_pools = world_sessions_of_pools(world);
     if (of_pools != tally.sessions + mailed + udp_flows(world))
-        world_fail(world, "%u sessions, %u clients being handed over, and %u flows, but %u that use a pool", tally.sessions, mailed, udp_flows(world), of_pools);
+        world_fail(world, "%u sessions, %u clients being handed over, and %u flows, but %u that use a pool", tally.sessions, mailed, udp_flows(world),
+                   of_pools);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
         const struct listener *listener = world_listener(world, i);
         uint32_t held = listener ? limit_used(&listener->connections) : 0, max = listener ? limit_max(&listener->connections) : 0;

@@ -121,7 +121,8 @@ static void check_reply(struct sim_conn *conn, const struct sim_message *message
         return;
     }
     world_fail(world, "a reply of %u bytes %s", message->bytes,
-               is_known ? "is sent to another client than that of its flow, or from another address" : "is sent that has not arrived, or was changed, or sent before");
+               is_known ? "is sent to another client than that of its flow, or from another address"
+                        : "is sent that has not arrived, or was changed, or sent before");
 }
 
 void check_udp_sending(struct sim_conn *conn)

@@ -111,8 +111,8 @@ static const struct pool_settings *settings_of(const struct udp_port *port)
     return pool_settings(listener_pool(udp_flow_of(port)->lease.listener));
 }
 
-/* Whether the order of the flow's datagrams is not known. Where each datagram is balanced by itself, or a client has had several flows, datagrams of other flows
- * come to this one if their backend has refused them. Of a datagram that the network has doubled, each copy may go to another backend. */
+/* Whether the order of the flow's datagrams is not known. Where each datagram is balanced by itself, or a client has had several flows, datagrams of other
+ * flows come to this one if their backend has refused them. Of a datagram that the network has doubled, each copy may go to another backend. */
 static bool is_unordered(const struct world *world, const struct udp_port *port)
 {
     bool is_refused = world->udp.tallies[port->worker].refusals > 0;

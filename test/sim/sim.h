@@ -1,8 +1,8 @@
 /* test/sim/sim.h: a small model of a kernel and a network, for tests. One thread.
  *
- * It has a virtual clock, connections, listeners with accept queues, pipes, and UDP sockets (sim_udp.h). A connection is TCP or UNIX. One end is a descriptor of a worker. The other end
- * is the peer, which the test controls. The workers use the model through their simulated engines (engine.h). The seed decides how long everything takes, how
- * many bytes a call moves, the order of events, and what fails. The same seed gives the same run.
+ * It has a virtual clock, connections, listeners with accept queues, pipes, and UDP sockets (sim_udp.h). A connection is TCP or UNIX. One end is a descriptor
+ * of a worker. The other end is the peer, which the test controls. The workers use the model through their simulated engines (engine.h). The seed decides how
+ * long everything takes, how many bytes a call moves, the order of events, and what fails. The same seed gives the same run.
  *
  * After a reset, a connection behaves as in Linux (net/ipv4/tcp.c): bytes that had arrived stay readable, the first call returns the error, and after that a
  * receive returns end of file and a send EPIPE. Urgent bytes are inline: a receive ends before one, the next receive begins with it, and splice(2) does not

@@ -1,7 +1,7 @@
 /* test/sim/sim_udp.h: the simulated kernel's UDP sockets. Test thread.
  *
- * A bound socket belongs to a group: one socket of each worker, all bound to the same address (SO_REUSEPORT). A hash of the client's address and port and of the
- * address that it sends to selects the socket of the group, so a client stays with its worker as long as the group has the same sockets. A connected socket
+ * A bound socket belongs to a group: one socket of each worker, all bound to the same address (SO_REUSEPORT). A hash of the client's address and port and of
+ * the address that it sends to selects the socket of the group, so a client stays with its worker as long as the group has the same sockets. A connected socket
  * receives only from its peer. It has a local port that no other socket ever has, so the kernel drops datagrams from strangers, and replies to a closed socket.
  *
  * A receive queue has a limit, and datagrams that do not fit are lost. An ICMP error is returned once, by the next call on the socket; if that call is a send,

@@ -29,7 +29,8 @@ static struct addr local_address(uint32_t pool, uint32_t backend, uint32_t varia
 static void draw_addresses(struct world *world, uint32_t p, uint32_t b)
 {
     for (uint32_t i = 0; i < ADDRESSES_MAX; i++)
-        world->addresses[p][b][i] = !world->udp.is_on && sim_chance(world->sim, 250) ? local_address(p, b, i) : address(0x0a000100u + 256 * p + i, (uint16_t)(1000 + b));
+        world->addresses[p][b][i] = !world->udp.is_on && sim_chance(world->sim, 250) ? local_address(p, b, i)
+                                                                                     : address(0x0a000100u + 256 * p + i, (uint16_t)(1000 + b));
 }
 
 static void draw_pool(struct world *world, uint32_t p)
@@ -167,7 +168,7 @@ void world_draw(struct world *world)
     world->late_rush = !world->quick && sim_chance(sim, 60);
     world->continues = sim_chance(sim, 150);
     world->udp.is_on = sim_chance(sim, 330);
-    world->drains = !world->quick && sim_chance(sim, 150);
+    world->drains = !world->quick && sim_chance(sim, world->udp.is_on ? 400 : 150);
     world->stops = !world->quick && sim_chance(sim, world->late_rush ? 700 : 200);
     world->accept_ns = !world->quick && sim_chance(sim, 100) ? sim_below(sim, 300000000) : 0;
     world->end_ns = world->accept_ns + (5 + sim_below(sim, 1500)) * MS;
