@@ -203,22 +203,29 @@ static unsigned settle_messages(struct flow *flow, unsigned count)
     return count;
 }
 
-/* Builds the messages of a flow's items. Returns their number. Datagrams that have no room for the PROXY header are left out and counted. */
+/* Builds the messages of a flow's items. Returns their number. Datagrams that have no room for the PROXY header are removed from the items and
+ * counted. */
 static unsigned build_messages(struct flow *flow, uint8_t *header)
 {
     struct udp *udp = flow->worker->udp;
     enum config_proxy_protocol proxy = udp_flow_is_shared(flow) ? CONFIG_PROXY_OFF : pool_settings(flow->lease.pool)->proxy_protocol;
     struct build build = {.udp = udp, .header = header, .each = proxy == CONFIG_PROXY_V2};
-    uint16_t next;
+    uint16_t *link = &flow->first_item;
 
     if (proxy == CONFIG_PROXY_V2 || (proxy == CONFIG_PROXY_V2_FIRST && !flow->introduced))
         build.header_bytes = write_header(flow, header);
-    for (uint16_t place = flow->first_item; place != UDP_ITEMS_MAX; place = next) {
-        next = udp->items[place].next;
-        if (build.header_bytes + udp->items[place].bytes > IO_DATAGRAM_SEND_BYTES && build.header_bytes > 0)
+    while (*link != UDP_ITEMS_MAX) {
+        uint16_t place = *link;
+        struct udp_item *item = &udp->items[place];
+
+        if (build.header_bytes + item->bytes > IO_DATAGRAM_SEND_BYTES && build.header_bytes > 0) {
             udp_drop(flow->worker, flow->lease.listener, UDP_DROP_TOO_LARGE, 1, 0);
-        else
+            *link = item->next;
+        } else {
             add_item(&build, place);
+            flow->last_item = place;
+            link = &item->next;
+        }
     }
     return build.count;
 }
