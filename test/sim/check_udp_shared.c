@@ -138,6 +138,22 @@ void check_udp_turn(struct member *member)
     check_limits(world);
 }
 
+/* ---- when no worker has anything to do ---- */
+
+void check_udp_waiting(struct world *world)
+{
+    for (struct list *link = world->sim->udp_sockets.next; link != &world->sim->udp_sockets; link = link->next) {
+        const struct sim_udp *udp = container_of(link, struct sim_udp, link);
+        const struct sim_conn *conn = udp->conn;
+        const struct member *member = conn->engine ? &world->members[conn->engine->index] : NULL;
+
+        if (!member || member->life == LIFE_ENDED || world->sim->now_ns < member->stalled_ns || conn->sock->closing)
+            continue;
+        if (sim_readable(conn) && (udp->is_connected || member->worker->accepting))
+            world_fail(world, "socket %u: datagrams or an error wait, and the worker sleeps", conn->index);
+    }
+}
+
 /* ---- after the run ---- */
 
 void check_udp_end(struct world *world)

@@ -131,6 +131,7 @@ void driver_step(struct world *world)
 
     if (!member) {
         check_waiting(world);
+        check_udp_waiting(world);
         let_time_pass(world);
         return;
     }

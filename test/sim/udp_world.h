@@ -172,6 +172,8 @@ void check_udp_superseded(struct world *world, struct udp_port *port);
 
 /* check_udp_shared.c: checks limits and counters after every turn, and after the run. */
 void check_udp_turn(struct member *member);
+/* No worker has anything to do: checks that no datagram waits. Before time passes. */
+void check_udp_waiting(struct world *world);
 void check_udp_end(struct world *world);
 /* Notes the limits, which may have changed. */
 void check_udp_note_limits(struct world *world);
