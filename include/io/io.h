@@ -123,7 +123,7 @@ struct io_ops {
     int (*socket)(struct io *io, int family);
     int (*accept)(struct io *io, struct io_sock *listener, struct addr *peer);
     bool (*has_clients)(struct io *io, struct io_sock *listener);
-    int64_t (*queued_ms)(struct io *io, int fd);
+    uint64_t (*arrived_ns)(struct io *io, int fd);
     int (*listen_again)(struct io *io, struct io_sock *listener, int backlog);
     bool (*is_shut)(struct io *io, struct io_sock *listener);
     bool (*stop_queueing)(struct io *io, struct io_sock *listener);
@@ -266,11 +266,11 @@ static inline bool io_has_clients(struct io *io, struct io_sock *listener)
     return io->ops->has_clients(io, listener);
 }
 
-/* How long an accepted connection was in the listener's queue, in milliseconds and with the resolution of the kernel's tick. Call it right after
- * io_accept(). -1: not known, as on a UNIX socket. */
-static inline int64_t io_queued_ms(struct io *io, int fd)
+/* When an accepted connection entered the listener's queue (clock_now_ns()), with the resolution of the kernel's tick. Call it right after io_accept(). 0: not
+ * known, as on a UNIX socket. */
+static inline uint64_t io_arrived_ns(struct io *io, int fd)
 {
-    return io->ops->queued_ms(io, fd);
+    return io->ops->arrived_ns(io, fd);
 }
 
 /* Whether another process has shut a UNIX listener down (for example ss -K). Accepting then only returns -EAGAIN. */

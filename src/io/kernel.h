@@ -25,7 +25,7 @@ int kernel_receive_datagrams(struct io *io, struct io_sock *sock, struct io_batc
 void kernel_send_datagrams(struct io *io, struct io_sock *sock, struct io_outgoing *messages, unsigned count);
 int kernel_connect_datagram(struct io *io, const struct addr *addr, uint32_t receive_buffer_bytes);
 bool kernel_has_clients(struct io *io, struct io_sock *listener);
-int64_t kernel_queued_ms(struct io *io, int fd);
+uint64_t kernel_arrived_ns(struct io *io, int fd);
 int kernel_listen_again(struct io *io, struct io_sock *listener, int backlog);
 bool kernel_is_shut(struct io *io, struct io_sock *listener);
 bool kernel_stop_queueing(struct io *io, struct io_sock *listener);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "io/kernel.h"
 
 enum { HOPS_ANY = 0, HOPS_MAX = 255 };
@@ -51,16 +52,17 @@ bool kernel_has_clients(struct io *io, struct io_sock *listener)
 }
 
 /* TCP counts `tcpi_last_data_sent` from the end of the handshake while nothing has been sent, even when the client sends data (the kernel's
- * tcp_create_openreq_child() and tcp_rcv_state_process() set `lsndtime`). */
-int64_t kernel_queued_ms(struct io *io, int fd)
+ * tcp_create_openreq_child() and tcp_rcv_state_process() set `lsndtime`). It counts up to this call, so the clock is read here: io->now_ns is older, by far if
+ * the thread had to wait for a CPU. */
+uint64_t kernel_arrived_ns(struct io *io, int fd)
 {
     struct tcp_info info;
     socklen_t length = sizeof(info);
 
     (void)io;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
-        return -1;
-    return info.tcpi_last_data_sent;
+        return 0;
+    return clock_now_ns() - (uint64_t)info.tcpi_last_data_sent * 1000000;
 }
 
 bool kernel_is_shut(struct io *io, struct io_sock *listener)

@@ -112,16 +112,15 @@ enum admission admission_take(struct acceptor *acceptor, struct lease *lease)
 void admission_accepted(struct acceptor *acceptor, int fd)
 {
     struct io *io = acceptor->worker->io;
-    uint64_t next_ns = io->now_ns;
-    int64_t queued_ms;
+    uint64_t next_ns;
 
     if (!acceptor->had_to_wait)
         return;
-    queued_ms = io_queued_ms(io, fd);
-    if (queued_ms >= 0)
-        next_ns -= (uint64_t)queued_ms * 1000000;
-    else if (acceptor->waits_for && limit_oldest_measured(acceptor->waits_for))
+    next_ns = io_arrived_ns(io, fd);
+    if (!next_ns && acceptor->waits_for)
         next_ns = limit_oldest_measured(acceptor->waits_for);
+    if (!next_ns)
+        next_ns = io->now_ns;
     admission_withdraw(acceptor);
     acceptor->since_ns = order_time(acceptor, next_ns);
 }

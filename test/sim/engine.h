@@ -139,7 +139,7 @@ void engine_clear_event(struct io *io, struct io_sock *sock);
 int engine_socket(struct io *io, int family);
 int engine_accept(struct io *io, struct io_sock *listener, struct addr *peer);
 bool engine_has_clients(struct io *io, struct io_sock *listener);
-int64_t engine_queued_ms(struct io *io, int fd);
+uint64_t engine_arrived_ns(struct io *io, int fd);
 int engine_listen_again(struct io *io, struct io_sock *listener, int backlog);
 bool engine_is_shut(struct io *io, struct io_sock *listener);
 bool engine_stop_queueing(struct io *io, struct io_sock *listener);

@@ -54,12 +54,12 @@ bool engine_has_clients(struct io *io, struct io_sock *listener)
     return !list_empty(&sim_conn_find(engine_of(io)->sim, listener->fd)->listener->queue); /* not engine_conn(): the event `closing` calls this too */
 }
 
-int64_t engine_queued_ms(struct io *io, int fd)
+uint64_t engine_arrived_ns(struct io *io, int fd)
 {
     struct sim *sim = engine_of(io)->sim;
     const struct sim_conn *conn = sim_conn_find(sim, fd);
 
-    return conn->local ? -1 : (int64_t)((sim->now_ns - conn->arrived_ns) / 1000000);
+    return conn->local ? 0 : sim->now_ns - (sim->now_ns - conn->arrived_ns) / 1000000 * 1000000;
 }
 
 int engine_listen_again(struct io *io, struct io_sock *listener, int backlog)
