@@ -41,6 +41,7 @@ struct backend {
     /* Written by every worker. */
     _Alignas(64) _Atomic uint32_t in_flight; /* number of slots taken, by sessions that connect to it or are connected */
     _Atomic uint32_t references;             /* number of pointers that are kept without a slot */
+    _Atomic uint64_t refused_ns;             /* when it last refused a datagram; 0: not since its last reply; relaxed */
     _Atomic uint32_t max_connections;        /* copy of the setting, in the cache line that selectors read; 0: no limit; relaxed */
 };
 
@@ -79,6 +80,13 @@ void backend_drop(struct backend *backend);
 
 /* Number of slots taken: exact at some moment during the call. Any thread. */
 uint32_t backend_in_flight(const struct backend *backend);
+
+/* Notes that the backend has refused a datagram, as an ICMP error says. `now_ns`, here and below: the caller's time of clock_now_ns(). Any worker. */
+void backend_note_refusal(struct backend *backend, uint64_t now_ns);
+/* Notes that a datagram has come from it, so that it takes datagrams again. Any worker. */
+void backend_note_reply(struct backend *backend);
+/* Whether it has refused a datagram in the last second, and no datagram has come from it since. Any thread. */
+bool backend_refuses(const struct backend *backend, uint64_t now_ns);
 
 /* Whether it was at its limit at some moment during the call. Any thread. */
 bool backend_full(const struct backend *backend);

@@ -8,6 +8,8 @@
 #include "config/config.h"
 #include "table/pool.h"
 
+#define REFUSAL_NS ((uint64_t)1000000000) /* how long a refusal counts; then one datagram finds out whether the backend is back */
+
 struct backend *backend_new(struct pool *pool, const struct config_backend *config, uint32_t id)
 {
     size_t name_bytes = strlen(config->name) + 1;
@@ -117,4 +119,22 @@ bool backend_full(const struct backend *backend)
 bool backend_is_unused(const struct backend *backend)
 {
     return atomic_load_explicit(&backend->in_flight, memory_order_acquire) == 0 && atomic_load_explicit(&backend->references, memory_order_acquire) == 0;
+}
+
+void backend_note_refusal(struct backend *backend, uint64_t now_ns)
+{
+    atomic_store_explicit(&backend->refused_ns, now_ns, memory_order_relaxed);
+}
+
+void backend_note_reply(struct backend *backend)
+{
+    if (atomic_load_explicit(&backend->refused_ns, memory_order_relaxed) != 0) /* seldom, so replies do not write to a shared cache line */
+        atomic_store_explicit(&backend->refused_ns, 0, memory_order_relaxed);
+}
+
+bool backend_refuses(const struct backend *backend, uint64_t now_ns)
+{
+    uint64_t refused_ns = atomic_load_explicit(&backend->refused_ns, memory_order_relaxed);
+
+    return refused_ns != 0 && now_ns < refused_ns + REFUSAL_NS; /* another worker's time may be later than this one's */
 }

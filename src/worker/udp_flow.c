@@ -204,6 +204,28 @@ static int open_socket(struct flow *flow)
     return fd < 0 ? fd : io_open(worker->io, &flow->sock, fd, &udp_relay_events);
 }
 
+/* Selects a backend as pick_backend() does, or, for a lease that holds nothing but the slot, as pick_slot() does. Backends that refuse datagrams now are
+ * selected only if there is no other. */
+static void pick_answering(struct worker *worker, struct lease *lease, struct select_request *select, bool only_slot)
+{
+    uint32_t tried = select->tried_count;
+
+    for (;;) {
+        if (only_slot)
+            pick_slot(worker, lease, select);
+        else if (pick_backend(worker, lease, select))
+            tried = 0; /* those were of another pool */
+        if (!lease->backend || !backend_refuses(lease->backend, worker->io->now_ns) || select->tried_count == SELECT_TRIES_MAX)
+            break;
+        select->tried[select->tried_count++] = lease->backend->id;
+        lease_give(lease, LEASE_BACKEND);
+    }
+    if (lease->backend || select->tried_count == tried)
+        return;
+    select->tried_count = tried;
+    pick_slot(worker, lease, select);
+}
+
 /* Selects backends until a socket to one can be made. Returns 0; or a negative errno of the last attempt; or -ENOENT if there was no backend to try. */
 static int open_to_any(struct flow *flow, struct select_request *select)
 {
@@ -211,7 +233,7 @@ static int open_to_any(struct flow *flow, struct select_request *select)
 
     while (select->tried_count < SELECT_TRIES_MAX) {
         if (!flow->lease.backend)
-            (void)pick_backend(flow->worker, &flow->lease, select);
+            pick_answering(flow->worker, &flow->lease, select, false);
         if (!flow->lease.backend)
             return result;
         result = open_socket(flow);
@@ -257,25 +279,17 @@ static void start_flow(struct flow *flow, const struct flow_key *key)
     log_debug("flow " FLOW_NUMBER ": BOUND to backend %s", FLOW_NUMBER_OF(flow), flow->lease.backend->name);
 }
 
-/* Gives a new flow a backend and a socket to it. `chosen` as below. `avoid`: a backend that has just failed, to be used only if there is no other; NULL: none.
- * Returns the result of open_to_any(). */
-static int connect_flow(struct flow *flow, const struct flow_request *request, struct lease *chosen, const struct backend *avoid)
+/* Gives a new flow a backend and a socket to it. `chosen` as below. Returns the result of open_to_any(). */
+static int connect_flow(struct flow *flow, const struct flow_request *request, struct lease *chosen)
 {
     struct addr client = addr_of(request->peer);
     struct select_request select;
-    int result;
 
     prepare_select(&select, request, flow->lease.pool, &client);
     if (chosen && chosen->pool == flow->lease.pool) { /* else the listener has got another pool in the meantime */
         lease_take_backend(&flow->lease, chosen->backend);
         chosen->backend = NULL;
     }
-    if (avoid && avoid->pool == flow->lease.pool)
-        select.tried[select.tried_count++] = avoid->id;
-    result = open_to_any(flow, &select);
-    if (result != -ENOENT || select.tried_count == 0)
-        return result;
-    select.tried_count = 0;
     return open_to_any(flow, &select);
 }
 
@@ -284,7 +298,6 @@ static int connect_flow(struct flow *flow, const struct flow_request *request, s
 static struct flow *open_flow(const struct flow_request *request, struct lease *chosen, struct flow *old, uint32_t count)
 {
     struct worker *worker = request->socket->worker;
-    const struct backend *avoid = old && old->refused ? old->lease.backend : NULL; /* valid for the rest of this turn */
     struct flow *flow = slab_take(&worker->udp->flows_slab);
     enum udp_drop_reason why = UDP_DROP_NO_RESOURCES;
     int error = ENOMEM;
@@ -297,7 +310,7 @@ static struct flow *open_flow(const struct flow_request *request, struct lease *
     error = 0;
     if (!take_places(flow, request, old, &why))
         goto fail;
-    error = -connect_flow(flow, request, chosen, avoid);
+    error = -connect_flow(flow, request, chosen);
     if (error == 0) {
         start_flow(flow, request->key);
         return flow;
@@ -318,6 +331,24 @@ static bool can_continue(const struct flow *flow)
     return !flow->refused && backend_standing(flow->lease.backend) != BACKEND_DOWN;
 }
 
+/* The backend has refused datagrams of another flow. Moves this one before it loses any, if there is a backend that does not refuse. Returns the flow to
+ * use, or NULL after counting the drop. */
+static struct flow *leave_refusing(const struct flow_request *request, struct flow *flow, uint32_t count)
+{
+    struct worker *worker = flow->worker;
+    struct lease chosen = {.listener = request->socket->listener, .pool = listener_pool(request->socket->listener)};
+    struct addr client = addr_of(request->peer);
+    struct select_request select;
+
+    prepare_select(&select, request, chosen.pool, &client);
+    pick_answering(worker, &chosen, &select, true);
+    if (chosen.backend && !backend_refuses(chosen.backend, worker->io->now_ns))
+        flow = open_flow(request, &chosen, flow, count);
+    if (chosen.backend)
+        lease_give(&chosen, LEASE_BACKEND);
+    return flow;
+}
+
 struct flow *udp_flow_find(const struct flow_request *request, uint32_t count)
 {
     struct flow *flow = find_flow(request->socket->worker->udp, request->key);
@@ -326,7 +357,11 @@ struct flow *udp_flow_find(const struct flow_request *request, uint32_t count)
         udp_relay_send_requests(flow->worker->udp); /* what was added to the flow; this may replace it */
         flow = find_flow(request->socket->worker->udp, request->key);
     }
-    return flow && can_continue(flow) ? flow : open_flow(request, NULL, flow, count);
+    if (!flow || !can_continue(flow))
+        return open_flow(request, NULL, flow, count);
+    if (backend_refuses(flow->lease.backend, flow->worker->io->now_ns) && list_empty(&flow->touched))
+        return leave_refusing(request, flow, count);
+    return flow;
 }
 
 /* Selects a backend for one datagram, and finds or opens the flow to it. `old`: a flow whose backend has refused this datagram, and which is ended; NULL:
@@ -342,15 +377,9 @@ static struct flow *find_balanced(const struct flow_request *request, struct flo
     struct flow *flow;
 
     prepare_select(&select, request, chosen.pool, &client);
-    if (old && old->lease.pool == chosen.pool)
-        select.tried[select.tried_count++] = old->lease.backend->id;
     if (old)
         udp_flow_end(old, FLOW_BACKEND_DOWN);
-    pick_slot(worker, &chosen, &select);
-    if (!chosen.backend && select.tried_count > 0) { /* there is no other one */
-        select.tried_count = 0;
-        pick_slot(worker, &chosen, &select);
-    }
+    pick_answering(worker, &chosen, &select, true);
     if (!chosen.backend) {
         udp_drop(worker, request->socket->listener, UDP_DROP_NO_BACKEND, count, 0);
         return NULL;

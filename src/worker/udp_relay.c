@@ -151,6 +151,7 @@ static void note_refusal(struct flow *flow, int error)
     char addr[ADDR_TEXT_BYTES];
 
     flow->refused = true;
+    backend_note_refusal(flow->lease.backend, worker->io->now_ns);
     if (worker_may_complain(worker, COMPLAINT_UDP_REFUSED))
         log_warn("pool %s: backend %s (%s) does not take datagrams: %s (ICMP); its flows go to another backend; reported at most once a second",
                  flow->lease.pool->name, flow->lease.backend->name, addr_format(&flow->lease.backend->addr, addr, sizeof(addr)), strerrorname_np(error));
@@ -339,6 +340,7 @@ static void take_replies(struct flow *flow, int received)
     unsigned first = udp->outbox.used;
 
     flow->active_ms = worker_now_ms(flow->worker);
+    backend_note_reply(flow->lease.backend);
     for (unsigned i = first; i < first + (unsigned)received; i++) {
         const struct io_datagram *datagram = io_batch_at(udp->replies, i);
         uint32_t units = udp_relay_units(datagram->bytes, datagram->segment_bytes);

@@ -104,7 +104,7 @@ def backend_limit(rig, case):
 # ---- backends that go away ----
 
 def refuses(rig, case):
-    """A backend's port is closed. The next datagram of each of its flows goes to the other one, and the log says so once."""
+    """A backend's port is closed. One datagram is lost. Then all of its flows go to the other one, and the log says so once."""
     stage = UdpStage(rig, case, 2)
     clients = stage.several(10)
     first = [client.who() for client in clients]
@@ -112,9 +112,8 @@ def refuses(rig, case):
     began = time.monotonic()
     stage.servers[0].close()
     moved = [client for client, name in zip(clients, first) if name == "b0"]
-    for client in moved:
-        client.send(b"lost")
-        client.silent(0.05)
+    moved[0].send(b"lost")
+    moved[0].silent(0.05)
     stage.penstock.wait_log(r"backend b0 .*does not take datagrams: ECONNREFUSED")
     require([client.who() for client in moved] == ["b1"] * len(moved), "not moved to b1 at once")
     require([client.who() for client in clients] == ["b1"] * 10, "a flow is not on b1")
@@ -185,6 +184,23 @@ def moves_at_limits(rig, case):
     require(client.who() != first, "the flow has not moved")
 
 
+def one_refusal_for_all(rig, case):
+    """When a backend has refused a datagram of one flow, its other flows lose none: they move first. When it answers again, new flows go there."""
+    stage = UdpStage(rig, case, 2)
+    clients = stage.several(40)
+    lost = [client for client in clients if client.who() == "b0"]
+    require(len(lost) == 20, f"{len(lost)} of 40 flows on one of two backends")
+    stage.servers[0].close()
+    lost[0].send(b"refused")
+    stage.penstock.wait_log("does not take datagrams")
+    for client in lost[1:]:
+        client.send(b"x")
+    for client in lost[1:]:
+        require((client.receive() or b"").startswith(b"b1"), "not served by the other backend")
+    stage.revive(0)
+    wait_for(lambda: stage.client().who() == "b0", "the backend gets flows again")
+
+
 def refused_after_requests(rig, case):
     """The only backend refuses a burst while udp_requests divides it into flows. What is refused is dropped, and later datagrams are relayed again."""
     stage = UdpStage(rig, case, [None])
@@ -220,6 +236,7 @@ def only_one_refuses(rig, case):
 
 
 CASES = (
+    Case("udp-one-refusal-for-all", one_refusal_for_all.__doc__, body=one_refusal_for_all, pool={"udp_idle_timeout": "8s"}, ways=ENGINES),
     Case("udp-moves-at-limits", moves_at_limits.__doc__, body=moves_at_limits, listener={"max_flows": 1, "max_flows_per_source": 1, "flow_rate": 1},
          ways=ENGINES),
     Case("udp-sticky", sticky.__doc__, body=sticky, pool={"udp_idle_timeout": "3s"}, ways=ENGINES),
