@@ -81,10 +81,11 @@ const struct config_key config_keys[] = {
              "this for protocols in which the server speaks first."},
     {.name = "receive_buffer", LISTENER(receive_buffer_bytes), .type = CONFIG_SIZE, .initial = "auto", .zero = "auto", .min = KIB(4),
      .max = KIB(1048576),
-     .help = "SO_RCVBUF on both sides, except towards clients of a UNIX socket. auto: the kernel sizes the buffer, which is nearly always better."},
+     .help = "SO_RCVBUF on both sides, except towards clients of a UNIX socket. auto: the kernel sizes the buffer, which is nearly always better; for "
+             "UDP, 4 MiB towards clients and 1 MiB towards backends."},
     {.name = "send_buffer", LISTENER(send_buffer_bytes), .type = CONFIG_SIZE, .initial = "auto", .zero = "auto", .min = KIB(4),
      .max = KIB(1048576),
-     .help = "SO_SNDBUF on both sides, except towards clients of a UNIX socket. auto: the kernel sizes the buffer."},
+     .help = "SO_SNDBUF on both sides, except towards clients of a UNIX socket. auto: the kernel sizes the buffer; for UDP, 4 MiB towards clients."},
     {.name = "interface", LISTENER(interface), .type = CONFIG_WORD, .max = 15,
      .help = "Network interface on which clients must arrive (SO_BINDTODEVICE). It does not affect connections to backends."},
     {.name = "max_flows", LISTENER(max_flows), .type = CONFIG_NUMBER, .initial = "off", .zero = "off", .min = 1, .max = CONNECTIONS_MAX,
