@@ -70,7 +70,7 @@ PROGRAMS := $(B)/penstock $(B)/penstock-bench
 help:
 	@echo 'make demo               real traffic through Penstock; installs missing packages and builds (about half a minute)'
 	@echo 'make demo-udp           the same with UDP'
-	@echo 'make check              all tests: kernel, unit, simulated, integration, real servers and clients (about five minutes)'
+	@echo 'make check              all tests: kernel, unit, simulated, integration, real servers and clients (about seven minutes)'
 	@echo 'make all                penstock and penstock-bench, in $(B)'
 	@echo 'make check-kernel       what the code relies on in this kernel; run it first on a new kernel'
 	@echo 'make check-unit         unit tests, one program for each module'
@@ -79,7 +79,7 @@ help:
 	@echo 'make check-real         redis, nginx, curl, wrk, gRPC, DNS, iperf3 and DTLS through Penstock'
 	@echo 'make check-stress       longer runs with kills and restarts'
 	@echo 'make asan | tsan | fuzz the tests with sanitizers; the parsers with libFuzzer'
-	@echo 'make bench              comparison with HAProxy and nginx (ten minutes); ROW=name for one row; see bench/README'
+	@echo 'make bench              comparison with HAProxy and nginx (twelve minutes); ROW=name for one row; see bench/README'
 	@echo 'make bench-micro        nanoseconds per operation of selectors, table, timers, mailbox'
 	@echo 'make soak               $(SOAK_SECONDS) seconds of mixed traffic with kills, to detect leaks'
 	@echo 'make lint               rules of src/STYLE: layers, sizes, form, names'
