@@ -5,6 +5,7 @@
 #ifndef IO_DATAGRAM_H
 #define IO_DATAGRAM_H
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,6 +61,12 @@ struct io_outgoing {
     uint16_t segment_bytes;         /* as in struct io_datagram */
     int error;                      /* result: 0, or the positive errno with which the kernel refused it, or a part of the train */
 };
+
+/* Whether an errno of a connected socket means that its peer takes no datagrams. It may be about an earlier datagram, of which an ICMP message has come. */
+static inline bool io_peer_is_gone(int error)
+{
+    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
+}
 
 /* The buffers of received datagrams. */
 struct io_batch;

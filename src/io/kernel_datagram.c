@@ -192,12 +192,7 @@ static void split_message(struct io_outgoing *message, uint32_t bytes, struct io
     }
 }
 
-/* Whether the error may be that of an earlier datagram, which an ICMP message has reported in the meantime. Then this one was not sent. */
-static bool is_earlier_error(int error)
-{
-    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
-}
-
+/* Sends one datagram. If the error is that of an earlier datagram, this one was not sent, so it is tried again, once. Returns 0 or an errno. */
 static int send_one(int fd, struct io_outgoing *message)
 {
     _Alignas(8) uint8_t control[SEND_CONTROL_BYTES] = {0};
@@ -206,7 +201,7 @@ static int send_one(int fd, struct io_outgoing *message)
 
     fill_header(&header, message, control);
     while (sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        if (errno != EINTR && (retried || !is_earlier_error(errno)))
+        if (errno != EINTR && (retried || !io_peer_is_gone(errno)))
             return errno;
         retried |= errno != EINTR;
     }
@@ -231,7 +226,7 @@ static int send_each(int fd, struct io_outgoing *train)
         is_sent |= result == 0;
         error = result ? result : error;
     }
-    return is_sent && is_earlier_error(error) ? EIO : error;
+    return is_sent && io_peer_is_gone(error) ? EIO : error;
 }
 
 static bool refuses_trains(int error)
@@ -259,7 +254,7 @@ static unsigned send_some(int fd, struct io_outgoing *messages, unsigned count)
         messages[i].error = errno;
         if (messages[i].segment_bytes && refuses_trains(errno))
             messages[i].error = send_each(fd, &messages[i]);
-        else if (!messages[i].peer && is_earlier_error(errno))
+        else if (!messages[i].peer && io_peer_is_gone(errno))
             return i;
         i++;
     }

@@ -26,8 +26,7 @@ static bool is_shortage(int error)
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == ENOSPC;
 }
 
-/* Whether a later attempt may succeed. EAGAIN: the accept queue of a UNIX socket is full; unlike TCP, the kernel does not wait for room. */
-static bool lacks_resources(int error)
+bool connect_lacks_resources(int error)
 {
     return is_shortage(error) || error == EADDRNOTAVAIL || error == EAGAIN;
 }
@@ -80,7 +79,7 @@ static void note_failed(struct session *session)
 static void attempt_failed(struct session *session, enum session_end reason, int error)
 {
     struct worker *worker = session->worker;
-    bool lack = lacks_resources(error);
+    bool lack = connect_lacks_resources(error);
 
     timer_cancel(&worker->timers, &session->timer);
     note_tried(session, session->lease.backend->id, !lack);
@@ -168,7 +167,7 @@ void connect_start(struct session *session)
     options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->lease.backend->addr);
     fd = io_socket(worker->io, addr_family(&session->lease.backend->addr));
     result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, connect_handlers.events);
-    if (result < 0 && lacks_resources(-result)) {
+    if (result < 0 && connect_lacks_resources(-result)) {
         lease_give(&session->lease, LEASE_BACKEND);
         wait_for_resources(session, -result);
         return;

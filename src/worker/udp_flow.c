@@ -15,6 +15,7 @@
 #include "table/pool.h"
 #include "table/rate.h"
 #include "table/sources.h"
+#include "worker/connect.h"
 #include "worker/context.h"
 #include "worker/pick.h"
 #include "worker/udp.h"
@@ -113,8 +114,7 @@ static uint32_t hash_source(const struct sources *sources, const union io_endpoi
     return peer->sa.sa_family == AF_INET ? sources_hash(sources, &peer->in.sin_addr, 4) : sources_hash(sources, &peer->in6.sin6_addr, 8);
 }
 
-/* The client of a request as the selectors take it. Clients that share a flow have no address. */
-static struct addr addr_of(const union io_endpoint *endpoint)
+struct addr udp_flow_addr(const union io_endpoint *endpoint)
 {
     struct addr addr = {0};
 
@@ -188,12 +188,6 @@ static bool take_places(struct flow *flow, const struct flow_request *request, b
     return false;
 }
 
-/* Whether the error is a lack of something that a socket to any backend needs. */
-static bool is_shortage(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == ENOSPC || error == EAGAIN || error == EADDRNOTAVAIL;
-}
-
 /* Makes the flow's socket to the backend of the lease. Returns 0 or a negative errno. */
 static int open_socket(struct flow *flow)
 {
@@ -215,7 +209,7 @@ static void pick_answering(struct worker *worker, struct lease *lease, struct se
             pick_slot(worker, lease, select);
         else if (pick_backend(worker, lease, select))
             tried = 0; /* those were of another pool */
-        if (!lease->backend || !backend_refuses(lease->backend, worker->io->now_ns) || select->tried_count == SELECT_TRIES_MAX)
+        if (!lease->backend || !backend_refuses(lease->backend, worker->io->now_ns))
             break;
         select->tried[select->tried_count++] = lease->backend->id;
         lease_give(lease, LEASE_BACKEND);
@@ -237,7 +231,7 @@ static int open_to_any(struct flow *flow, struct select_request *select)
         if (!flow->lease.backend)
             return result;
         result = open_socket(flow);
-        if (result == 0 || is_shortage(-result))
+        if (result == 0 || connect_lacks_resources(-result))
             return result;
         select->tried[select->tried_count++] = flow->lease.backend->id; /* there may be no route to its network */
         lease_give(&flow->lease, LEASE_BACKEND);
@@ -282,7 +276,7 @@ static void start_flow(struct flow *flow, const struct flow_key *key)
 /* Gives a new flow a backend and a socket to it. `chosen` as below. Returns the result of open_to_any(). */
 static int connect_flow(struct flow *flow, const struct flow_request *request, struct lease *chosen)
 {
-    struct addr client = addr_of(request->peer);
+    struct addr client = udp_flow_addr(request->peer);
     struct select_request select;
 
     prepare_select(&select, request, flow->lease.pool, &client);
@@ -337,7 +331,7 @@ static struct flow *leave_refusing(const struct flow_request *request, struct fl
 {
     struct worker *worker = flow->worker;
     struct lease chosen = {.listener = request->socket->listener, .pool = listener_pool(request->socket->listener)};
-    struct addr client = addr_of(request->peer);
+    struct addr client = udp_flow_addr(request->peer);
     struct select_request select;
 
     prepare_select(&select, request, chosen.pool, &client);
@@ -370,7 +364,7 @@ static struct flow *find_balanced(const struct flow_request *request, struct flo
 {
     struct worker *worker = request->socket->worker;
     struct lease chosen = {.listener = request->socket->listener, .pool = listener_pool(request->socket->listener)};
-    struct addr client = addr_of(request->peer);
+    struct addr client = udp_flow_addr(request->peer);
     struct flow_key key = *request->key;
     struct flow_request keyed = *request;
     struct select_request select;

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/list.h"
 #include "base/timer_wheel.h"
 #include "io/datagram.h"
@@ -101,6 +102,9 @@ void udp_flow_closed(struct flow *flow);
 
 /* Writes the flow's client. */
 void udp_flow_client(const struct flow *flow, union io_endpoint *client);
+
+/* The same address in the form that selectors and logs take; "no address" for NULL. */
+struct addr udp_flow_addr(const union io_endpoint *endpoint);
 
 /* Whether the flow belongs to no client: replies cannot be delivered. */
 bool udp_flow_is_shared(const struct flow *flow);

@@ -22,15 +22,14 @@ _Static_assert(sizeof(ends) / sizeof(ends[0]) == FLOW_ENDS, "every reason has wo
 void udp_flow_log(const struct flow *flow)
 {
     char client[ADDR_TEXT_BYTES] = "-", backend[ADDR_TEXT_BYTES];
-    struct addr addr = {0};
+    struct addr addr;
     union io_endpoint endpoint;
 
     if (!log_access_enabled())
         return;
     if (!udp_flow_is_shared(flow)) {
         udp_flow_client(flow, &endpoint);
-        addr.in6 = endpoint.in6;
-        addr.length = endpoint.sa.sa_family == AF_INET ? sizeof(addr.in) : sizeof(addr.in6);
+        addr = udp_flow_addr(&endpoint);
         (void)addr_format(&addr, client, sizeof(client));
     }
     log_access("flow=" FLOW_NUMBER " client=%s listener=%s pool=%s backend=%s addr=%s worker=%u duration_ms=%" PRIu64 " datagrams_in=%" PRIu64

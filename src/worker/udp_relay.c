@@ -88,11 +88,11 @@ void udp_relay_add(struct flow *flow, const struct udp_item *item)
 static uint32_t write_header(const struct flow *flow, uint8_t *out)
 {
     const struct udp_listener *socket = flow->entry.key.socket;
-    struct addr source = {.length = sizeof(source.in6)}, destination = socket->addr;
+    struct addr source, destination = socket->addr;
     union io_endpoint client;
 
     udp_flow_client(flow, &client);
-    source.in6 = client.in6;
+    source = udp_flow_addr(&client);
     if (socket->wildcard && client.sa.sa_family == AF_INET)
         memcpy(&destination.in.sin_addr, flow->entry.key.local, sizeof(destination.in.sin_addr));
     else if (socket->wildcard)
@@ -133,15 +133,10 @@ static void add_item(struct build *build, uint16_t place)
         build->header_bytes = 0;
 }
 
-/* Datagrams in a message without its header. */
+/* Number of datagrams in a message. */
 static uint32_t units_of(const struct io_outgoing *message)
 {
     return udp_relay_units(message->bytes, message->segment_bytes);
-}
-
-static bool is_refusal(int error)
-{
-    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
 /* Notes that the backend does not take the flow's datagrams. */
@@ -188,7 +183,7 @@ static unsigned settle_messages(struct flow *flow, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         const struct io_outgoing *message = &udp->messages[i];
 
-        if (is_refusal(message->error)) {
+        if (io_peer_is_gone(message->error)) {
             note_refusal(flow, message->error);
             if (!flow->moved)
                 return i;
@@ -273,10 +268,10 @@ void udp_relay_send_replies(struct udp *udp)
     for (unsigned i = 0; i < outbox->count; i++) {
         const struct io_outgoing *message = &outbox->messages[i];
 
-        if (message->error)
+        if (message->error) {
             udp_drop(worker, outbox->socket->listener, udp_drop_of_error(message->error), units_of(message), message->error);
-        if (message->error)
             continue;
+        }
         counters_add(&worker->counters->datagrams[1], units_of(message));
         counters_add(&worker->counters->bytes[1], message->bytes);
     }
@@ -376,7 +371,7 @@ static bool receive_replies(struct flow *flow)
         }
         if (received == -EAGAIN)
             return false;
-        if (is_refusal(-received))
+        if (io_peer_is_gone(-received))
             note_refusal(flow, -received);
     }
     return true;
