@@ -269,8 +269,8 @@ void udp_free(struct worker *worker)
 
 void udp_drain_all(struct worker *worker)
 {
-    if (worker->udp)
-        timer_arm(&worker->timers, &worker->udp->drain_timer, worker_now_ms(worker));
+    if (worker->udp) /* not at once: a worker that does not know of the drain yet may still open a flow */
+        timer_arm(&worker->timers, &worker->udp->drain_timer, worker_now_ms(worker) + DRAIN_CHECK_MS);
 }
 
 void udp_end_all(struct worker *worker)
