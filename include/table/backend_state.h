@@ -2,14 +2,15 @@
  *
  * Each source of knowledge writes its own part of the word and nothing else; one function says what the parts mean together. The first matching row decides:
  *
- *   administrative  discovery  probe            ejection   standing
- *   --------------  ---------  ---------------  ---------  --------
- *   MAINTENANCE     any        any              any        DOWN
- *   DRAIN           any        any              any        DRAINING
- *   READY           GONE       any              any        DRAINING
- *   READY           PRESENT    DOWN             any        DOWN
- *   READY           PRESENT    UP or UNCHECKED  EJECTED    DOWN
- *   READY           PRESENT    UP or UNCHECKED  IN         USABLE
+ *   administrative or agent  discovery  agent  probe                  ejection   standing
+ *   -----------------------  ---------  -----  ---------------------  ---------  --------
+ *   one says MAINTENANCE     any        any    any                    any        DOWN
+ *   one says DRAIN           any        any    any                    any        DRAINING
+ *   both say READY           GONE       any    any                    any        DRAINING
+ *   not MAINTENANCE, DRAIN   PRESENT    DOWN   any                    any        DOWN
+ *   both say READY           PRESENT    READY  DOWN or TIMED_OUT      any        DOWN
+ *   both say READY           PRESENT    READY  UP, BUSY or UNCHECKED  EJECTED    DOWN
+ *   both say READY           PRESENT    READY  UP, BUSY or UNCHECKED  IN         USABLE
  *
  * Pure functions of the word; any thread. */
 #ifndef TABLE_BACKEND_STATE_H
@@ -17,13 +18,20 @@
 
 #include <stdint.h>
 
-/* The sources. Each has eight bits of the word. */
-enum backend_source { BACKEND_PROBE, BACKEND_EJECTION, BACKEND_ADMIN, BACKEND_DISCOVERY, BACKEND_SOURCES };
+/* The sources. Each has four bits of the word. */
+enum backend_source { BACKEND_PROBE, BACKEND_EJECTION, BACKEND_ADMIN, BACKEND_AGENT, BACKEND_DISCOVERY, BACKEND_SOURCES };
 
 /* The values of each source's part. 0 is the value of a source that has written nothing yet. */
-enum backend_probe_state { BACKEND_UNCHECKED, BACKEND_PROBE_UP, BACKEND_PROBE_DOWN };
+enum backend_probe_state {
+    BACKEND_UNCHECKED,
+    BACKEND_PROBE_UP,
+    BACKEND_PROBE_DOWN,     /* at least one of the probes that failed was refused or answered wrongly */
+    BACKEND_PROBE_BUSY,     /* probes time out, but its sessions move bytes: it takes fewer new sessions */
+    BACKEND_PROBE_TIMED_OUT /* down, because of timeouts alone */
+};
 enum backend_ejection_state { BACKEND_IN, BACKEND_EJECTED };
 enum backend_admin_state { BACKEND_READY, BACKEND_ADMIN_DRAIN, BACKEND_ADMIN_MAINTENANCE };
+enum backend_agent_state { BACKEND_AGENT_READY, BACKEND_AGENT_DRAIN, BACKEND_AGENT_MAINTENANCE, BACKEND_AGENT_DOWN };
 enum backend_discovery_state { BACKEND_PRESENT, BACKEND_GONE };
 
 enum backend_standing {
@@ -35,7 +43,7 @@ enum backend_standing {
 /* The standing that the parts of the word give together, by the table above. */
 enum backend_standing backend_state_standing(uint32_t state);
 
-/* The word with one source's part replaced. `value` is one of that source's enum, below 256. */
+/* The word with one source's part replaced. `value` is one of that source's enum, below 16. */
 uint32_t backend_state_with(uint32_t state, enum backend_source source, unsigned value);
 
 /* One source's part. */

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-enum { PART_BITS = 8, PART_MASK = 255 };
+enum { PART_BITS = 4, PART_MASK = 15 };
 
 unsigned backend_state_part(uint32_t state, enum backend_source source)
 {
@@ -21,13 +21,14 @@ uint32_t backend_state_with(uint32_t state, enum backend_source source, unsigned
 
 enum backend_standing backend_state_standing(uint32_t state)
 {
-    unsigned admin = backend_state_part(state, BACKEND_ADMIN);
+    unsigned admin = backend_state_part(state, BACKEND_ADMIN), agent = backend_state_part(state, BACKEND_AGENT);
+    unsigned probe = backend_state_part(state, BACKEND_PROBE);
 
-    if (admin == BACKEND_ADMIN_MAINTENANCE)
+    if (admin == BACKEND_ADMIN_MAINTENANCE || agent == BACKEND_AGENT_MAINTENANCE)
         return BACKEND_DOWN;
-    if (admin == BACKEND_ADMIN_DRAIN || backend_state_part(state, BACKEND_DISCOVERY) == BACKEND_GONE)
+    if (admin == BACKEND_ADMIN_DRAIN || agent == BACKEND_AGENT_DRAIN || backend_state_part(state, BACKEND_DISCOVERY) == BACKEND_GONE)
         return BACKEND_DRAINING;
-    if (backend_state_part(state, BACKEND_PROBE) == BACKEND_PROBE_DOWN || backend_state_part(state, BACKEND_EJECTION) == BACKEND_EJECTED)
+    if (agent == BACKEND_AGENT_DOWN || probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT)
         return BACKEND_DOWN;
-    return BACKEND_USABLE;
+    return backend_state_part(state, BACKEND_EJECTION) == BACKEND_EJECTED ? BACKEND_DOWN : BACKEND_USABLE;
 }

@@ -1,4 +1,4 @@
-/* test/unit/test_backend_state.c: every combination of the four sources' parts, compared with the table in table/backend_state.h. */
+/* test/unit/test_backend_state.c: every combination of the sources' parts, compared with the table in table/backend_state.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,9 +10,10 @@
 #include "table/backend_state.h"
 
 static const unsigned value_counts[BACKEND_SOURCES] = {
-    [BACKEND_PROBE] = BACKEND_PROBE_DOWN + 1,
+    [BACKEND_PROBE] = BACKEND_PROBE_TIMED_OUT + 1,
     [BACKEND_EJECTION] = BACKEND_EJECTED + 1,
     [BACKEND_ADMIN] = BACKEND_ADMIN_MAINTENANCE + 1,
+    [BACKEND_AGENT] = BACKEND_AGENT_DOWN + 1,
     [BACKEND_DISCOVERY] = BACKEND_GONE + 1,
 };
 
@@ -20,17 +21,23 @@ enum { ANY = -1 };
 
 /* The header's table, row by row. */
 static const struct {
-    int admin, discovery, probe, ejection;
+    int admin, agent, discovery, probe, ejection;
     enum backend_standing standing;
 } rows[] = {
-    {BACKEND_ADMIN_MAINTENANCE, ANY, ANY, ANY, BACKEND_DOWN},
-    {BACKEND_ADMIN_DRAIN, ANY, ANY, ANY, BACKEND_DRAINING},
-    {BACKEND_READY, BACKEND_GONE, ANY, ANY, BACKEND_DRAINING},
-    {BACKEND_READY, BACKEND_PRESENT, BACKEND_PROBE_DOWN, ANY, BACKEND_DOWN},
-    {BACKEND_READY, BACKEND_PRESENT, BACKEND_PROBE_UP, BACKEND_EJECTED, BACKEND_DOWN},
-    {BACKEND_READY, BACKEND_PRESENT, BACKEND_UNCHECKED, BACKEND_EJECTED, BACKEND_DOWN},
-    {BACKEND_READY, BACKEND_PRESENT, BACKEND_PROBE_UP, BACKEND_IN, BACKEND_USABLE},
-    {BACKEND_READY, BACKEND_PRESENT, BACKEND_UNCHECKED, BACKEND_IN, BACKEND_USABLE},
+    {BACKEND_ADMIN_MAINTENANCE, ANY, ANY, ANY, ANY, BACKEND_DOWN},
+    {ANY, BACKEND_AGENT_MAINTENANCE, ANY, ANY, ANY, BACKEND_DOWN},
+    {BACKEND_ADMIN_DRAIN, ANY, ANY, ANY, ANY, BACKEND_DRAINING},
+    {ANY, BACKEND_AGENT_DRAIN, ANY, ANY, ANY, BACKEND_DRAINING},
+    {ANY, ANY, BACKEND_GONE, ANY, ANY, BACKEND_DRAINING},
+    {BACKEND_READY, BACKEND_AGENT_DOWN, BACKEND_PRESENT, ANY, ANY, BACKEND_DOWN},
+    {BACKEND_READY, BACKEND_AGENT_READY, BACKEND_PRESENT, BACKEND_PROBE_DOWN, ANY, BACKEND_DOWN},
+    {BACKEND_READY, BACKEND_AGENT_READY, BACKEND_PRESENT, BACKEND_PROBE_TIMED_OUT, ANY, BACKEND_DOWN},
+    {BACKEND_READY, BACKEND_AGENT_READY, BACKEND_PRESENT, BACKEND_PROBE_UP, BACKEND_EJECTED, BACKEND_DOWN},
+    {BACKEND_READY, BACKEND_AGENT_READY, BACKEND_PRESENT, BACKEND_PROBE_BUSY, BACKEND_EJECTED, BACKEND_DOWN},
+    {BACKEND_READY, BACKEND_AGENT_READY, BACKEND_PRESENT, BACKEND_UNCHECKED, BACKEND_EJECTED, BACKEND_DOWN},
+    {BACKEND_READY, BACKEND_AGENT_READY, BACKEND_PRESENT, BACKEND_PROBE_UP, BACKEND_IN, BACKEND_USABLE},
+    {BACKEND_READY, BACKEND_AGENT_READY, BACKEND_PRESENT, BACKEND_PROBE_BUSY, BACKEND_IN, BACKEND_USABLE},
+    {BACKEND_READY, BACKEND_AGENT_READY, BACKEND_PRESENT, BACKEND_UNCHECKED, BACKEND_IN, BACKEND_USABLE},
 };
 
 static bool fits(int wanted, unsigned value)
@@ -41,8 +48,9 @@ static bool fits(int wanted, unsigned value)
 static enum backend_standing expected(const unsigned values[BACKEND_SOURCES])
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (fits(rows[i].admin, values[BACKEND_ADMIN]) && fits(rows[i].discovery, values[BACKEND_DISCOVERY]) &&
-            fits(rows[i].probe, values[BACKEND_PROBE]) && fits(rows[i].ejection, values[BACKEND_EJECTION]))
+        if (fits(rows[i].admin, values[BACKEND_ADMIN]) && fits(rows[i].agent, values[BACKEND_AGENT]) &&
+            fits(rows[i].discovery, values[BACKEND_DISCOVERY]) && fits(rows[i].probe, values[BACKEND_PROBE]) &&
+            fits(rows[i].ejection, values[BACKEND_EJECTION]))
             return rows[i].standing;
     }
     fail_msg("the table has no row for this");
