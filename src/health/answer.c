@@ -136,7 +136,7 @@ static enum probe_outcome judge_body(const struct answer *answer, const char *cu
     return probe_passed(result);
 }
 
-enum probe_outcome answer_judge(const struct answer *answer, const char *cut, struct probe_result *result)
+static enum probe_outcome judge_arrived(const struct answer *answer, const char *cut, struct probe_result *result)
 {
     if (answer->stage == ANSWER_NOTHING && answer->status != 0)
         return probe_failed(result, "interim HTTP status %ld, then %s", answer->status, cut);
@@ -147,4 +147,13 @@ enum probe_outcome answer_judge(const struct answer *answer, const char *cut, st
     if (answer->stage == ANSWER_HEADERS && answer->timed_out)
         return probe_failed(result, "%s in the middle of its headers", cut);
     return judge_body(answer, cut, result);
+}
+
+enum probe_outcome answer_judge(const struct answer *answer, const char *cut, struct probe_result *result)
+{
+    bool is_refusal = answer->stage != ANSWER_NOTHING && !is_good_status(answer);
+
+    if (judge_arrived(answer, cut, result) == PROBE_FAILED && answer->timed_out && !is_refusal)
+        result->outcome = PROBE_TIMED_OUT;
+    return result->outcome;
 }

@@ -56,8 +56,9 @@ bool answer_add_body(struct answer *answer, const char *data, size_t bytes);
 /* Whether the outcome is certain, whatever still arrives. */
 bool answer_is_decided(const struct answer *answer);
 
-/* Applies the rule, fills `result` and returns its outcome, passed or failed. `cut` says for the log how the answer was cut off, such as "connection reset";
- * it is NULL if the answer is complete, or complete as far as it is read. */
+/* Applies the rule, fills `result` and returns its outcome: passed, failed or timed out. It is timed out if `timed_out` is set, a part of the answer is
+ * missing, and the status, if it has arrived, is in check_status. `cut` says for the log how the answer was cut off, such as "connection reset"; it is NULL if
+ * the answer is complete, or complete as far as it is read. */
 enum probe_outcome answer_judge(const struct answer *answer, const char *cut, struct probe_result *result);
 
 #endif

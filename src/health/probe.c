@@ -50,13 +50,24 @@ enum probe_outcome probe_failed(struct probe_result *result, const char *format,
     return result->outcome = PROBE_FAILED;
 }
 
-/* EAGAIN of connect(2) has two meanings: the backlog of a UNIX socket is full, which is the backend's failure, or no local port is free, which is ours. */
+enum probe_outcome probe_timed_out(struct probe_result *result, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(result->reason, sizeof(result->reason), format, arguments);
+    va_end(arguments);
+    return result->outcome = PROBE_TIMED_OUT;
+}
+
+/* EAGAIN of connect(2) has two meanings: no local port is free, which is our fault, or the backlog of a UNIX socket is full. The latter counts as a timeout,
+ * because over TCP the same backend would not answer: its kernel drops the SYN. */
 enum probe_outcome probe_errno(struct probe_result *result, int error, const struct addr *addr)
 {
     switch (error) {
     case EAGAIN:
         if (addr_family(addr) == AF_UNIX)
-            return probe_failed(result, "its queue of connections is full");
+            return probe_timed_out(result, "its queue of connections is full");
         /* fall through */
     case EMFILE:
     case ENFILE:
@@ -74,7 +85,7 @@ enum probe_outcome probe_errno(struct probe_result *result, int error, const str
     case EPIPE:
         return probe_failed(result, "connection reset");
     case ETIMEDOUT:
-        return probe_failed(result, "connection timed out");
+        return probe_timed_out(result, "connection timed out");
     default:
         probe_failed(result, "%s", strerror(error));
     }

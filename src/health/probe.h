@@ -24,7 +24,8 @@
 enum probe_outcome {
     PROBE_PENDING, /* only from start(): the result comes later */
     PROBE_PASSED,
-    PROBE_FAILED,
+    PROBE_FAILED,    /* refused, reset, or the wrong answer */
+    PROBE_TIMED_OUT, /* the answer, or a part of it, has not come in time; nothing that has come is wrong. The backend may only be busy. */
     PROBE_NO_MEANS /* this machine lacks descriptors, memory or ports, which says nothing about the backend */
 };
 
@@ -59,7 +60,8 @@ struct probe_ops {
                                 struct probe_result *result);
     /* Ends a probe without a result. */
     void (*abandon)(struct prober *prober, struct probe *probe);
-    /* Ends a probe whose time is over and fills `result`. The probe passes if enough has arrived. */
+    /* Ends a probe whose time is over and fills `result`. The probe passes if enough has arrived, fails if what has arrived is wrong, and otherwise has timed
+     * out. */
     void (*expire)(struct prober *prober, struct probe *probe, struct probe_result *result);
     /* Handles all events so far, so that a probe that expires after this call has received nothing more. */
     void (*process)(struct prober *prober);
@@ -104,6 +106,10 @@ enum probe_outcome probe_passed(struct probe_result *result);
 
 /* Fills `result` with a formatted reason and returns PROBE_FAILED. */
 enum probe_outcome probe_failed(struct probe_result *result, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Fills `result` with a formatted reason and returns PROBE_TIMED_OUT. */
+enum probe_outcome probe_timed_out(struct probe_result *result, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -76,7 +76,7 @@ static void tcp_abandon(struct prober *prober, struct probe *probe)
 
 static void tcp_expire(struct prober *prober, struct probe *probe, struct probe_result *result)
 {
-    probe_failed(result, "timed out after %u ms", probe->request.settings->check_timeout_ms);
+    probe_timed_out(result, "timed out after %u ms", probe->request.settings->check_timeout_ms);
     tcp_abandon(prober, probe);
 }
 

@@ -3,7 +3,7 @@
  * Each probe sends check_send, or one zero byte, once and from a new connected socket. So the kernel drops datagrams from other addresses, and late replies to
  * earlier probes, which had other ports.
  *
- *   check_send or check_expect is set   passes with the first reply, which must match check_expect; fails without a reply in time
+ *   check_send or check_expect is set   passes with the first reply, which must match check_expect; times out without a reply
  *   neither is set                      passes unless the datagram is refused within check_timeout, at most PROBE_SILENCE_MS: many servers drop a datagram that
  *                                       is not of their protocol
  *
@@ -108,7 +108,7 @@ static void udp_expire(struct prober *prober, struct probe *probe, struct probe_
     char text[DURATION_TEXT_BYTES];
 
     if (probe_needs_reply(settings))
-        probe_failed(result, "no reply within %s", duration_format(settings->check_timeout_ms, text, sizeof(text)));
+        probe_timed_out(result, "no reply within %s", duration_format(settings->check_timeout_ms, text, sizeof(text)));
     else
         probe_passed(result);
     udp_abandon(prober, probe);

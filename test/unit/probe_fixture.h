@@ -64,6 +64,12 @@ static void assert_failed(struct probe_result result, const char *reason)
     assert_int_equal(result.outcome, PROBE_FAILED);
 }
 
+static inline void assert_timed_out(struct probe_result result, const char *reason)
+{
+    assert_string_equal(result.reason, reason);
+    assert_int_equal(result.outcome, PROBE_TIMED_OUT);
+}
+
 static inline struct probe_result ask_server(struct server *server, const struct pool_settings *settings, int timeout_ms)
 {
     server_start(server);

@@ -58,7 +58,7 @@ static void tcp_says_why_it_failed(void **state)
     assert_failed(run(&probe_tcp_ops, &usual, &missing, TIMEOUT_MS), "no such socket file");
 }
 
-static void a_full_unix_backlog_is_the_backends_fault(void **state)
+static void a_full_unix_backlog_counts_as_no_answer(void **state)
 {
     (void)state;
     struct addr addr = unix_name("@penstock-test-probe", 3);
@@ -67,7 +67,7 @@ static void a_full_unix_backlog_is_the_backends_fault(void **state)
         fds[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
         failed = connect(fds[count], &addr.sa, addr.length) < 0;
     }
-    assert_failed(run(&probe_tcp_ops, &usual, &addr, TIMEOUT_MS), "its queue of connections is full");
+    assert_timed_out(run(&probe_tcp_ops, &usual, &addr, TIMEOUT_MS), "its queue of connections is full");
     while (count > 0)
         close(fds[--count]);
     close(listener);
@@ -83,7 +83,7 @@ static void tcp_without_an_answer_times_out(void **state)
         fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         connect(fds[i], &addr.sa, addr.length);
     }
-    assert_failed(run(&probe_tcp_ops, &usual, &addr, SHORT_MS), "timed out after 1000 ms");
+    assert_timed_out(run(&probe_tcp_ops, &usual, &addr, SHORT_MS), "timed out after 1000 ms");
     for (int i = 0; i < 3; i++)
         close(fds[i]);
     close(listener);
@@ -290,7 +290,7 @@ int main(void)
         cmocka_unit_test(tcp_passes_where_someone_listens),
         cmocka_unit_test(tcp_leaves_in_order),
         cmocka_unit_test(tcp_says_why_it_failed),
-        cmocka_unit_test(a_full_unix_backlog_is_the_backends_fault),
+        cmocka_unit_test(a_full_unix_backlog_counts_as_no_answer),
         cmocka_unit_test(tcp_without_an_answer_times_out),
         cmocka_unit_test(http_judges_the_status),
         cmocka_unit_test(http_follows_no_redirect),

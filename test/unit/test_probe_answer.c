@@ -143,7 +143,7 @@ static void assert_explained(const struct failure *row, const struct pool_settin
     assert_failed(ask(ANSWER, row->answer, settings), row->closed);
     assert_failed(ask(RESET, row->answer, settings), row->reset);
     assert_failed(ask(UNREAD, row->answer, settings), row->reset);
-    assert_failed(ask_until_time_is_up(row->answer, settings), row->late);
+    assert_timed_out(ask_until_time_is_up(row->answer, settings), row->late);
 }
 
 static void an_answer_that_has_not_arrived_fails_and_the_reason_says_what_is_missing(void **state)
@@ -172,7 +172,7 @@ static void headers_may_end_with_the_connection(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         assert_passed(ask(ANSWER, rows[i], &usual));
         assert_passed(ask(RESET, rows[i], &usual));
-        assert_failed(ask_until_time_is_up(rows[i], &usual), late);
+        assert_timed_out(ask_until_time_is_up(rows[i], &usual), late);
         assert_failed(ask(RESET, rows[i], &settings), "connection reset, and the body so far lacks \"ready\"");
     }
     assert_failed(ask(ANSWER, OK "Content-Length: 5\r\n", &usual), "closed the connection in the middle of its answer");
