@@ -21,6 +21,7 @@ enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT, CONFIG
 enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP };
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL_BOTH };
 enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
+enum config_backend_state { CONFIG_BACKEND_READY, CONFIG_BACKEND_DRAIN, CONFIG_BACKEND_MAINTENANCE };
 enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
 
 struct listener_settings {
@@ -44,6 +45,7 @@ struct backend_settings {
     uint32_t max_connections; /* 0: no limit */
     uint16_t check_port;      /* 0: the pool's, or the address's own */
     bool backup;
+    enum config_backend_state state; /* what the administrator orders */
 };
 
 struct pool_settings {

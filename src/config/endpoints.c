@@ -137,7 +137,50 @@ static void unknown_option(struct config_build *build, const struct config_raw_k
     else
         config_errors_add(build->errors, &key->place, "backend %s: unknown option \"%s\"%s", backend->name, option,
                           is_other_comment(option) ? " (a comment at the end of a line begins with \";\")"
-                                                   : "; there are weight=, max_connections=, check_port= and backup");
+                                                   : "; there are weight=, max_connections=, check_port=, state= and backup");
+}
+
+enum backend_option { WEIGHT, MAX_CONNECTIONS, CHECK_PORT, STATE, BACKUP, OPTIONS };
+
+static const struct {
+    const char *name;
+    const char *form;    /* of its value, for messages; NULL: it has no value */
+    uint64_t max;        /* largest value, if that is a number */
+    const char *choices; /* the values, if they are words; NULL: a number */
+} options[OPTIONS] = {
+    [WEIGHT] = {"weight", "N", .max = 256},
+    [MAX_CONNECTIONS] = {"max_connections", "N", .max = 10000000},
+    [CHECK_PORT] = {"check_port", "N", .max = PORT_MAX},
+    [STATE] = {"state", "ready|drain|maint", .choices = "ready|drain|maint"},
+    [BACKUP] = {"backup", NULL},
+};
+
+/* Stores the value of an option; NULL: it has none. Reports an error. */
+static void set_option(struct config_build *build, const struct config_raw_key *key, struct config_backend *backend, enum backend_option option,
+                       const char *value)
+{
+    const char *name = options[option].name, *form = options[option].form;
+    struct config_problem problem;
+    uint64_t number = 0;
+
+    if (!form && value)
+        config_errors_add(build->errors, &key->place, "backend %s: %s takes no value", backend->name, name);
+    else if (form && !value)
+        config_errors_add(build->errors, &key->place, "backend %s: %s needs a value: %s=%s", backend->name, name, name, form);
+    else if (options[option].choices && !config_choice_find(options[option].choices, value, &number))
+        config_errors_add(build->errors, &key->place, "backend %s: %s=%s: not one of: ready, drain, maint", backend->name, name, value);
+    else if (options[option].max > 0 && !config_value_number(value, 1, options[option].max, &number, &problem))
+        config_errors_add(build->errors, &key->place, "backend %s: %s=%s: %s", backend->name, name, value, problem.text);
+    else if (option == WEIGHT)
+        backend->settings.weight = (uint32_t)number;
+    else if (option == MAX_CONNECTIONS)
+        backend->settings.max_connections = (uint32_t)number;
+    else if (option == CHECK_PORT)
+        backend->settings.check_port = (uint16_t)number;
+    else if (option == STATE)
+        backend->settings.state = (enum config_backend_state)number;
+    else
+        backend->settings.backup = true;
 }
 
 /* Parses one word after the address. Each option may be given once; `given` records them. Returns false after reporting an error; then the words that follow
@@ -145,15 +188,8 @@ static void unknown_option(struct config_build *build, const struct config_raw_k
 static bool backend_option(struct config_build *build, const struct config_raw_key *key, struct config_backend *backend,
                            char *option, const char *rest, unsigned *given)
 {
-    static const struct {
-        const char *name;
-        uint64_t max; /* largest value; 0: the option has no value */
-    } options[] = {{"weight", 256}, {"max_connections", 10000000}, {"check_port", PORT_MAX}, {"backup", 0}};
-    enum { WEIGHT, MAX_CONNECTIONS, CHECK_PORT, BACKUP, OPTIONS };
     struct suggest suggest = {0};
-    struct config_problem problem;
     char *value = strchr(option, '=');
-    uint64_t number = 0;
     unsigned i = 0;
 
     if (value)
@@ -166,26 +202,14 @@ static bool backend_option(struct config_build *build, const struct config_raw_k
     }
     rest += strspn(rest, " \t");
     if (value ? *value == '\0' && *rest : *rest == '=') {
-        config_errors_add(build->errors, &key->place, "backend %s: options are written without blanks: %s=N", backend->name, option);
+        config_errors_add(build->errors, &key->place, "backend %s: options are written without blanks: %s=%s", backend->name, option,
+                          options[i].form ? options[i].form : "N");
         return false;
     }
     if (*given & 1u << i)
         config_errors_add(build->errors, &key->place, "backend %s: %s is given twice", backend->name, option);
     *given |= 1u << i;
-    if (options[i].max == 0 && value)
-        config_errors_add(build->errors, &key->place, "backend %s: %s takes no value", backend->name, option);
-    else if (options[i].max > 0 && !value)
-        config_errors_add(build->errors, &key->place, "backend %s: %s needs a value: %s=N", backend->name, option, option);
-    else if (value && !config_value_number(value, 1, options[i].max, &number, &problem))
-        config_errors_add(build->errors, &key->place, "backend %s: %s=%s: %s", backend->name, option, value, problem.text);
-    else if (i == WEIGHT)
-        backend->settings.weight = (uint32_t)number;
-    else if (i == MAX_CONNECTIONS)
-        backend->settings.max_connections = (uint32_t)number;
-    else if (i == CHECK_PORT)
-        backend->settings.check_port = (uint16_t)number;
-    else
-        backend->settings.backup = true;
+    set_option(build, key, backend, (enum backend_option)i, value);
     return true;
 }
 

@@ -141,5 +141,6 @@ bool pool_settings_equal(const struct pool_settings *a, const struct pool_settin
 
 bool backend_settings_equal(const struct backend_settings *a, const struct backend_settings *b)
 {
-    return a->weight == b->weight && a->max_connections == b->max_connections && a->check_port == b->check_port && a->backup == b->backup;
+    return a->weight == b->weight && a->max_connections == b->max_connections && a->check_port == b->check_port && a->backup == b->backup &&
+           a->state == b->state;
 }

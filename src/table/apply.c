@@ -125,11 +125,26 @@ static enum backend_probe_state initial_probe_state(const struct pool_settings *
     return settings->check_initial_up ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN;
 }
 
-/* Returns whether selectors see a change. */
+static enum backend_admin_state ordered_state(const struct backend_settings *settings)
+{
+    switch (settings->state) {
+    case CONFIG_BACKEND_DRAIN:
+        return BACKEND_ADMIN_DRAIN;
+    case CONFIG_BACKEND_MAINTENANCE:
+        return BACKEND_ADMIN_MAINTENANCE;
+    case CONFIG_BACKEND_READY:
+        break;
+    }
+    return BACKEND_READY;
+}
+
+/* Returns whether selectors see a change. What the administrator has ordered at run time stays, unless the configuration says something else about this
+ * backend than the last one did. */
 static bool commit_backend(struct table *table, struct plan_backend *row, bool is_checked_anew, struct table_change *change)
 {
     struct backend *backend = row->backend;
     bool comes = row->is_new || backend->leaving, changes = row->settings != NULL;
+    bool is_ordered_anew = comes || (changes && row->settings->state != backend_settings(backend)->state);
 
     if (backend->leaving)
         revive_backend(table, backend);
@@ -137,6 +152,8 @@ static bool commit_backend(struct table *table, struct plan_backend *row, bool i
         (void)backend_set_state(backend, BACKEND_PROBE, initial_probe_state(pool_settings(backend->pool)));
     if (row->settings)
         retire_settings(table, backend_replace_settings(backend, row->settings));
+    if (is_ordered_anew)
+        (void)backend_set_state(backend, BACKEND_ADMIN, ordered_state(backend_settings(backend)));
     row->settings = NULL;
     row->is_new = false;
     change->backends.added += comes;

@@ -215,6 +215,47 @@ static void test_a_backend_that_comes_back_in_use_is_the_same_one(void **state)
     lease_give(&lease, LEASE_ALL);
 }
 
+static void test_an_order_stays_until_the_configuration_says_something_else(void **state)
+{
+    (void)state;
+    struct backend_settings *settings = &backends[0][3].settings;
+    settings->state = CONFIG_BACKEND_DRAIN;
+    apply();
+    struct backend *backend = table_backend(table, 0, 3);
+    assert_int_equal(backend_standing(backend), BACKEND_DRAINING);
+    assert_int_equal(published(0)->usable_count, 3);
+    table_set_state(table, backend, BACKEND_ADMIN, BACKEND_READY);
+    settings->weight = 7;
+    apply();
+    assert_int_equal(backend_standing(backend), BACKEND_USABLE); /* the file still says drain, as before */
+    settings->state = CONFIG_BACKEND_MAINTENANCE;
+    apply();
+    assert_int_equal(backend_standing(backend), BACKEND_DOWN);
+    assert_int_equal(published(0)->usable_count, 3);
+    settings->state = CONFIG_BACKEND_READY;
+    apply();
+    assert_int_equal(backend_standing(backend), BACKEND_USABLE);
+    assert_int_equal(published(0)->usable_count, 4);
+    reclaim();
+}
+
+static void test_a_backend_that_comes_back_is_in_the_state_of_the_configuration(void **state)
+{
+    (void)state;
+    apply();
+    struct backend *backend = table_backend(table, 0, 3);
+    struct lease lease = take(0);
+    take_backend(&lease, backend);
+    table_set_state(table, backend, BACKEND_ADMIN, BACKEND_ADMIN_MAINTENANCE);
+    pools[0].backend_count = 3;
+    apply();
+    pools[0].backend_count = 4;
+    apply();
+    assert_ptr_equal(table_backend(table, 0, 3), backend);
+    assert_int_equal(backend_standing(backend), BACKEND_USABLE);
+    lease_give(&lease, LEASE_ALL);
+}
+
 static void test_a_condemned_backend_does_not_come_back(void **state)
 {
     (void)state;
@@ -422,6 +463,8 @@ int main(void)
         CASE(test_a_reader_of_the_old_snapshot_can_still_lease),
         CASE(test_a_backend_that_comes_back_in_use_is_the_same_one),
         CASE(test_a_condemned_backend_does_not_come_back),
+        CASE(test_an_order_stays_until_the_configuration_says_something_else),
+        CASE(test_a_backend_that_comes_back_is_in_the_state_of_the_configuration),
         CASE(test_another_address_is_another_backend),
         CASE(test_settings_are_replaced_as_a_whole),
         CASE(test_another_kind_of_check_begins_anew),

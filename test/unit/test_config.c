@@ -262,11 +262,15 @@ static struct test_case cases[] = {
      "6: backend c: zone= is known but not supported by this version\n"},
     {"backend_options_in_wrong_shape", GOOD "backend=c 127.0.0.1:3 weight backup=1 # x\nbackend=d 127.0.0.1:3 x\n", "6: backend c: weight needs a value: weight=N\n"
      "6: backend c: backup takes no value\n6: backend c: unknown option \"#\" (a comment at the end of a line begins with \";\")\n"
-     "7: backend d: unknown option \"x\"; there are weight=, max_connections=, check_port= and backup\n"},
+     "7: backend d: unknown option \"x\"; there are weight=, max_connections=, check_port=, state= and backup\n"},
     {"backend_options_with_blanks", GOOD "backend=c 127.0.0.1:3 weight = 2 backup\nbackend=d 127.0.0.1:3 check_port= 2\nbackend=e 127.0.0.1:3 weight =2\n",
      "6: backend c: options are written without blanks: weight=N\n7: backend d: options are written without blanks: check_port=N\n"
      "8: backend e: options are written without blanks: weight=N\n"},
     {"backend_option_without_number", GOOD "backend=c 127.0.0.1:3 weight=\n", "6: backend c: weight=: not a whole number\n"},
+    {"backend_states", GOOD "backend=c 127.0.0.1:3 state=drain\nbackend=d 127.0.0.1:3 state=maint backup\nbackend=e 127.0.0.1:3 state=ready\n", ""},
+    {"backend_state_unknown", GOOD "backend=c 127.0.0.1:3 state=draining\nbackend=d 127.0.0.1:3 state=\nbackend=e 127.0.0.1:3 state\n",
+     "6: backend c: state=draining: not one of: ready, drain, maint\n7: backend d: state=: not one of: ready, drain, maint\n"
+     "8: backend e: state needs a value: state=ready|drain|maint\n"},
     {"backend_with_a_comment", GOOD "backend=c 127.0.0.1:3 # the second one\nbackend=d 127.0.0.1:3 #backup too\nbackend=e 127.0.0.1:3 // the third\n",
      "6: backend c: unknown option \"#\" (a comment at the end of a line begins with \";\")\n"
      "7: backend d: unknown option \"#backup\" (a comment at the end of a line begins with \";\")\n"

@@ -156,7 +156,7 @@ static void every_kind_of_value_reaches_its_field(void **state)
     struct config *config = load_good("[global]\ncpu_affinity=5,0-2\nseed=0xFFFFFFFFFFFFFFFF\nengine=epoll\nbusy_poll=50us\naccess_log=/a/b ; c\nuser=nobody\n"
                                  LISTENER "keepalive=off\nreceive_buffer=64k\ndefer_accept=yes\ninterface=eth0\n"
                                  "congestion_control=system\n" POOL
-                                 "backend=c [::1]:2 backup weight=256 max_connections=7 check_port=9\nbalance=consistent_hash\n"
+                                 "backend=c [::1]:2 backup weight=256 max_connections=7 check_port=9 state=maint\nbalance=consistent_hash\n"
                                  "hash_key=source_ip_port\ncheck=http\ncheck_status=204\ncheck_address=::1\ncheck_initial=down\n"
                                  "check_interval=100ms\ncheck_jitter=50%\nsplice=never\n");
     const struct config_pool *p = &config->pools[0];
@@ -182,6 +182,8 @@ static void every_kind_of_value_reaches_its_field(void **state)
     assert_int_equal(p->backends[1].settings.weight, 256);
     assert_int_equal(p->backends[1].settings.max_connections, 7);
     assert_int_equal(p->backends[1].settings.check_port, 9);
+    assert_int_equal(p->backends[0].settings.state, CONFIG_BACKEND_READY);
+    assert_int_equal(p->backends[1].settings.state, CONFIG_BACKEND_MAINTENANCE);
     assert_true(p->backends[1].settings.backup);
     assert_int_equal(p->settings.hash_key, CONFIG_HASH_SOURCE_IP_PORT);
     assert_int_equal(p->settings.check_status_min, 204);
