@@ -4,7 +4,7 @@
 #include <errno.h>
 
 /* Returns, for answer_judge(), how a connected server cut the answer off. The text may be in `scratch`. */
-static const char *describe_cut(const struct http_end *end, const struct answer *answer, const struct addr *addr,
+static const char *describe_cut(const struct transfer_end *end, const struct answer *answer, const struct addr *addr,
                                 struct probe_result *scratch)
 {
     const char *closed = end->was_unread ? "connection reset" : "closed the connection";
@@ -29,7 +29,7 @@ static const char *describe_cut(const struct http_end *end, const struct answer 
     }
 }
 
-enum probe_outcome http_end_judge(const struct http_end *end, const struct answer *answer, const struct addr *addr,
+enum probe_outcome http_end_judge(const struct transfer_end *end, const struct answer *answer, const struct addr *addr,
                                   struct probe_result *result)
 {
     struct probe_result scratch;

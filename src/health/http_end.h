@@ -2,20 +2,11 @@
 #ifndef HEALTH_HTTP_END_H
 #define HEALTH_HTTP_END_H
 
-#include <curl/curl.h>
-#include <stdbool.h>
-
 #include "health/answer.h"
-
-struct http_end {
-    CURLcode code;
-    long os_error;   /* CURLINFO_OS_ERRNO; 0: none */
-    bool connected;  /* a connection was established */
-    bool was_unread; /* the answer was read through health/unread.h, because the connection was reset */
-};
+#include "health/transfer.h"
 
 /* Fills `result` and returns its outcome. `addr` is the probed address. */
-enum probe_outcome http_end_judge(const struct http_end *end, const struct answer *answer, const struct addr *addr,
+enum probe_outcome http_end_judge(const struct transfer_end *end, const struct answer *answer, const struct addr *addr,
                                   struct probe_result *result);
 
 #endif

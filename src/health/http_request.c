@@ -4,27 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Sets the address to connect to. The name in the URL is never looked up. */
-static bool set_destination(CURL *easy, const struct addr *addr)
-{
-    char host[ADDR_TEXT_BYTES], text[ADDR_TEXT_BYTES + 16];
-    struct addr plain = *addr;
-
-    if (addr_family(addr) == AF_UNIX) {
-        size_t bytes = addr->length - offsetof(struct sockaddr_un, sun_path);
-        bool abstract = addr->un.sun_path[0] == '\0';
-        snprintf(text, sizeof(text), "%.*s", (int)bytes - abstract, addr->un.sun_path + abstract);
-        CURLoption option = abstract ? CURLOPT_ABSTRACT_UNIX_SOCKET : CURLOPT_UNIX_SOCKET_PATH;
-        return curl_easy_setopt(easy, CURLOPT_URL, "http://localhost/") == CURLE_OK
-               && curl_easy_setopt(easy, option, text) == CURLE_OK;
-    }
-    if (addr_family(addr) == AF_INET6) { /* set the zone by its number, because in a URL it would need escaping */
-        curl_easy_setopt(easy, CURLOPT_ADDRESS_SCOPE, (long)addr->in6.sin6_scope_id);
-        plain.in6.sin6_scope_id = 0;
-    }
-    snprintf(text, sizeof(text), "http://%s/", addr_format(&plain, host, sizeof(host)));
-    return curl_easy_setopt(easy, CURLOPT_URL, text) == CURLE_OK;
-}
+#include "health/destination.h"
 
 /* Sends check_path as written (CURLOPT_REQUEST_TARGET), because libcurl would normalise it. "Connection: close" tells the server that the probe closes the
  * connection. */
@@ -54,5 +34,5 @@ static bool set_request(CURL *easy, const struct pool_settings *settings, struct
 
 bool http_request_set(CURL *easy, const struct probe_request *request, struct curl_slist **headers)
 {
-    return set_destination(easy, request->addr) && set_request(easy, request->settings, headers);
+    return destination_set(easy, request->addr) && set_request(easy, request->settings, headers);
 }

@@ -1,399 +1,94 @@
-/* health/probe_http.c: HTTP/1 probes through libcurl's multi interface, driven by an epoll descriptor of its own. Health thread; owns the probes and the
- * multi handle.
- *
- * Every probe opens a connection of its own, because it tests reachability. It uses a numeric address, because libcurl's resolver would start a thread. It
- * uses no proxy, redirect, cookie or other protocol than HTTP. At most 64 KiB of headers and 64 KiB of the body are read.
- *
- * health/answer.h has the rule by which an answer passes. After the outcome is certain, the probe waits up to ORDERLY_END_MS for the end of the answer, because
- * closing earlier would reset the server's connection. */
-#include <assert.h>
-#include <curl/curl.h>
-#include <errno.h>
-#include <stdbool.h>
+/* health/probe_http.c: HTTP/1 probes. health/transfer.h drives them, and health/answer.h has the rule by which an answer passes. At most 64 KiB of headers and
+ * 64 KiB of the body are read. Health thread; owns the parts of its probes that transfer.h does not know. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/list.h"
 #include "health/answer.h"
-#include "health/health.h"
 #include "health/http_end.h"
 #include "health/http_request.h"
 #include "health/probe.h"
-#include "health/probe_socket.h"
-#include "health/unread.h"
+#include "health/transfer.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
-enum { ORDERLY_END_MS = 100 };
-
-struct http_prober {
-    struct prober base;    /* first */
-    CURLM *multi;
-    uint64_t curl_wake_ns; /* when libcurl must be called; UINT64_MAX: no time is set */
-    struct list undecided; /* probes that need more data */
-    struct list decided;   /* probes whose outcome is certain, ordered by report_ns */
-};
-
-struct probe {
-    struct probe_request request;
-    struct http_prober *prober;
-    CURL *easy;
+struct http_probe {
+    struct probe base; /* first */
     struct curl_slist *headers;
     struct answer answer;
-    struct list link;      /* in one of the prober's lists */
-    uint64_t report_ns;    /* CLOCK_MONOTONIC: when to stop waiting for the end; 0: undecided */
-    bool connected;        /* a connection was established, perhaps to itself */
-    bool again;            /* the answer is read from `unread` */
-    int fd;                /* descriptor of the connection, owned by libcurl; -1: none */
-    struct unread unread;
-    int connect_errno;     /* why there is no connection, if libcurl does not know; else 0 */
 };
 
-static void probe_free(struct probe *probe)
+static bool http_prepare(struct probe *base)
 {
-    if (!probe)
-        return;
-    curl_easy_cleanup(probe->easy); /* also closes the descriptor */
+    struct http_probe *probe = (struct http_probe *)base;
+
+    answer_init(&probe->answer, base->request.settings);
+    base->saves_unread = true;
+    return http_request_set(base->easy, &base->request, &probe->headers);
+}
+
+static void http_clean(struct probe *base)
+{
+    struct http_probe *probe = (struct http_probe *)base;
+
     curl_slist_free_all(probe->headers);
-    unread_deinit(&probe->unread);
     answer_deinit(&probe->answer);
-    free(probe);
 }
 
-/* libcurl reports what it waits for on a socket. `known` is the value of curl_multi_assign(). */
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
+static bool http_add_header(struct probe *base, const char *line, size_t bytes, long status)
 {
-    struct http_prober *prober = context;
-    struct epoll_event event = {.data.fd = fd};
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (known)
-            epoll_ctl(prober->base.fd, EPOLL_CTL_DEL, fd, NULL);
-        return 0;
-    }
-    event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-    epoll_ctl(prober->base.fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
-    curl_multi_assign(prober->multi, fd, prober);
-    return 0;
+    return answer_add_header(&((struct http_probe *)base)->answer, line, bytes, status);
 }
 
-static struct probe *first_decided(const struct http_prober *prober)
+static bool http_add_body(struct probe *base, const char *data, size_t bytes)
 {
-    return list_empty(&prober->decided) ? NULL : container_of(prober->decided.next, struct probe, link);
+    return answer_add_body(&((struct http_probe *)base)->answer, data, bytes);
 }
 
-static void set_wake(struct http_prober *prober)
+static bool http_is_decided(const struct probe *base)
 {
-    const struct probe *probe = first_decided(prober);
-
-    prober->base.wake_ns = prober->curl_wake_ns;
-    if (probe && probe->report_ns < prober->base.wake_ns)
-        prober->base.wake_ns = probe->report_ns;
+    return answer_is_decided(&((const struct http_probe *)base)->answer);
 }
 
-static int on_timer(CURLM *multi, long timeout_ms, void *context)
+static void http_judge(const struct probe *base, const struct transfer_end *end, struct probe_result *result)
 {
-    struct http_prober *prober = context;
+    const struct http_probe *probe = (const struct http_probe *)base;
 
-    (void)multi;
-    prober->curl_wake_ns = timeout_ms < 0 ? UINT64_MAX : clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
-    set_wake(prober);
-    return 0;
-}
-
-static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct probe *probe = context;
-
-    (void)purpose;
-    if (probe->again)
-        probe->fd = unread_open(&probe->unread, address);
+    if (end)
+        http_end_judge(end, &probe->answer, base->request.addr, result);
     else
-        probe->fd = probe_socket_open(address->family);
-    if (probe->fd < 0)
-        probe->connect_errno = errno;
-    return probe->fd < 0 ? CURL_SOCKET_BAD : probe->fd;
+        answer_judge(&probe->answer, NULL, result);
 }
 
-/* Saves the answer in case libcurl could not send its request; see health/unread.h. */
-static void save_unread_answer(struct http_prober *prober, int fd)
+static void http_judge_late(struct probe *base, struct probe_result *result)
 {
-    for (struct list *link = prober->undecided.next; link != &prober->undecided; link = link->next) {
-        struct probe *probe = container_of(link, struct probe, link);
-        if (probe->fd != fd)
-            continue;
-        probe->fd = -1;
-        if (!probe->again && probe->answer.header_bytes == 0)
-            unread_save(&probe->unread, fd);
-    }
+    struct http_probe *probe = (struct http_probe *)base;
+    char cut[64];
+
+    snprintf(cut, sizeof(cut), "timed out after %u ms", base->request.settings->check_timeout_ms);
+    probe->answer.timed_out = true;
+    answer_judge(&probe->answer, cut, result);
 }
 
-/* libcurl 7.88 may call on_socket() for a socket after it was closed, when another thread may already use its number. So the socket is removed from the
- * epoll set here, and is unknown afterwards. */
-static int on_close_socket(void *context, curl_socket_t fd)
-{
-    struct http_prober *prober = context;
-
-    epoll_ctl(prober->base.fd, EPOLL_CTL_DEL, fd, NULL);
-    curl_multi_assign(prober->multi, fd, NULL); /* fails if libcurl no longer knows the socket */
-    save_unread_answer(prober, fd);
-    return probe_socket_close(fd);
-}
-
-/* Called when the socket is connected and nothing was sent yet. A probe that is connected to itself must not read its own request as an answer. */
-static int on_connected(void *context, char *peer, char *local, int peer_port, int local_port)
-{
-    struct probe *probe = context;
-
-    (void)peer, (void)local, (void)peer_port, (void)local_port;
-    probe->connected = true;
-    if (probe->again)
-        unread_send(&probe->unread);
-    if (!probe_socket_is_own_peer(probe->fd))
-        return CURL_PREREQFUNC_OK;
-    probe->connect_errno = ECONNREFUSED;
-    return CURL_PREREQFUNC_ABORT;
-}
-
-/* All probes wait equally long, so appending keeps the list in the order of time. */
-static void note_decided(struct probe *probe)
-{
-    if (probe->report_ns != 0 || !answer_is_decided(&probe->answer))
-        return;
-    probe->report_ns = clock_now_ns() + ORDERLY_END_MS * NS_PER_MS;
-    list_remove(&probe->link);
-    list_append(&probe->prober->decided, &probe->link);
-}
-
-/* Returning less than the given size ends the transfer with CURLE_WRITE_ERROR. */
-static size_t on_header(char *data, size_t size, size_t count, void *context)
-{
-    struct probe *probe = context;
-    long status = 0;
-
-    curl_easy_getinfo(probe->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (!answer_add_header(&probe->answer, data, size * count, status))
-        return 0;
-    note_decided(probe);
-    return size * count;
-}
-
-static size_t on_body(char *data, size_t size, size_t count, void *context)
-{
-    struct probe *probe = context;
-
-    if (!answer_add_body(&probe->answer, data, size * count))
-        return CURL_WRITEFUNC_ERROR;
-    note_decided(probe);
-    return size * count;
-}
-
-static enum probe_outcome judge_transfer(const struct probe *probe, CURLcode code, struct probe_result *result)
-{
-    struct http_end end = {.code = code, .connected = probe->connected, .was_unread = probe->again};
-
-    if (probe->connect_errno != 0)
-        return probe_errno(result, probe->connect_errno, probe->request.addr);
-    curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &end.os_error);
-    return http_end_judge(&end, &probe->answer, probe->request.addr, result);
-}
-
-static void http_close(struct prober *base)
-{
-    struct http_prober *prober = (struct http_prober *)base;
-
-    if (!prober)
-        return;
-    assert(base->probes == 0);
-    curl_multi_cleanup(prober->multi);
-    if (base->fd >= 0)
-        close(base->fd);
-    free(prober);
-    curl_global_cleanup();
-}
+static const struct transfer_kind http_kind = {
+    .ops = &probe_http_ops,
+    .probe_bytes = sizeof(struct http_probe),
+    .prepare = http_prepare,
+    .clean = http_clean,
+    .add_header = http_add_header,
+    .add_body = http_add_body,
+    .is_decided = http_is_decided,
+    .judge = http_judge,
+    .judge_late = http_judge_late,
+};
 
 static struct prober *http_open(probe_done_fn *done, int *error)
 {
-    struct http_prober *prober = calloc(1, sizeof(*prober));
-
-    *error = -ENOMEM;
-    if (!prober || curl_global_init(CURL_GLOBAL_NOTHING) != 0) {
-        free(prober);
-        return NULL;
-    }
-    prober->base = (struct prober){.ops = &probe_http_ops, .done = done, .wake_ns = UINT64_MAX};
-    prober->curl_wake_ns = UINT64_MAX;
-    list_init(&prober->undecided);
-    list_init(&prober->decided);
-    prober->base.fd = epoll_create1(EPOLL_CLOEXEC);
-    if (prober->base.fd < 0) {
-        *error = -errno;
-        goto fail;
-    }
-    prober->multi = curl_multi_init();
-    if (!prober->multi)
-        goto fail;
-    curl_multi_setopt(prober->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(prober->multi, CURLMOPT_SOCKETDATA, prober);
-    curl_multi_setopt(prober->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(prober->multi, CURLMOPT_TIMERDATA, prober);
-    return &prober->base;
-fail:
-    http_close(&prober->base);
-    return NULL;
-}
-
-static bool set_transfer(struct probe *probe)
-{
-    CURL *easy = probe->easy;
-
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, probe);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* nothing is looked up */
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, probe);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, probe->prober);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, probe);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, probe);
-    return curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* ignore the variable http_proxy */
-}
-
-static enum probe_outcome http_start(struct prober *base, const struct probe_request *request, struct probe **out,
-                                     struct probe_result *result)
-{
-    struct http_prober *prober = (struct http_prober *)base;
-    struct probe *probe = calloc(1, sizeof(*probe));
-
-    if (!probe)
-        goto fail;
-    probe->request = *request;
-    probe->prober = prober;
-    answer_init(&probe->answer, request->settings);
-    list_init(&probe->link);
-    probe->fd = -1;
-    unread_init(&probe->unread);
-    probe->easy = curl_easy_init();
-    if (!probe->easy || !set_transfer(probe) || !http_request_set(probe->easy, request, &probe->headers))
-        goto fail;
-    if (curl_multi_add_handle(prober->multi, probe->easy) != CURLM_OK)
-        goto fail;
-    list_append(&prober->undecided, &probe->link);
-    base->probes++;
-    *out = probe;
-    return PROBE_PENDING;
-fail:
-    probe_free(probe);
-    return probe_errno(result, ENOMEM, request->addr);
-}
-
-static void http_abandon(struct prober *base, struct probe *probe)
-{
-    struct http_prober *prober = (struct http_prober *)base;
-
-    assert(base->probes > 0);
-    base->probes--;
-    list_remove(&probe->link);
-    curl_multi_remove_handle(prober->multi, probe->easy);
-    probe_free(probe);
-}
-
-static void http_expire(struct prober *base, struct probe *probe, struct probe_result *result)
-{
-    char cut[64];
-
-    snprintf(cut, sizeof(cut), "timed out after %u ms", probe->request.settings->check_timeout_ms);
-    probe->answer.timed_out = true;
-    answer_judge(&probe->answer, cut, result);
-    http_abandon(base, probe);
-}
-
-static void report_result(struct http_prober *prober, struct probe *probe, const struct probe_result *result)
-{
-    void *cookie = probe->request.cookie;
-
-    http_abandon(&prober->base, probe);
-    prober->base.done(cookie, result);
-}
-
-/* Makes libcurl read the answer that it left unread. */
-static bool read_again(struct http_prober *prober, struct probe *probe, CURLcode code)
-{
-    if ((code != CURLE_SEND_ERROR && code != CURLE_COULDNT_CONNECT) || probe->unread.bytes == 0)
-        return false;
-    probe->again = true;
-    curl_multi_remove_handle(prober->multi, probe->easy);
-    return curl_multi_add_handle(prober->multi, probe->easy) == CURLM_OK;
-}
-
-static void report_finished(struct http_prober *prober)
-{
-    CURLMsg *message;
-    int left;
-
-    while ((message = curl_multi_info_read(prober->multi, &left)) != NULL) {
-        struct probe *probe = NULL;
-        struct probe_result result;
-        assert(message->msg == CURLMSG_DONE);
-        CURLcode code = message->data.result; /* the message is invalid after the handle was removed */
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&probe);
-        if (read_again(prober, probe, code))
-            continue;
-        judge_transfer(probe, code, &result);
-        report_result(prober, probe, &result);
-    }
-}
-
-static void report_decided(struct http_prober *prober)
-{
-    struct probe *probe;
-    struct probe_result result;
-
-    while ((probe = first_decided(prober)) != NULL && probe->report_ns <= clock_now_ns()) {
-        answer_judge(&probe->answer, NULL, &result);
-        report_result(prober, probe, &result);
-    }
-}
-
-static void http_process(struct prober *base)
-{
-    struct http_prober *prober = (struct http_prober *)base;
-    struct epoll_event events[HEALTH_PROBES_MAX];
-    int running, count = epoll_wait(base->fd, events, HEALTH_PROBES_MAX, 0);
-
-    for (int i = 0; i < count; i++) {
-        uint32_t seen = events[i].events;
-        /* For EPOLLERR alone, libcurl would only report that sending failed. Receiving tells it the error. */
-        int what = (seen & (EPOLLIN | EPOLLERR | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (seen & EPOLLOUT ? CURL_CSELECT_OUT : 0);
-        curl_multi_socket_action(prober->multi, events[i].data.fd, what, &running);
-    }
-    if (prober->curl_wake_ns <= clock_now_ns()) {
-        prober->curl_wake_ns = UINT64_MAX; /* libcurl sets the next time, if any, during this call */
-        curl_multi_socket_action(prober->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    }
-    report_finished(prober);
-    report_decided(prober);
-    set_wake(prober);
+    return transfer_open(&http_kind, done, error);
 }
 
 const struct probe_ops probe_http_ops = {
     .name = "http",
     .open = http_open,
-    .close = http_close,
-    .start = http_start,
-    .abandon = http_abandon,
-    .expire = http_expire,
-    .process = http_process,
+    .close = transfer_close,
+    .start = transfer_start,
+    .abandon = transfer_abandon,
+    .expire = transfer_expire,
+    .process = transfer_process,
 };
