@@ -71,7 +71,7 @@ struct pool_settings {
     const char *check_path;          /* http */
     const char *check_host;          /* http: Host header; NULL: the probed address */
     const char *check_method;        /* http */
-    uint16_t check_status_min, check_status_max; /* http, inclusive */
+    const char *check_status;        /* http: a list as in base/status_list.h */
     const char *check_body;          /* http: text that the first 64 KiB of the body must contain; NULL: any body */
     const char *check_send;          /* udp: datagram to send, in the notation of base/payload.h; NULL: one zero byte */
     const char *check_expect;        /* udp: beginning of the reply, a pattern in the notation of base/payload.h; NULL: any reply */

@@ -23,7 +23,7 @@ enum config_type {
     CONFIG_URL_PATH,
     CONFIG_METHOD,
     CONFIG_PAYLOAD,  /* bytes in the notation of base/payload.h, which resolves the escapes in it */
-    CONFIG_STATUS,   /* N or N-M */
+    CONFIG_STATUS,   /* a list as in base/status_list.h */
     CONFIG_IP,       /* numeric address without a port */
     CONFIG_INCLUDE,  /* handled by the reader */
     CONFIG_BIND,     /* this and the next two are handled in config/build.c */
@@ -41,7 +41,7 @@ struct config_key {
     const char *initial;         /* the default, as written in a file; NULL: none */
     const char *zero;            /* word for 0 (off, auto); NULL: none */
     const char *free;            /* word for UINT32_MAX, which is above `max`: the program decides (auto); NULL: none */
-    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of WORD, TEXT, URL_PATH, METHOD, PAYLOAD */
+    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of WORD, TEXT, URL_PATH, METHOD, PAYLOAD, STATUS */
     uint64_t step;               /* the value must be a multiple of this; 0: any */
     const char *choices;         /* words of a CHOICE, separated by "|" */
     const char *later;           /* choices of later versions, which this version refuses by name */

@@ -26,7 +26,7 @@ static bool is_setting(const struct config_key *key, const struct kind *kind)
 static bool is_string(const struct config_key *key)
 {
     return key->type == CONFIG_WORD || key->type == CONFIG_TEXT || key->type == CONFIG_SINK || key->type == CONFIG_URL_PATH || key->type == CONFIG_METHOD ||
-           key->type == CONFIG_PAYLOAD;
+           key->type == CONFIG_PAYLOAD || key->type == CONFIG_STATUS;
 }
 
 /* The field of a key. */
@@ -85,19 +85,12 @@ static bool same_address(const struct pool_settings *a, const struct pool_settin
     return a->check_address_set == b->check_address_set && (!a->check_address_set || addr_equal(&a->check_address, &b->check_address));
 }
 
-static bool same_status(const struct pool_settings *a, const struct pool_settings *b)
-{
-    return a->check_status_min == b->check_status_min && a->check_status_max == b->check_status_max;
-}
-
 static bool same_value(const struct config_key *key, const struct kind *kind, const void *a, const void *b)
 {
     if (is_string(key))
         return same_text(string_of(key, kind, a), string_of(key, kind, b));
     if (key->type == CONFIG_IP)
         return same_address(a, b);
-    if (key->type == CONFIG_STATUS)
-        return same_status(a, b);
     return memcmp(field_of(key, kind, a), field_of(key, kind, b), key->bytes) == 0;
 }
 

@@ -69,10 +69,6 @@ static bool format_value(const struct config_key *key, const void *object, char 
     case CONFIG_CPUS:
         format_cpus(object, buffer, size);
         return true;
-    case CONFIG_STATUS:
-        snprintf(buffer, size, "%u-%u", ((const struct config_pool *)object)->settings.check_status_min,
-                 ((const struct config_pool *)object)->settings.check_status_max);
-        return true;
     case CONFIG_IP:
         if (((const struct config_pool *)object)->settings.check_address_set)
             format_ip(object, buffer, size);
@@ -83,6 +79,7 @@ static bool format_value(const struct config_key *key, const void *object, char 
     case CONFIG_URL_PATH:
     case CONFIG_METHOD:
     case CONFIG_PAYLOAD:
+    case CONFIG_STATUS:
         memcpy(&text, (const char *)object + key->offset, sizeof(text));
         snprintf(buffer, size, "%s", text ? text : key->zero ? key->zero : "");
         return buffer[0] != '\0';

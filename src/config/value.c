@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/duration.h"
 #include "base/payload.h"
+#include "base/status_list.h"
 #include "config/config.h"
 #include "config/suggest.h"
 
@@ -271,14 +272,13 @@ static bool set_payload(const struct target *t)
 
 static bool set_status(const struct target *t)
 {
-    struct config_pool *pool = t->object;
-    const char *at = t->text;
-    unsigned first, last;
-    if (!take_span(&at, 599, &first, &last) || *at != '\0' || first < 100)
-        return say_problem(t->problem, "not a code from 100 to 599, or a range such as 200-399");
-    pool->settings.check_status_min = (uint16_t)first;
-    pool->settings.check_status_max = (uint16_t)last;
-    return true;
+    const char *problem = status_list_check(t->text);
+
+    if (strlen(t->text) > t->key->max)
+        return say_length(t);
+    if (problem)
+        return say_problem(t->problem, "%s", problem);
+    return store_text(t, t->text);
 }
 
 static bool set_ip(const struct target *t)

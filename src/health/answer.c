@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/status_list.h"
+
 enum { SWITCHING_PROTOCOLS = 101, FIRST_FINAL_STATUS = 200, FIRST_BODY_BYTES = 4096 };
 
 void answer_init(struct answer *answer, const struct pool_settings *settings)
@@ -93,7 +95,7 @@ bool answer_add_body(struct answer *answer, const char *data, size_t bytes)
 
 static bool is_good_status(const struct answer *answer)
 {
-    return answer->status >= answer->settings->check_status_min && answer->status <= answer->settings->check_status_max;
+    return status_list_contains(answer->settings->check_status, answer->status);
 }
 
 /* Transfer-Encoding takes precedence over Content-Length (RFC 9112, 6.3). */
@@ -113,14 +115,9 @@ bool answer_is_decided(const struct answer *answer)
 
 static enum probe_outcome judge_status(const struct answer *answer, struct probe_result *result)
 {
-    const struct pool_settings *settings = answer->settings;
-
     if (is_good_status(answer))
         return result->outcome = PROBE_PASSED;
-    if (settings->check_status_min == settings->check_status_max)
-        return probe_failed(result, "HTTP status %ld, wanted %u", answer->status, settings->check_status_min);
-    return probe_failed(result, "HTTP status %ld, wanted %u-%u", answer->status, settings->check_status_min,
-                        settings->check_status_max);
+    return probe_failed(result, "HTTP status %ld, wanted %s", answer->status, answer->settings->check_status);
 }
 
 static enum probe_outcome judge_body(const struct answer *answer, const char *cut, struct probe_result *result)

@@ -72,7 +72,7 @@ static inline void prepare(enum config_check check, const struct addr *addrs, si
         .name = "p", .backends = backends, .backend_count = count, .settings.hash_table_size = 101,
         .settings.check = check, .settings.check_interval_ms = 50, .settings.check_fast_interval_ms = 20, .settings.check_down_interval_ms = 30,
         .settings.check_timeout_ms = 1000, .settings.rise = 2, .settings.fall = 3, .settings.check_jitter_percent = 10, .settings.check_initial_up = true,
-        .settings.check_path = "/", .settings.check_method = "GET", .settings.check_status_min = 200, .settings.check_status_max = 399,
+        .settings.check_path = "/", .settings.check_method = "GET", .settings.check_status = "200-399",
     };
     config = (struct config){ .pools = &pool, .pool_count = 1 };
 }

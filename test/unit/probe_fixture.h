@@ -13,7 +13,7 @@ enum { TIMEOUT_MS = 10000, SHORT_MS = 200 };
 
 static const struct pool_settings usual = {
     .check_timeout_ms = 1000, .check_path = "/health", .check_method = "GET",
-    .check_status_min = 200, .check_status_max = 399,
+    .check_status = "200-399",
 };
 
 static void on_done(void *cookie, const struct probe_result *result)

@@ -121,8 +121,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(p->settings.check_fast_interval_ms, 500);
     assert_int_equal(p->settings.check_down_interval_ms, 2000);
     assert_true(p->settings.check_initial_up);
-    assert_int_equal(p->settings.check_status_min, 200);
-    assert_int_equal(p->settings.check_status_max, 399);
+    assert_string_equal(p->settings.check_status, "200-399");
     assert_int_equal(p->settings.check_jitter_percent, 10);
     assert_int_equal(p->settings.idle_timeout_ms, 3600000);
     assert_int_equal(p->settings.retries, 2);
@@ -186,8 +185,7 @@ static void every_kind_of_value_reaches_its_field(void **state)
     assert_int_equal(p->backends[1].settings.state, CONFIG_BACKEND_MAINTENANCE);
     assert_true(p->backends[1].settings.backup);
     assert_int_equal(p->settings.hash_key, CONFIG_HASH_SOURCE_IP_PORT);
-    assert_int_equal(p->settings.check_status_min, 204);
-    assert_int_equal(p->settings.check_status_max, 204);
+    assert_string_equal(p->settings.check_status, "204");
     assert_true(p->settings.check_address_set);
     assert_false(p->settings.check_initial_up);
     assert_int_equal(p->settings.check_fast_interval_ms, 100); /* never below 100 ms, so not a quarter of the interval */

@@ -95,7 +95,11 @@ static void http_judges_the_status(void **state)
 {
     (void)state;
     struct pool_settings only_204 = usual;
-    only_204.check_status_min = only_204.check_status_max = 204;
+    struct pool_settings listed = usual;
+    only_204.check_status = "204";
+    listed.check_status = "200-299,401,503";
+    assert_passed(ask(ANSWER, "HTTP/1.1 503 Draining\r\nContent-Length: 0\r\n\r\n", &listed));
+    assert_failed(ask(ANSWER, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", &listed), "HTTP status 302, wanted 200-299,401,503");
     assert_passed(ask(ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", &usual));
     assert_passed(ask(ANSWER, "HTTP/1.1 399 Last\r\nContent-Length: 0\r\n\r\n", &usual));
     assert_failed(ask(ANSWER, "HTTP/1.1 400 First\r\nContent-Length: 0\r\n\r\n", &usual), "HTTP status 400, wanted 200-399");
