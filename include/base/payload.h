@@ -24,8 +24,11 @@ const char *payload_parse(struct payload *out, const char *text, bool is_pattern
 /* Whether the text has the notation hex:. */
 bool payload_is_hex(const char *text);
 
-/* Whether the data begins with bytes that match the pattern. */
+/* Whether the data begins with bytes that match the whole pattern. */
 bool payload_matches(const struct payload *pattern, const uint8_t *data, size_t bytes);
+
+/* Whether the data and the pattern match as far as both go. */
+bool payload_agrees(const struct payload *pattern, const uint8_t *data, size_t bytes);
 
 /* Writes the data in one of the two notations to `buffer` and returns it. Data that does not fit is cut off, and "..." shows it. `size` is at least 16. */
 const char *payload_format(const uint8_t *data, size_t bytes, bool as_hex, char *buffer, size_t size);

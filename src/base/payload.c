@@ -94,14 +94,17 @@ const char *payload_parse(struct payload *out, const char *text, bool is_pattern
     return !problem && out->count == 0 ? "has no bytes" : problem;
 }
 
-bool payload_matches(const struct payload *pattern, const uint8_t *data, size_t bytes)
+bool payload_agrees(const struct payload *pattern, const uint8_t *data, size_t bytes)
 {
-    if (bytes < pattern->count)
-        return false;
-    for (size_t i = 0; i < pattern->count; i++)
+    for (size_t i = 0; i < pattern->count && i < bytes; i++)
         if ((data[i] & pattern->masks[i]) != pattern->bytes[i])
             return false;
     return true;
+}
+
+bool payload_matches(const struct payload *pattern, const uint8_t *data, size_t bytes)
+{
+    return bytes >= pattern->count && payload_agrees(pattern, data, bytes);
 }
 
 /* Writes one byte of a text as payload_parse() reads it. Returns the length, which is at most 4. */
