@@ -16,6 +16,10 @@
 #include "base/list.h"
 #include "table/backend_state.h"
 
+/* The resolution of backend_heard_ns(): 134 ms. A power of two, because a shift costs less than a division. */
+#define BACKEND_TICK_BITS 27
+#define BACKEND_TICK_NS (UINT64_C(1) << BACKEND_TICK_BITS)
+
 struct backend_settings;
 struct config_backend;
 struct pool;
@@ -30,6 +34,9 @@ struct backend {
     /* Written by the publisher, read by any thread. */
     _Atomic(const struct backend_settings *) settings; /* replaced as a whole; the old ones are freed after every worker has passed a quiescent point */
     _Atomic uint32_t state;    /* table/backend_state.h; relaxed */
+
+    /* Written by every worker, but seldom, so that their caches keep this line. */
+    _Atomic uint32_t heard_tick; /* when bytes last came from it, in ticks of backend_note_bytes(); 0: never; relaxed */
 
     /* Used only by the publisher. */
     struct list link;          /* in the list of all objects of its kind, including those that are leaving */
@@ -80,6 +87,19 @@ void backend_drop(struct backend *backend);
 
 /* Number of slots taken: exact at some moment during the call. Any thread. */
 uint32_t backend_in_flight(const struct backend *backend);
+
+/* Notes that bytes have come from the backend on a session or flow. Bytes that it was sent do not count: the kernel takes them for a process that is stopped.
+ * It is called for each receive, so it stores a coarse time, and only when that changes: 7.5 times a second. `now_ns`: the worker's time. Any worker. */
+static inline void backend_note_bytes(struct backend *backend, uint64_t now_ns)
+{
+    uint32_t tick = (uint32_t)(now_ns >> BACKEND_TICK_BITS);
+
+    if ((int32_t)(tick - atomic_load_explicit(&backend->heard_tick, memory_order_relaxed)) > 0) /* another worker's time may be later than this one's */
+        atomic_store_explicit(&backend->heard_tick, tick, memory_order_relaxed);
+}
+
+/* Returns a time of clock_now_ns() that is at most BACKEND_TICK_NS before the last backend_note_bytes(), and not after it; 0: never. Any thread. */
+uint64_t backend_heard_ns(const struct backend *backend);
 
 /* Notes that the backend has refused a datagram, as an ICMP error says. `now_ns`, here and below: the caller's time of clock_now_ns(). Any worker. */
 void backend_note_refusal(struct backend *backend, uint64_t now_ns);

@@ -121,6 +121,11 @@ bool backend_is_unused(const struct backend *backend)
     return atomic_load_explicit(&backend->in_flight, memory_order_acquire) == 0 && atomic_load_explicit(&backend->references, memory_order_acquire) == 0;
 }
 
+uint64_t backend_heard_ns(const struct backend *backend)
+{
+    return (uint64_t)atomic_load_explicit(&backend->heard_tick, memory_order_relaxed) << BACKEND_TICK_BITS;
+}
+
 void backend_note_refusal(struct backend *backend, uint64_t now_ns)
 {
     atomic_store_explicit(&backend->refused_ns, now_ns, memory_order_relaxed);

@@ -79,6 +79,8 @@ void relay_took(struct direction *direction, uint32_t bytes)
     direction_reverse(direction)->streamed = 0;
     session->last_source = direction->source;
     session_touch(session);
+    if (direction->source == BACKEND)
+        backend_note_bytes(session->lease.backend, session->worker->io->now_ns);
 }
 
 /* Passes FIN from the source on to the destination. */

@@ -336,6 +336,7 @@ static void take_replies(struct flow *flow, int received)
 
     flow->active_ms = worker_now_ms(flow->worker);
     backend_note_reply(flow->lease.backend);
+    backend_note_bytes(flow->lease.backend, flow->worker->io->now_ns);
     for (unsigned i = first; i < first + (unsigned)received; i++) {
         const struct io_datagram *datagram = io_batch_at(udp->replies, i);
         uint32_t units = udp_relay_units(datagram->bytes, datagram->segment_bytes);
