@@ -22,6 +22,7 @@ enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONF
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL_BOTH };
 enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
 enum config_backend_state { CONFIG_BACKEND_READY, CONFIG_BACKEND_DRAIN, CONFIG_BACKEND_MAINTENANCE };
+enum config_retry { CONFIG_RETRY_NEXT, CONFIG_RETRY_SAME };
 enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
 
 struct listener_settings {
@@ -79,7 +80,9 @@ struct pool_settings {
     uint32_t connect_timeout_ms;
     uint32_t idle_timeout_ms;
     uint32_t half_close_timeout_ms;
-    uint32_t retries; /* number of further backends to try if connecting to the first fails */
+    uint32_t retries;          /* number of further attempts if connecting to a backend fails */
+    enum config_retry retry_backend;
+    uint32_t retry_timeout_ms; /* from the accept; no further attempt begins after it; 0: no limit */
     enum config_splice splice;
 
     uint32_t udp_idle_timeout_ms;

@@ -17,6 +17,7 @@
 
 enum {
     RESOURCES_RETRY_MS = 20, /* after a lack of descriptors, memory or ports on this machine */
+    SAME_RETRY_MS = 100,     /* before another attempt at the same backend, which may be restarting */
     CLIENT_LOOK_MS = 100,    /* interval at which a slow attempt checks whether the client is still connected */
 };
 
@@ -54,6 +55,14 @@ static void wait_for_resources(struct session *session, int error)
         timer_arm(&worker->timers, &session->timer, due_ms);
 }
 
+/* Whether retry_timeout has passed. */
+static bool is_late(const struct session *session)
+{
+    uint32_t timeout_ms = session_settings(session)->retry_timeout_ms;
+
+    return timeout_ms > 0 && worker_now_ms(session->worker) >= session->accepted_ns / 1000000 + timeout_ms;
+}
+
 /* Adds a backend to the list of tried ones. Those that failed through their own fault are at the front; the others may be tried again. */
 static void note_tried(struct session *session, uint32_t id, bool own_fault)
 {
@@ -63,8 +72,8 @@ static void note_tried(struct session *session, uint32_t id, bool own_fault)
     request->tried[request->tried_count++] = id;
     if (!own_fault)
         return;
-    request->tried[request->tried_count - 1] = request->tried[session->failures];
-    request->tried[session->failures++] = id;
+    request->tried[request->tried_count - 1] = request->tried[session->excluded];
+    request->tried[session->excluded++] = id;
 }
 
 /* Keeps a reference to the backend for the log line, which may be written after the backend has left the configuration. */
@@ -76,17 +85,40 @@ static void note_failed(struct session *session)
     backend_hold(session->failed);
 }
 
+/* No further attempt may begin: ends the session with the reason of the last failure, which is a lack on this machine if no backend was at fault. */
+static void give_up(struct session *session)
+{
+    session_end(session, session->end == END_NORMAL ? END_NO_RESOURCES : session->end, 1u << CLIENT);
+}
+
+/* The failed attempt has no socket. Starts the next one, after a pause if it goes to the same backend. */
+static void attempt_again(struct session *session)
+{
+    struct worker *worker = session->worker;
+
+    if (session->again) {
+        timer_arm(&worker->timers, &session->timer, worker_now_ms(worker) + SAME_RETRY_MS);
+        return;
+    }
+    lease_give(&session->lease, LEASE_BACKEND);
+    connect_start(session);
+}
+
 static void attempt_failed(struct session *session, enum session_end reason, int error)
 {
     struct worker *worker = session->worker;
     bool lack = connect_lacks_resources(error);
 
     timer_cancel(&worker->timers, &session->timer);
-    note_tried(session, session->lease.backend->id, !lack);
-    if (lack)
+    session->again = !lack && session_settings(session)->retry_backend == CONFIG_RETRY_SAME;
+    if (!session->again)
+        note_tried(session, session->lease.backend->id, !lack);
+    if (lack) {
         session->lacking = error;
-    else
+    } else {
         session->end = reason;
+        session->failures++;
+    }
     if (log_enabled(LOG_DEBUG)) {
         char text[ADDR_TEXT_BYTES];
 
@@ -96,14 +128,12 @@ static void attempt_failed(struct session *session, enum session_end reason, int
     note_failed(session);
     session->last_error = error;
     session->attempts++;
-    if (session->failures > session_settings(session)->retries) {
-        session_end(session, reason, 1u << CLIENT);
-    } else if (session->ends[BACKEND].open) {
+    if (session->failures > session_settings(session)->retries || is_late(session))
+        give_up(session);
+    else if (session->ends[BACKEND].open)
         io_close(worker->io, &session->ends[BACKEND].sock, true);
-    } else { /* the attempt failed before it had a socket */
-        lease_give(&session->lease, LEASE_BACKEND);
-        connect_start(session);
-    }
+    else
+        attempt_again(session);
 }
 
 /* Ends the session if its client has reset the connection, because other clients may wait for the place at a backend. FIN alone does not end it: the client may
@@ -133,6 +163,18 @@ static void arm_timer(struct session *session)
     timer_arm(&session->worker->timers, &session->timer, due_ms < look_ms ? due_ms : look_ms);
 }
 
+/* Takes a slot on a backend, unless the session still holds that of the last attempt and may use it again. */
+static void choose_backend(struct session *session)
+{
+    if (session->again && backend_standing(session->lease.backend) != BACKEND_USABLE)
+        lease_give(&session->lease, LEASE_BACKEND);
+    session->again = false;
+    if (session->lease.backend)
+        return;
+    if (pick_backend(session->worker, &session->lease, &session->request))
+        session->failures = session->excluded = 0; /* those were of another pool */
+}
+
 void connect_start(struct session *session)
 {
     struct worker *worker = session->worker;
@@ -146,16 +188,19 @@ void connect_start(struct session *session)
     struct end *end = &session->ends[BACKEND];
     int fd, result;
 
-    assert(session->state == SESSION_CONNECTING && !end->open && !session->lease.backend);
+    assert(session->state == SESSION_CONNECTING && !end->open && (!session->lease.backend || session->again));
     if (client_left(session))
         return;
-    if (pick_backend(worker, &session->lease, &session->request))
-        session->failures = 0; /* those were of another pool */
+    if (session->attempts > 0 && is_late(session)) {
+        give_up(session);
+        return;
+    }
+    choose_backend(session);
     if (!session->lease.backend && session->lacking) { /* try those again that did not fail through their own fault */
         int error = session->lacking;
 
         session->lacking = 0;
-        session->request.tried_count = session->failures;
+        session->request.tried_count = session->excluded;
         wait_for_resources(session, error);
         return;
     }
@@ -209,7 +254,7 @@ static void on_timer(struct timer *timer)
 {
     struct session *session = container_of(timer, struct session, timer);
 
-    if (!session->ends[BACKEND].open) /* the pause after a lack of resources has ended */
+    if (!session->ends[BACKEND].open) /* the pause after a failed attempt, or after a lack of resources, has ended */
         connect_start(session);
     else if (worker_now_ms(session->worker) >= attempt_due_ms(session))
         attempt_failed(session, END_CONNECT_TIMEOUT, ETIMEDOUT);
@@ -223,8 +268,7 @@ static void on_closed(struct io_sock *sock)
     struct session *session = session_of_sock(sock);
 
     end_of_sock(sock)->open = false;
-    lease_give(&session->lease, LEASE_BACKEND);
-    connect_start(session);
+    attempt_again(session);
 }
 
 static const struct io_events connecting_events = {

@@ -55,10 +55,12 @@ struct session {
     uint64_t active_ns;        /* when bytes last moved; in CONNECTING: when the attempt began */
     enum session_state state : 8;
     enum session_end end : 8;
-    uint8_t last_source;       /* enum side: the source of the last bytes */
-    bool last_small;           /* those were a small message; for traffic_received() */
-    bool looked_after;         /* RELAYING: the timer also checks ends on which nothing is in flight */
+    bool last_small;           /* the last bytes were a small message; for traffic_received() */
+    uint8_t last_source : 1;   /* enum side: the source of the last bytes */
+    bool looked_after : 1;     /* RELAYING: the timer also checks ends on which nothing is in flight */
+    bool again : 1;            /* CONNECTING: the next attempt goes to the same backend, whose slot is kept until then */
     uint8_t failures;          /* CONNECTING: number of attempts that failed through the backend's fault */
+    uint8_t excluded;          /* CONNECTING: how many backends at the front of request.tried are not tried again, because they failed by their own fault */
     uint16_t attempts;         /* number of failed attempts, for the log */
     uint32_t undelivered;      /* ABORTING: bytes that the remaining side had not acknowledged at the last check */
     struct end ends[2];        /* by enum side */

@@ -13,9 +13,11 @@
  *   CONNECTING  A slot on a backend is taken and the connection is being made, or this is about to happen.
  *     client    open, nothing in flight. No event reports that the client has left: it is checked before each selection and every 100 ms
  *     backend   closed; or open with a connect in flight, -> `connected`; or closing after a failed attempt, -> `closed`
- *     timer     armed for the end of the attempt, the next check of the client, or a retry after a lack of resources; not armed while a failed socket closes
- *     fields    active_ns: when the attempt began; request, failures, attempts, failed, last_error, lacking; end: why the last attempt failed.
- *               lease.backend is set from the selection until the socket of the attempt is closed. Both directions are in COPY and at rest
+ *     timer     armed for the end of the attempt, the next check of the client, or the end of a pause before a further attempt; not armed while a failed
+ *               socket closes
+ *     fields    active_ns: when the attempt began; request, failures, excluded, again, attempts, failed, last_error, lacking; end: why the last attempt failed.
+ *               lease.backend is set from the selection until the socket of the attempt is closed or, with `again`, until the next attempt has failed.
+ *               Both directions are in COPY and at rest
  *
  *   RELAYING    Both directions run, each until FIN from its source was passed on: worker/direction.h.
  *     both      open. A receive, a send and polls are in flight, as the fields of the directions say, -> `received`, `rest`, `sent`, `readable`, `writable`

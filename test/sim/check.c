@@ -4,7 +4,7 @@
 #include "worker/tap.h"
 #include "world.h"
 
-enum { SLACK_MS = 1200, IDLE_SLACK_MS = 100, NOTICE_MS = 1000 };
+enum { SAME_RETRY_MS = 100, SLACK_MS = 1200, IDLE_SLACK_MS = 100, NOTICE_MS = 1000 };
 
 static void check_direction(struct world *world, const struct session *session, const struct direction *direction)
 {
@@ -79,7 +79,7 @@ static void check_time(struct world *world, const struct session *session)
 
     switch (session->state) {
     case SESSION_CONNECTING: /* a session whose pool has left starts again in another pool */
-        due = (pair && pair->pool_ns > session->accepted_ns ? pair->pool_ns : session->accepted_ns) + (longest->retries + 2) * longest->connect_timeout_ms * MS;
+        due = (pair && pair->pool_ns > session->accepted_ns ? pair->pool_ns : session->accepted_ns) + (longest->retries + 2) * (longest->connect_timeout_ms + SAME_RETRY_MS) * MS;
         break;
     case SESSION_RELAYING:
         due = check_last_activity_ns(world, session) + check_patience_ms(session, longest) * MS;

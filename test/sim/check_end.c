@@ -8,6 +8,13 @@ enum { RESOURCES_RETRY_MS = 22 };
 
 /* ---- when a session closes ---- */
 
+bool check_is_late(const struct session *session)
+{
+    uint64_t timeout_ns = session_settings(session)->retry_timeout_ms * MS;
+
+    return timeout_ns > 0 && session->worker->io->now_ns / MS * MS >= session->accepted_ns / MS * MS + timeout_ns;
+}
+
 /* A session that ended without a backend has used all its retries, or has tried every backend that could have served it. If its pool has left the
  * configuration, it has moved to the pool that its listener names, which is missing only if the listener has left too. */
 static void check_unserved(struct world *world, const struct session *session)
@@ -15,7 +22,7 @@ static void check_unserved(struct world *world, const struct session *session)
     const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
     const struct listener *listener = session->lease.listener;
 
-    if (session->failures > session_settings(session)->retries)
+    if (session->failures > session_settings(session)->retries || check_is_late(session))
         return;
     if (!pool) {
         if (!listener->leaving || listener_pool(listener) != session->lease.pool)
@@ -84,7 +91,7 @@ void check_closing(struct world *world, struct session *session)
         check_unserved(world, session);
         break;
     case END_NO_RESOURCES:
-        if (session->worker->io->now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session_settings(session)->connect_timeout_ms * MS)
+        if (!check_is_late(session) && session->worker->io->now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session_settings(session)->connect_timeout_ms * MS)
             world_fail(world, "pair %u: patience with a lack of resources ended too early", pair->index);
         break;
     default:

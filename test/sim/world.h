@@ -221,7 +221,11 @@ void check_waiting(struct world *world);
 /* The worker has just accepted the client of this pair: checks that no other client had to be accepted first. */
 void check_accepted(struct world *world, struct pair *accepted, uint32_t worker);
 
-/* check_end.c: checks a session that begins to close, a peer that receives FIN, and the state after the run. */
+/* check_end.c */
+
+/* Whether retry_timeout of the session has passed. */
+bool check_is_late(const struct session *session);
+/* Checks a session that begins to close, a peer that receives FIN, and the state after the run. */
 void check_closing(struct world *world, struct session *session);
 void check_fin_heard(struct peer *peer);
 void check_pairs(struct world *world);     /* after everything in transit has arrived */

@@ -59,6 +59,8 @@ static void draw_settings(struct world *world, struct pool_settings *settings)
     settings->idle_timeout_ms = 300 + sim_below(sim, 10000);
     settings->half_close_timeout_ms = 200 + sim_below(sim, 5000);
     settings->retries = sim_below(sim, 4);
+    settings->retry_backend = sim_chance(sim, 200) ? CONFIG_RETRY_SAME : CONFIG_RETRY_NEXT;
+    settings->retry_timeout_ms = sim_chance(sim, 200) ? 1 + sim_below(sim, 3000) : 0;
 }
 
 static uint32_t greater_of(uint32_t a, uint32_t b)

@@ -52,6 +52,8 @@ static void draw_pool(struct world *world, uint32_t p)
         .settings.idle_timeout_ms = PICK(sim, 300, 5000, 60000, 60000),
         .settings.half_close_timeout_ms = PICK(sim, 200, 3000, 30000, 30000),
         .settings.retries = sim_below(sim, 4),
+        .settings.retry_backend = !world->quick && sim_chance(sim, 200) ? CONFIG_RETRY_SAME : CONFIG_RETRY_NEXT,
+        .settings.retry_timeout_ms = !world->quick && sim_chance(sim, 200) ? 1 + sim_below(sim, 3000) : 0,
         .settings.splice = (enum config_splice)sim_below(sim, 3),
     };
     if (world->quick) {

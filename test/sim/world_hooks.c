@@ -58,6 +58,8 @@ static void on_connecting(struct sim_conn *conn, const struct addr *addr)
         world_fail(world, "pair %u: connects for a client that is gone", pair->index);
     if (!session->lease.backend || !addr_equal(addr, &session->lease.backend->addr))
         world_fail(world, "pair %u: connects to what it did not reserve", pair->index);
+    if (session->attempts > 0 && pair->pool == session->lease.pool && check_is_late(session)) /* not if it has just changed to this pool */
+        world_fail(world, "pair %u: an attempt begins after retry_timeout", pair->index);
     world_note_pool(pair, session);
     if (has_failed(pair, session->lease.backend))
         world_fail(world, "pair %u: backend %s is asked again although it failed", pair->index, session->lease.backend->name);
@@ -83,7 +85,7 @@ static void on_closing(struct sim_conn *conn)
         if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
             world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
         world_note_pool(peer->pair, session);
-        if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */ && peer->pair->failed_count < FAILED_MAX)
+        if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */ && !session->again && peer->pair->failed_count < FAILED_MAX)
             peer->pair->failed[peer->pair->failed_count++] = session->lease.backend->id;
         peer->pair->has_backend = false;
         peer_forget(peer);
