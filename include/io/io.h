@@ -138,6 +138,7 @@ struct io_ops {
     uint32_t (*undelivered)(struct io *io, struct io_sock *sock);
     int (*broken)(struct io *io, struct io_sock *sock);
     bool (*met_itself)(struct io *io, struct io_sock *sock, const struct addr *peer);
+    bool (*lacks_address)(struct io *io, const struct addr *to);
     void (*look_again)(struct io *io);
     void (*clear_event)(struct io *io, struct io_sock *sock);
     bool (*trimmable)(struct io *io);
@@ -393,6 +394,13 @@ static inline int io_broken(struct io *io, struct io_sock *sock)
 static inline bool io_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer)
 {
     return io->ops->met_itself(io, sock, peer);
+}
+
+/* After a connection to `to` failed with EADDRNOTAVAIL: whether the machine has no local address from which it could send there. Otherwise no local port is
+ * free. */
+static inline bool io_lacks_address(struct io *io, const struct addr *to)
+{
+    return io->ops->lacks_address(io, to);
 }
 
 /* Resets an eventfd that was opened as a socket, so that io_poll() waits for the next write to it. */

@@ -1,4 +1,5 @@
-/* health/probe.c: shared by all kinds of probes: the address to probe, and what an errno means for an operator. Pure; health thread. */
+/* health/probe.c: shared by all kinds of probes: the address to probe, and what an errno means for an operator. Health thread; owns
+ * nothing. */
 #include "health/probe.h"
 
 #include <ctype.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/local_address.h"
 #include "table/backend.h"
 
 void probe_address(struct addr *out, const struct pool_settings *settings, const struct backend *backend)
@@ -60,20 +62,22 @@ enum probe_outcome probe_timed_out(struct probe_result *result, const char *form
     return result->outcome = PROBE_TIMED_OUT;
 }
 
-/* EAGAIN of connect(2) has two meanings: no local port is free, which is our fault, or the backlog of a UNIX socket is full. The latter counts as a timeout,
- * because over TCP the same backend would not answer: its kernel drops the SYN. */
+/* Two errors of connect(2) have two meanings each. EAGAIN: the backlog of a UNIX socket is full, or no local port is free, which is our fault. A full backlog
+ * counts as a timeout, because over TCP the same backend would not answer: its kernel drops the SYN. EADDRNOTAVAIL: this machine has no address of the
+ * backend's family, so that this backend cannot be reached, or no local port is free. */
 enum probe_outcome probe_errno(struct probe_result *result, int error, const struct addr *addr)
 {
+    if (error == EAGAIN && addr_family(addr) == AF_UNIX)
+        return probe_timed_out(result, "its queue of connections is full");
+    if (error == EADDRNOTAVAIL && local_address_is_missing(addr))
+        return probe_failed(result, "this machine has no address from which it could be reached");
     switch (error) {
     case EAGAIN:
-        if (addr_family(addr) == AF_UNIX)
-            return probe_timed_out(result, "its queue of connections is full");
-        /* fall through */
+    case EADDRNOTAVAIL:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
     case ENOBUFS:
-    case EADDRNOTAVAIL:
         snprintf(result->reason, sizeof(result->reason), "%s", strerror(error));
         result->outcome = PROBE_NO_MEANS;
         break;

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/local_address.h"
+
 /* Ignores failures: a refused option does not justify failing the connection. */
 static void set_int(int fd, int level, int option, int value)
 {
@@ -218,6 +220,12 @@ bool kernel_met_itself(struct io *io, struct io_sock *sock, const struct addr *p
     if (getsockname(sock->fd, &own.sa, &own.length) < 0 || addr_port(&own) != addr_port(peer)) /* the common case */
         return false;
     return getpeername(sock->fd, &met.sa, &met.length) == 0 && addr_equal(&own, &met); /* not `peer`: a connection to 0.0.0.0 has the peer 127.0.0.1 */
+}
+
+bool kernel_lacks_address(struct io *io, const struct addr *to)
+{
+    (void)io;
+    return local_address_is_missing(to);
 }
 
 void kernel_clear_event(struct io *io, struct io_sock *sock)

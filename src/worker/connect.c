@@ -107,7 +107,7 @@ static void attempt_again(struct session *session)
 static void attempt_failed(struct session *session, enum session_end reason, int error)
 {
     struct worker *worker = session->worker;
-    bool lack = connect_lacks_resources(error);
+    bool lack = connect_lacks_resources(error) && !(error == EADDRNOTAVAIL && io_lacks_address(worker->io, &session->lease.backend->addr));
 
     timer_cancel(&worker->timers, &session->timer);
     session->again = !lack && session_settings(session)->retry_backend == CONFIG_RETRY_SAME;

@@ -231,9 +231,9 @@ static int open_to_any(struct flow *flow, struct select_request *select)
         if (!flow->lease.backend)
             return result;
         result = open_socket(flow);
-        if (result == 0 || connect_lacks_resources(-result))
+        if (result == 0 || (connect_lacks_resources(-result) && result != -EADDRNOTAVAIL))
             return result;
-        select->tried[select->tried_count++] = flow->lease.backend->id; /* there may be no route to its network */
+        select->tried[select->tried_count++] = flow->lease.backend->id; /* there may be no route to its network, or no address of its family here */
         lease_give(&flow->lease, LEASE_BACKEND);
     }
     return result;

@@ -276,6 +276,7 @@ static const struct io_ops engine_ops = {
     .shutdown = engine_shutdown,
     .undelivered = engine_undelivered,
     .met_itself = engine_met_itself,
+    .lacks_address = engine_lacks_address,
     .broken = engine_broken,
     .look_again = engine_look_again,
     .clear_event = engine_clear_event,

@@ -39,6 +39,13 @@ bool engine_met_itself(struct io *io, struct io_sock *sock, const struct addr *p
     return conn->established && sim_chance(conn->sim, conn->sim->options.chances.met_itself);
 }
 
+bool engine_lacks_address(struct io *io, const struct addr *to)
+{
+    struct sim *sim = engine_of(io)->sim;
+
+    return sim->options.hooks->lacks_address(sim, to);
+}
+
 int engine_socket(struct io *io, int family)
 {
     struct sim *sim = engine_of(io)->sim;

@@ -64,6 +64,8 @@ struct sim_hooks {
     void (*connecting)(struct sim_conn *conn, const struct addr *addr);
     /* A client was accepted by `engine`. */
     void (*accepted)(struct sim_conn *conn, const struct sim_engine *engine);
+    /* io_lacks_address() was called: returns its result. */
+    bool (*lacks_address)(struct sim *sim, const struct addr *to);
     /* io_close() was called. */
     void (*closing)(struct sim_conn *conn);
     /* The last descriptor of an accept queue that takes no new clients is about to be closed by `engine`. */

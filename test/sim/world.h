@@ -108,6 +108,7 @@ struct world {
     struct addr addresses[POOLS_MAX][BACKENDS_MAX][ADDRESSES_MAX]; /* the addresses that each backend may have; it starts with the first one */
     uint32_t mood[POOLS_MAX][BACKENDS_MAX]; /* probability per thousand that an attempt to connect succeeds */
     uint32_t lack;                          /* probability per thousand that a failed attempt fails for lack of a local port */
+    uint32_t unreachable;                   /* which of their addresses the backends cannot be reached at, for lack of a local address; ADDRESSES_MAX: none */
     int listener_fds[LISTENERS_MAX][WORKERS_MAX];
     bool listener_local[LISTENERS_MAX];     /* a UNIX socket, whose accept queue all workers share */
     struct limit connections, flows;

@@ -193,6 +193,7 @@ void world_draw(struct world *world)
         .pool_count = 1 + sim_below(sim, POOLS_MAX),
     };
     world->lack = PICK(sim, 0, 250, 250, 900, 1000);
+    world->unreachable = !world->quick && sim_chance(sim, 200) ? sim_below(sim, ADDRESSES_MAX) : ADDRESSES_MAX;
     for (uint32_t p = 0; p < world->config.pool_count; p++)
         draw_pool(world, p);
     if (world->quick) { /* the first backend of each pool takes every client */

@@ -25,6 +25,13 @@ static bool has_failed(const struct pair *pair, const struct backend *backend)
     return false;
 }
 
+static bool lacks_address(struct sim *sim, const struct addr *to)
+{
+    const struct world *world = sim->options.owner;
+
+    return addr_family(to) == AF_INET && (ntohl(to->in.sin_addr.s_addr) & 255) == world->unreachable;
+}
+
 static void draw_answer(struct world *world, struct sim_conn *conn, const struct session *session)
 {
     static const int errors[] = {111 /* ECONNREFUSED */, 113 /* EHOSTUNREACH */, 110 /* ETIMEDOUT */};
@@ -32,7 +39,9 @@ static void draw_answer(struct world *world, struct sim_conn *conn, const struct
     uint64_t timeout = session_settings(session)->connect_timeout_ms * MS;
     int error = 0;
 
-    if (!sim_chance(sim, world->mood[world_pool_of(session->lease.backend)][world_backend_of(session->lease.backend)])) {
+    if (lacks_address(sim, &session->lease.backend->addr)) {
+        error = 99 /* EADDRNOTAVAIL */;
+    } else if (!sim_chance(sim, world->mood[world_pool_of(session->lease.backend)][world_backend_of(session->lease.backend)])) {
         if (sim_chance(sim, world->lack))
             error = 99 /* EADDRNOTAVAIL */;
         else if (sim_chance(sim, 300)) /* the attempt gets no answer */
@@ -85,7 +94,8 @@ static void on_closing(struct sim_conn *conn)
         if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
             world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
         world_note_pool(peer->pair, session);
-        if (session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */ && !session->again && peer->pair->failed_count < FAILED_MAX)
+        if ((session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */ || lacks_address(world->sim, &session->lease.backend->addr)) &&
+            !session->again && peer->pair->failed_count < FAILED_MAX)
             peer->pair->failed[peer->pair->failed_count++] = session->lease.backend->id;
         peer->pair->has_backend = false;
         peer_forget(peer);
@@ -120,6 +130,7 @@ static void on_failed(struct sim *sim, const char *what)
 
 const struct sim_hooks world_hooks = {
     .connecting = on_connecting,
+    .lacks_address = lacks_address,
     .accepted = on_accepted,
     .closing = on_closing,
     .unlistening = on_unlistening,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "base/local_address.h"
 #include "probe_fixture.h"
 
 static const struct probe_ops *const kinds[] = { &probe_tcp_ops, &probe_http_ops };
@@ -172,6 +173,37 @@ static void backend_without_a_route_is_down(void **state)
     assert_failed(run(&probe_udp_ops, &by_udp, &far, TIMEOUT_MS), "network is unreachable");
 }
 
+/* A backend of an address family that this machine does not have is down. A lack of ports is not its fault, although connect(2) returns the same error. */
+static void only_an_address_of_the_family_can_be_lacking_by_the_backends_fault(void **state)
+{
+    static const struct probe_ops *const all[] = {&probe_tcp_ops, &probe_http_ops, &probe_udp_ops};
+    struct addr server, other;
+    FILE *disable;
+    int listener, taken;
+
+    (void)state;
+    enter_own_network();
+    server = next_local_port(AF_INET6);
+    other = server;
+    addr_set_port(&server, 9);
+    listener = listen_on(&server, 4);
+    taken = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0); /* takes the only port */
+    assert_int_equal(connect(taken, &server.sa, server.length), 0);
+    assert_int_equal(try_bind(&other, SOCK_STREAM, 0), EADDRINUSE);
+    assert_int_equal(run(&probe_tcp_ops, &usual, &server, TIMEOUT_MS).outcome, PROBE_NO_MEANS);
+    assert_false(local_address_is_missing(&server));
+
+    disable = fopen("/proc/sys/net/ipv6/conf/all/disable_ipv6", "we");
+    assert_non_null(disable);
+    assert_true(fputs("1", disable) >= 0 && fclose(disable) == 0);
+    assert_true(local_address_is_missing(&server));
+    for (int i = 0; i < 3; i++)
+        assert_failed(run(all[i], all[i] == &probe_udp_ops ? &by_udp : &usual, &server, TIMEOUT_MS),
+                      "this machine has no address from which it could be reached");
+    close(taken);
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +214,7 @@ int main(void)
         cmocka_unit_test(udp_probe_of_another_backend_does_not_keep_the_port),
         cmocka_unit_test(udp_probe_gets_no_port_of_a_server),
         cmocka_unit_test(backend_without_a_route_is_down),
+        cmocka_unit_test(only_an_address_of_the_family_can_be_lacking_by_the_backends_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
