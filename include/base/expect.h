@@ -47,8 +47,8 @@ bool expect_is_regex(const char *text);
 int expect_init(struct expect *out, const char *text);
 void expect_deinit(struct expect *expect);
 
-/* Compares the first bytes of an answer, at most EXPECT_BYTES_MAX of which are looked at. `data` is followed by a zero byte that does not count: AddressSanitizer
- * takes the data for a string. */
+/* Compares the first bytes of an answer, at most EXPECT_BYTES_MAX of which are looked at. `data` is followed by a zero byte that does not count:
+ * AddressSanitizer takes the data for a string. */
 enum expect_verdict expect_match(const struct expect *expect, const uint8_t *data, size_t bytes);
 
 #endif

@@ -131,17 +131,20 @@ static void check_keys(struct config_build *build, struct config_raw_section *se
     }
 }
 
-/* Checks config_key.used_with ("key=value"). Reports a key without effect only if the other key is set neither in the section nor in [defaults]: then it
- * was probably forgotten. If the other key has a different value, that was a decision. */
+/* Checks config_key.used_with ("key=value|value"). Reports a key without effect only if the other key is set neither in the section nor in [defaults]: then
+ * it was probably forgotten. If the other key has a different value, that was a decision. */
 static void check_used(struct config_build *build, enum config_section kind, const struct config_key *key,
                        const struct config_raw_key *raw)
 {
     const char *equals = strchr(key->used_with, '=');
     const struct config_key *other;
     char name[32] = "";
+    uint64_t index;
 
     memcpy(name, key->used_with, (size_t)(equals - key->used_with));
     other = config_key_find(kind, name);
+    if (other->initial && config_choice_find(equals + 1, other->initial, &index))
+        return;
     if (!find_written(written_in(build, kind), other) && !find_written(&build->defaults, other))
         refuse(build, &raw->place, "%s has no effect without %s = %s", key->name, name, equals + 1);
 }

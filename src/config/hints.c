@@ -97,7 +97,7 @@ static bool has_semicolon(const struct config_hints_value *value)
     if (value->text[0] == ';')
         return true;
     for (const char *at = find_plain(value->text, ";"); at; at = find_plain(at + 1, ";"))
-        if (at[1] == '\0' || (is_blank(at[1]) && value->key->type != CONFIG_TEXT && value->key->type != CONFIG_PAYLOAD))
+        if (at[1] == '\0' || (is_blank(at[1]) && value->key->type != CONFIG_TEXT && !config_key_keeps_escapes(value->key)))
             return true;
     return false;
 }

@@ -246,7 +246,7 @@ static bool expand_value(const struct expansion *expansion, const char *in, char
 
 const char *config_expand(struct config_files *files, const struct config_place *place, const struct config_key *key, const char *value)
 {
-    const struct expansion expansion = {.files = files, .place = place, .keeps_escapes = key && key->type == CONFIG_PAYLOAD};
+    const struct expansion expansion = {.files = files, .place = place, .keeps_escapes = key && config_key_keeps_escapes(key)};
     size_t bytes;
     char *out;
 

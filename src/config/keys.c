@@ -129,8 +129,8 @@ const struct config_key config_keys[] = {
      .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N] [check_port=N] [state=ready|drain|maint] [backup]. A backup is used only "
              "while no other backend of the pool is up. drain: it takes no new sessions. maint: the same, and it counts as down."},
     {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp", .later = "grpc",
-     .help = "How backends are probed. none: not at all. tcp: by connecting. http: with an HTTP request. udp: with a datagram, which is the "
-             "default of pools that serve only UDP."},
+     .help = "How backends are probed. none: not at all. tcp: by connecting, or with check_send and check_expect. http: with an HTTP request. udp: with "
+             "a datagram, which is the default of pools that serve only UDP."},
     {.name = "check_interval", POOL(check_interval_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 10, .max = H(24),
      .help = "Time from the start of one probe to the start of the next, while the backend is up."},
     {.name = "check_timeout", POOL(check_timeout_ms), .type = CONFIG_DURATION, .initial = "1s", .min = 10, .max = H(1),
@@ -160,11 +160,12 @@ const struct config_key config_keys[] = {
      .help = "Status codes that count as success: codes and ranges such as 200-299,401."},
     {.name = "check_body", POOL(check_body), .type = CONFIG_TEXT, .max = 1024, .used_with = "check=http",
      .help = "Text that the first 64 KiB of the response body must contain. Default: any body is accepted."},
-    {.name = "check_send", POOL(check_send), .type = CONFIG_PAYLOAD, .max = PAYLOAD_BYTES_MAX, .used_with = "check=udp",
-     .help = "Datagram to send: text with the escapes \\r, \\n, \\t and \\xNN, or hex:0102ff. Default: one zero byte; without check_expect the probe then "
-             "needs no reply and fails only if the datagram is refused, such as by a closed port."},
-    {.name = "check_expect", POOL(check_expect), .type = CONFIG_PAYLOAD, .is_pattern = true, .max = PAYLOAD_BYTES_MAX, .used_with = "check=udp",
-     .help = "Beginning of the reply, written like check_send. After hex:, a ? stands for any digit. Default: any reply is accepted."},
+    {.name = "check_send", POOL(check_send), .type = CONFIG_PAYLOAD, .max = PAYLOAD_BYTES_MAX, .used_with = "check=tcp|udp",
+     .help = "What a probe sends: text with the escapes \\r, \\n, \\t and \\xNN, or hex:0102ff. Without check_expect, any answer passes. Default: nothing, or "
+             "with check = udp one zero byte; without check_expect, the probe then needs no answer."},
+    {.name = "check_expect", POOL(check_expect), .type = CONFIG_EXPECT, .max = PAYLOAD_BYTES_MAX, .used_with = "check=tcp|udp",
+     .help = "Beginning of the answer, written like check_send; after hex:, a ? stands for any digit. Or regex: and an extended regular expression, which the "
+             "first 16 KiB of the answer must contain. Default: any answer is accepted."},
     {.name = "check_initial", POOL(check_initial_up), .type = CONFIG_CHOICE, .initial = "up", .choices = "down|up",
      .help = "State of a backend at start. Probes then change it as rise and fall say."},
     {.name = "check_jitter", POOL(check_jitter_percent), .type = CONFIG_PERCENT, .initial = "10%", .max = 50,
@@ -232,6 +233,11 @@ bool config_key_is_later(const char *name)
     return false;
 }
 
+bool config_key_keeps_escapes(const struct config_key *key)
+{
+    return key->type == CONFIG_PAYLOAD || key->type == CONFIG_EXPECT;
+}
+
 bool config_choice_find(const char *choices, const char *choice, uint64_t *index)
 {
     size_t length = strlen(choice);
@@ -268,6 +274,7 @@ static const char *const ranges[] = {
     [CONFIG_URL_PATH] = "a path that begins with /",
     [CONFIG_METHOD] = "a word in capitals",
     [CONFIG_PAYLOAD] = "text, or hex: and digits",
+    [CONFIG_EXPECT] = "text, hex: and digits, or regex: and an expression",
     [CONFIG_STATUS] = "codes from 100 to 599, and ranges of them",
     [CONFIG_IP] = "an IPv4 or IPv6 address",
     [CONFIG_INCLUDE] = "a path or a pattern",

@@ -23,6 +23,7 @@ enum config_type {
     CONFIG_URL_PATH,
     CONFIG_METHOD,
     CONFIG_PAYLOAD,  /* bytes in the notation of base/payload.h, which resolves the escapes in it */
+    CONFIG_EXPECT,   /* what base/expect.h accepts */
     CONFIG_STATUS,   /* a list as in base/status_list.h */
     CONFIG_IP,       /* numeric address without a port */
     CONFIG_INCLUDE,  /* handled by the reader */
@@ -36,16 +37,15 @@ struct config_key {
     enum config_section section; /* one of global, listener, pool */
     enum config_type type;
     bool repeatable;
-    bool is_pattern;             /* of a PAYLOAD: "?" may stand for a digit */
     bool own_section_only;       /* not taken from [defaults] */
     const char *initial;         /* the default, as written in a file; NULL: none */
     const char *zero;            /* word for 0 (off, auto); NULL: none */
     const char *free;            /* word for UINT32_MAX, which is above `max`: the program decides (auto); NULL: none */
-    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of WORD, TEXT, URL_PATH, METHOD, PAYLOAD, STATUS */
+    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of WORD, TEXT, URL_PATH, METHOD, PAYLOAD, EXPECT, STATUS */
     uint64_t step;               /* the value must be a multiple of this; 0: any */
     const char *choices;         /* words of a CHOICE, separated by "|" */
     const char *later;           /* choices of later versions, which this version refuses by name */
-    const char *used_with;       /* "key=value": the key has an effect only with this; NULL: always */
+    const char *used_with;       /* "key=value", or "key=one|another": the key has an effect only with this; NULL: always */
     size_t offset, bytes;        /* of the field in struct config, config_listener or config_pool; 0 bytes: no field */
     const char *help;
 };
@@ -64,6 +64,9 @@ bool config_key_is_later(const char *name);
 
 /* Writes the allowed values for a reader, such as "off, or 1s to 9h", to `buffer`, at most `size` bytes, and returns it. */
 const char *config_key_range(const struct config_key *key, char *buffer, size_t size);
+
+/* Whether the reader leaves the escapes in the key's value to base/payload.h or base/expect.h. */
+bool config_key_keeps_escapes(const struct config_key *key);
 
 /* Whether `choice` is one of the words in `choices`, separated by "|". Sets `*index` to its position. */
 bool config_choice_find(const char *choices, const char *choice, uint64_t *index);

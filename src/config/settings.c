@@ -26,7 +26,7 @@ static bool is_setting(const struct config_key *key, const struct kind *kind)
 static bool is_string(const struct config_key *key)
 {
     return key->type == CONFIG_WORD || key->type == CONFIG_TEXT || key->type == CONFIG_SINK || key->type == CONFIG_URL_PATH || key->type == CONFIG_METHOD ||
-           key->type == CONFIG_PAYLOAD || key->type == CONFIG_STATUS;
+           config_key_keeps_escapes(key) || key->type == CONFIG_STATUS;
 }
 
 /* The field of a key. */

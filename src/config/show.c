@@ -79,6 +79,7 @@ static bool format_value(const struct config_key *key, const void *object, char 
     case CONFIG_URL_PATH:
     case CONFIG_METHOD:
     case CONFIG_PAYLOAD:
+    case CONFIG_EXPECT:
     case CONFIG_STATUS:
         memcpy(&text, (const char *)object + key->offset, sizeof(text));
         snprintf(buffer, size, "%s", text ? text : key->zero ? key->zero : "");
@@ -105,14 +106,20 @@ static bool format_value(const struct config_key *key, const void *object, char 
     return true;
 }
 
-/* Whether the key that another one is used with has the value that gives it an effect. */
+/* Whether the key that another one is used with has a value that gives it an effect. "udp" is also the end of "tcp+udp". */
 static bool is_used(const struct config_key *key, const void *object)
 {
     const char *equals = strchr(key->used_with, '=');
-    char name[32] = "", value[64];
+    char name[32] = "", value[64], words[64], *rest;
 
     memcpy(name, key->used_with, (size_t)(equals - key->used_with));
-    return format_value(config_key_find(key->section, name), object, value, sizeof(value)) && strstr(value, equals + 1);
+    if (!format_value(config_key_find(key->section, name), object, value, sizeof(value)))
+        return false;
+    snprintf(words, sizeof(words), "%s", equals + 1);
+    for (char *word = strtok_r(words, "|", &rest); word; word = strtok_r(NULL, "|", &rest))
+        if (strstr(value, word))
+            return true;
+    return false;
 }
 
 static bool has_a_say(const struct config_key *key, const void *object)

@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/duration.h"
+#include "base/expect.h"
 #include "base/payload.h"
 #include "base/status_list.h"
 #include "config/config.h"
@@ -264,10 +265,17 @@ static bool set_payload(const struct target *t)
 
     if (strlen(t->text) > t->key->max)
         return say_length(t);
-    problem = payload_parse(&payload, t->text, t->key->is_pattern);
-    if (problem)
-        return say_problem(t->problem, "%s", problem);
-    return store_text(t, t->text);
+    problem = payload_parse(&payload, t->text, false);
+    return problem ? say_problem(t->problem, "%s", problem) : store_text(t, t->text);
+}
+
+static bool set_expect(const struct target *t)
+{
+    char problem[EXPECT_PROBLEM_BYTES];
+
+    if (strlen(t->text) > t->key->max)
+        return say_length(t);
+    return expect_validate(t->text, problem) ? store_text(t, t->text) : say_problem(t->problem, "%s", problem);
 }
 
 static bool set_status(const struct target *t)
@@ -333,6 +341,8 @@ bool config_value_set(const struct config_key *key, const char *text, void *obje
         return set_text(&target);
     case CONFIG_PAYLOAD:
         return set_payload(&target);
+    case CONFIG_EXPECT:
+        return set_expect(&target);
     case CONFIG_STATUS:
         return set_status(&target);
     case CONFIG_IP:

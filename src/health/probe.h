@@ -80,11 +80,16 @@ extern const struct probe_ops probe_tcp_ops;
 extern const struct probe_ops probe_http_ops;
 extern const struct probe_ops probe_udp_ops;
 
-/* `open` and `close` for kinds of which each probe waits for one socket. */
+/* Opens and closes the common part of a prober of which each probe waits for one descriptor. Returns 0, or a negative
+ * errno; then there is nothing to close. */
+int prober_init(struct prober *prober, const struct probe_ops *ops, probe_done_fn *done);
+void prober_deinit(struct prober *prober);
+
+/* `open` and `close` for such kinds that have only the common part. */
 struct prober *prober_open(const struct probe_ops *ops, probe_done_fn *done, int *error);
 void prober_close(struct prober *prober);
 
-/* Makes the prober's descriptor readable when the probe's socket has one of these events (EPOLLIN, EPOLLOUT) or an error, and counts the probe as in flight.
+/* Makes the prober's descriptor readable when `fd` has one of these events (EPOLLIN, EPOLLOUT) or an error, and counts the probe as in flight.
  * Returns 0, or a positive errno; then nothing has changed. */
 int prober_watch(struct prober *prober, int fd, uint32_t events, struct probe *probe);
 
@@ -92,7 +97,7 @@ int prober_watch(struct prober *prober, int fd, uint32_t events, struct probe *p
  * check_port, the pool's check_port and the backend's own port. A UNIX address has no port. */
 void probe_address(struct addr *out, const struct pool_settings *settings, const struct backend *backend);
 
-/* Whether a UDP probe needs a reply to pass: check_send or check_expect is set. */
+/* Whether a TCP or UDP probe needs an answer to pass: check_send or check_expect is set. */
 bool probe_needs_reply(const struct pool_settings *settings);
 
 /* Returns the time limit of a probe: check_timeout, but at most PROBE_SILENCE_MS for a UDP probe that needs no reply, because it always takes that long. */

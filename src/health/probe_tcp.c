@@ -1,111 +1,133 @@
-/* health/probe_tcp.c: TCP and UNIX stream probes: an established connection is a success. Health thread; owns the probes and their descriptors.
+/* health/probe_tcp.c: TCP and UNIX stream probes. Health thread; owns nothing.
  *
- * The connection is closed normally (FIN) and not reset with SO_LINGER 0. An empty connection is normal for a server, while many servers log each
- * "connection reset by peer", or pass a socket that is already dead to a worker. Only a socket that is connected to itself is reset (health/probe_socket.h).
- * The cost is a TIME-WAIT of 60 s on our side for each probe: about 30 for each backend at the default interval, and 600 at the fastest, out of 28000 ports
- * for each backend address. The kernel limits the total (tcp_max_tw_buckets). */
-#include <assert.h>
+ *   neither check_send nor check_expect   passes with the first byte, or after SILENCE_MS of silence, because most servers wait for a request. Fails if the
+ *                                         connection ends before: a port mapper (a container's published port, ssh -L, kubectl port-forward, nginx stream)
+ *                                         accepts for a server that is not there, and then closes
+ *   one of them                           passes with the first answer, which must be as expected (base/expect.h)
+ *
+ * SILENCE_MS: for a server that refused, mappers on one machine closed after 0.05 ms (nginx stream), 0.08 ms (systemd-socket-proxyd) and 0.3 ms (a thread in
+ * Python), 8 ms at most. The rest is for the round trip of a mapper to another site. HAProxy closes after 3 s, which is too long to wait for. */
 #include <errno.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
+#include <string.h>
 
-#include "health/health.h"
-#include "health/probe.h"
-#include "health/probe_socket.h"
+#include "base/duration.h"
+#include "base/expect.h"
+#include "health/probe_stream.h"
 
-struct probe {
-    struct probe_request request;
-    int fd;
+enum { SILENCE_MS = 200, SHOWN_BYTES = 56 };
+
+static const char *tcp_request(const struct pool_settings *settings)
+{
+    return settings->check_send;
+}
+
+static uint32_t tcp_silence_ms(const struct pool_settings *settings)
+{
+    return probe_needs_reply(settings) ? 0 : SILENCE_MS;
+}
+
+/* How the peer ended the connection; NULL: with an errno that says something else. */
+static const char *describe_end(const struct stream_answer *answer)
+{
+    if (answer->error == 0)
+        return "closed the connection";
+    return answer->error == ECONNRESET || answer->error == EPIPE ? "reset the connection" : NULL;
+}
+
+static enum probe_outcome judge_silence(const struct stream_answer *answer, const struct probe_request *request, struct probe_result *result)
+{
+    const char *end = describe_end(answer);
+
+    if (answer->bytes > 0)
+        return probe_passed(result);
+    if (answer->is_closed)
+        return end ? probe_failed(result, "%s at once", end) : probe_errno(result, answer->error, request->addr);
+    return answer->is_late ? probe_passed(result) : PROBE_PENDING;
+}
+
+/* Fails a probe whose answer is not as expected. */
+static enum probe_outcome fail_answer(const struct stream_answer *answer, const char *expected, struct probe_result *result)
+{
+    bool as_hex = payload_is_hex(expected);
+    const char *quote = as_hex ? "" : "\"", *dots = strlen(expected) > SHOWN_BYTES ? "..." : "", *end = answer->is_closed ? " and the end" : "";
+    char got[SHOWN_BYTES];
+
+    payload_format(answer->data, answer->bytes, as_hex, got, sizeof(got));
+    return probe_failed(result, "expected %.*s%s, got %s%s%s%s", SHOWN_BYTES, expected, dots, quote, got, quote, end);
+}
+
+/* Judges an answer that could still become what is expected. After the time limit, one that has begun well, or not at all, has timed out. An expression has no
+ * beginning: what has come does not match it. */
+static enum probe_outcome judge_open(const struct stream_answer *answer, const struct probe_request *request, struct probe_result *result)
+{
+    const char *expected = request->settings->check_expect, *end = describe_end(answer);
+    char limit[DURATION_TEXT_BYTES];
+
+    if (!answer->is_closed && !answer->is_late)
+        return PROBE_PENDING;
+    if (answer->bytes > 0 && (answer->is_closed || expect_is_regex(expected)))
+        return fail_answer(answer, expected, result);
+    if (answer->is_closed)
+        return end ? probe_failed(result, "%s without an answer", end) : probe_errno(result, answer->error, request->addr);
+    duration_format(request->settings->check_timeout_ms, limit, sizeof(limit));
+    return probe_timed_out(result, answer->bytes > 0 ? "only the beginning of the expected answer within %s" : "no answer within %s", limit);
+}
+
+static enum expect_verdict match_answer(const struct stream_answer *answer, const char *text)
+{
+    struct expect expect;
+    enum expect_verdict verdict;
+
+    if (answer->bytes == 0)
+        return EXPECT_OPEN;
+    if (!text)
+        return EXPECT_MATCH;
+    if (expect_init(&expect, text) < 0)
+        return EXPECT_NO_MEMORY;
+    verdict = expect_match(&expect, answer->data, answer->bytes);
+    expect_deinit(&expect);
+    return verdict;
+}
+
+static enum probe_outcome judge_answer(const struct stream_answer *answer, const struct probe_request *request, struct probe_result *result)
+{
+    switch (match_answer(answer, request->settings->check_expect)) {
+    case EXPECT_MATCH:
+        return probe_passed(result);
+    case EXPECT_NO_MEMORY:
+        return probe_errno(result, ENOMEM, request->addr);
+    case EXPECT_OPEN:
+        return judge_open(answer, request, result);
+    case EXPECT_MISMATCH:
+        break;
+    }
+    return fail_answer(answer, request->settings->check_expect, result);
+}
+
+static enum probe_outcome tcp_judge(const struct stream_answer *answer, const struct probe_request *request, struct probe_result *result)
+{
+    return probe_needs_reply(request->settings) ? judge_answer(answer, request, result) : judge_silence(answer, request, result);
+}
+
+static const struct stream_kind tcp_kind = {
+    .ops = &probe_tcp_ops,
+    .bytes_max = EXPECT_BYTES_MAX,
+    .request = tcp_request,
+    .silence_ms = tcp_silence_ms,
+    .judge = tcp_judge,
 };
 
 static struct prober *tcp_open(probe_done_fn *done, int *error)
 {
-    return prober_open(&probe_tcp_ops, done, error);
-}
-
-static enum probe_outcome judge_connection(int fd, int error, const struct addr *addr, struct probe_result *result)
-{
-    if (error == 0 && probe_socket_is_own_peer(fd))
-        error = ECONNREFUSED;
-    if (error != 0)
-        return probe_errno(result, error, addr);
-    return probe_passed(result);
-}
-
-static enum probe_outcome tcp_start(struct prober *prober, const struct probe_request *request, struct probe **out,
-                                    struct probe_result *result)
-{
-    const struct addr *addr = request->addr;
-    struct probe *probe = NULL;
-    int error = 0;
-    int fd = probe_socket_open(addr_family(addr));
-
-    if (fd < 0)
-        return probe_errno(result, errno, addr);
-    if (connect(fd, &addr->sa, addr->length) < 0)
-        error = errno;
-    if (error != EINPROGRESS) {
-        judge_connection(fd, error, addr, result);
-        probe_socket_close(fd);
-        return result->outcome;
-    }
-    probe = malloc(sizeof(*probe));
-    error = ENOMEM;
-    if (!probe)
-        goto fail;
-    *probe = (struct probe){.request = *request, .fd = fd};
-    error = prober_watch(prober, fd, EPOLLOUT, probe);
-    if (error > 0)
-        goto fail;
-    *out = probe;
-    return PROBE_PENDING;
-fail:
-    probe_socket_close(fd);
-    free(probe);
-    return probe_errno(result, error, addr);
-}
-
-static void tcp_abandon(struct prober *prober, struct probe *probe)
-{
-    assert(prober->probes > 0);
-    prober->probes--;
-    probe_socket_close(probe->fd); /* also removes it from the epoll set, because there is no other descriptor for this socket */
-    free(probe);
-}
-
-static void tcp_expire(struct prober *prober, struct probe *probe, struct probe_result *result)
-{
-    probe_timed_out(result, "timed out after %u ms", probe->request.settings->check_timeout_ms);
-    tcp_abandon(prober, probe);
-}
-
-/* The probe of an event always exists when the event is handled: each probe has one descriptor and therefore one event, and done abandons no probe. */
-static void tcp_process(struct prober *prober)
-{
-    struct epoll_event events[HEALTH_PROBES_MAX];
-    int count = epoll_wait(prober->fd, events, HEALTH_PROBES_MAX, 0);
-
-    for (int i = 0; i < count; i++) {
-        struct probe *probe = events[i].data.ptr;
-        struct probe_result result;
-        void *cookie = probe->request.cookie;
-        int error = 0;
-        socklen_t length = sizeof(error);
-        if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
-            error = errno;
-        judge_connection(probe->fd, error, probe->request.addr, &result);
-        tcp_abandon(prober, probe);
-        prober->done(cookie, &result);
-    }
+    return probe_stream_open(&tcp_kind, done, error);
 }
 
 const struct probe_ops probe_tcp_ops = {
     .name = "tcp",
     .open = tcp_open,
-    .close = prober_close,
-    .start = tcp_start,
-    .abandon = tcp_abandon,
-    .expire = tcp_expire,
-    .process = tcp_process,
+    .close = probe_stream_close,
+    .start = probe_stream_start,
+    .abandon = probe_stream_abandon,
+    .expire = probe_stream_expire,
+    .process = probe_stream_process,
 };

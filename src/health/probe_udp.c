@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "base/expect.h"
 #include "base/payload.h"
 #include "health/health.h"
 #include "health/probe.h"
@@ -38,19 +39,23 @@ static enum probe_outcome judge_error(int error, const struct addr *addr, struct
     return probe_errno(result, error, addr);
 }
 
-static enum probe_outcome judge_reply(const uint8_t *data, size_t bytes, const char *expect, struct probe_result *result)
+static enum probe_outcome judge_reply(const uint8_t *data, size_t bytes, const char *text, const struct addr *addr, struct probe_result *result)
 {
     char got[80];
-    struct payload pattern;
+    struct expect expect;
 
-    if (!expect)
+    if (!text)
         return probe_passed(result);
-    if (payload_parse(&pattern, expect, true))
-        assert(!"the configuration accepted a check_expect that is not valid");
-    if (payload_matches(&pattern, data, bytes))
+    if (expect_init(&expect, text) < 0)
+        return probe_errno(result, ENOMEM, addr);
+    enum expect_verdict verdict = expect_match(&expect, data, bytes);
+    expect_deinit(&expect);
+    if (verdict == EXPECT_NO_MEMORY)
+        return probe_errno(result, ENOMEM, addr);
+    if (verdict == EXPECT_MATCH)
         return probe_passed(result);
     return probe_failed(result, "reply does not match check_expect: got %s",
-                        bytes == 0 ? "an empty datagram" : payload_format(data, bytes, payload_is_hex(expect), got, sizeof(got)));
+                        bytes == 0 ? "an empty datagram" : payload_format(data, bytes, payload_is_hex(text), got, sizeof(got)));
 }
 
 /* Returns 0 or a positive errno. */
@@ -116,17 +121,18 @@ static void udp_expire(struct prober *prober, struct probe *probe, struct probe_
 
 static void take_event(struct prober *prober, struct probe *probe)
 {
-    uint8_t data[PAYLOAD_BYTES_MAX]; /* a longer reply is cut off; no pattern is longer */
+    uint8_t data[EXPECT_BYTES_MAX + 1]; /* a longer reply is cut off; expect_match() needs one byte more */
     struct probe_result result;
     void *cookie = probe->request.cookie;
-    ssize_t bytes = recv(probe->fd, data, sizeof(data), 0);
+    ssize_t bytes = recv(probe->fd, data, sizeof(data) - 1, 0);
 
     if (bytes < 0 && errno == EAGAIN)
         return; /* the kernel dropped a datagram with a wrong checksum */
+    data[bytes < 0 ? 0 : bytes] = '\0';
     if (bytes < 0)
         judge_error(errno, probe->request.addr, &result);
     else
-        judge_reply(data, (size_t)bytes, probe->request.settings->check_expect, &result);
+        judge_reply(data, (size_t)bytes, probe->request.settings->check_expect, probe->request.addr, &result);
     udp_abandon(prober, probe);
     prober->done(cookie, &result);
 }

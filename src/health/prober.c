@@ -7,31 +7,35 @@
 
 #include "health/probe.h"
 
+int prober_init(struct prober *prober, const struct probe_ops *ops, probe_done_fn *done)
+{
+    *prober = (struct prober){.ops = ops, .done = done, .wake_ns = UINT64_MAX};
+    prober->fd = epoll_create1(EPOLL_CLOEXEC);
+    return prober->fd < 0 ? -errno : 0;
+}
+
+void prober_deinit(struct prober *prober)
+{
+    assert(prober->probes == 0);
+    close(prober->fd);
+}
+
 struct prober *prober_open(const struct probe_ops *ops, probe_done_fn *done, int *error)
 {
     struct prober *prober = malloc(sizeof(*prober));
 
-    if (!prober) {
-        *error = -ENOMEM;
-        return NULL;
-    }
-    *prober = (struct prober){.ops = ops, .done = done, .wake_ns = UINT64_MAX};
-    prober->fd = epoll_create1(EPOLL_CLOEXEC);
-    if (prober->fd < 0) {
-        *error = -errno;
-        prober_close(prober);
-        return NULL;
-    }
-    return prober;
+    *error = prober ? prober_init(prober, ops, done) : -ENOMEM;
+    if (*error == 0)
+        return prober;
+    free(prober);
+    return NULL;
 }
 
 void prober_close(struct prober *prober)
 {
     if (!prober)
         return;
-    assert(prober->probes == 0);
-    if (prober->fd >= 0)
-        close(prober->fd);
+    prober_deinit(prober);
     free(prober);
 }
 

@@ -116,7 +116,7 @@ def all_marked_down(rig, case):
 
 def down_and_up(rig, case):
     """A backend that fails its check gets no new session, even if it still accepts. It keeps its sessions, and gets new ones when it is up again."""
-    checks = [Backend(("127.0.0.1", rig.ports.free()), f"check{number}", "drop") for number in range(2)]
+    checks = [Backend(("127.0.0.1", rig.ports.free()), f"check{number}", "sink") for number in range(2)]
     for check in checks:
         rig.keep(check)
     case = Case(**{**vars(case), "backends": tuple(("greet", f"check_port={check.address[1]}") for check in checks)})
@@ -129,7 +129,7 @@ def down_and_up(rig, case):
     require(greetings(stage.target, 10) == {"b1": 10}, "a session went to the backend that is down")
     for caller in held:
         caller.call(1000)
-    rig.keep(Backend(checks[0].address, "check0", "drop"))
+    rig.keep(Backend(checks[0].address, "check0", "sink"))
     stage.penstock.wait_log(r"b0\b.*\bup\b")
     settle(stage.target, ["b0", "b1"])
     require(greetings(stage.target, 10)["b0"] == 5, "the backend that came back is not used as before")

@@ -128,7 +128,7 @@ def refuses(rig, case):
 
 def marked_down(rig, case):
     """Probes find a backend down. Its flows go to the other one, although it still answers. New flows return when it is up."""
-    checks = [rig.keep(Backend(("127.0.0.1", rig.ports.free()), f"check{number}", "drop")) for number in range(2)]
+    checks = [rig.keep(Backend(("127.0.0.1", rig.ports.free()), f"check{number}", "sink")) for number in range(2)]
     stage = UdpStage(rig, case, 2, start=False)
     text = open(stage.ini).read()
     for number, check in enumerate(checks):
@@ -139,7 +139,7 @@ def marked_down(rig, case):
     checks[0].close()
     stage.penstock.wait_log(r"\bb0\b.*\bdown")
     wait_for(lambda: {client.who() for client in clients} == {"b1"}, "all flows are on b1")
-    rig.keep(Backend(checks[0].address, "check0", "drop"))
+    rig.keep(Backend(checks[0].address, "check0", "sink"))
     stage.penstock.wait_log(r"\bb0\b.*\bup\b")
     require([client.who() for client in clients] == ["b1"] * 10, "a flow has left a backend that is up")
     wait_for(lambda: stage.client().who() == "b0", "new flows go to b0")
@@ -168,7 +168,7 @@ def all_down(rig, case):
     client = stage.client()
     wait_for(lambda: [client.send(b"x")] and stage.penstock.logged("no backend of the pool is up and below its limit"), "a drop is reported", pause=0.05)
     for number, port in enumerate(stage.ports):
-        rig.keep(Backend(("127.0.0.1", port), f"check{number}", "drop"))
+        rig.keep(Backend(("127.0.0.1", port), f"check{number}", "sink"))
     require(client.retry()[:1] == b"b", "not served when the backends are up")
     require(stage.totals()["dropped"] > 0, f"totals: {stage.totals()}")
 

@@ -69,7 +69,7 @@ class Faults:
             if number in self.checks:
                 self.checks.pop(number).close()
             else:
-                self.checks[number] = Backend((stage.server_host, stage.ports[number]), "check", "drop")
+                self.checks[number] = Backend((stage.server_host, stage.ports[number]), "check", "sink")
         if self.chance.random() < 0.02:
             stage.penstock.signal(signal.SIGSTOP)
             stage.penstock.signal(signal.SIGCONT)
