@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "table/backend_state.h"
+#include "table/capacity.h"
 
 /* The resolution of backend_heard_ns(): 134 ms. A power of two, because a shift costs less than a division. */
 #define BACKEND_TICK_BITS 27
@@ -43,13 +44,15 @@ struct backend {
     bool leaving;              /* it has left the configuration; until it is condemned, a new configuration may bring it back */
     bool condemned;            /* it is unused and will not be used again: it will be freed */
     bool named;                /* the configuration that is being applied has this backend */
+    struct capacity_weight agent_weight; /* what its agent says about its weight */
+    uint32_t agent_limit;      /* the max_connections that its agent says; 0: as configured */
     struct target *target;     /* health's probe of this backend; NULL: health does not probe it */
 
     /* Written by every worker. */
     _Alignas(64) _Atomic uint32_t in_flight; /* number of slots taken, by sessions that connect to it or are connected */
     _Atomic uint32_t references;             /* number of pointers that are kept without a slot */
     _Atomic uint64_t refused_ns;             /* when it last refused a datagram; 0: not since its last reply; relaxed */
-    _Atomic uint32_t max_connections;        /* copy of the setting, in the cache line that selectors read; 0: no limit; relaxed */
+    _Atomic uint32_t max_connections;        /* capacity_limit(), in the cache line that selectors read; 0: no limit; relaxed */
 };
 
 /* Makes an idle live object and adds it to its pool's list of all backends. NULL: out of memory. `config` is read only during the call. Publisher. */
@@ -63,8 +66,11 @@ static inline const struct backend_settings *backend_settings(const struct backe
     return atomic_load_explicit(&backend->settings, memory_order_acquire);
 }
 
-/* Replaces the settings and returns the old ones, which readers may still hold. Publisher. */
+/* Replaces the settings, and with them the limit. Returns the old settings, which readers may still hold. Publisher. */
 const struct backend_settings *backend_replace_settings(struct backend *backend, const struct backend_settings *settings);
+
+/* Makes the present limit (table/capacity.h) known to workers. Call it after anything that the limit depends on has changed. Publisher. */
+void backend_update_limit(struct backend *backend);
 
 /* Writes one source's part of the state. Returns whether this changes the standing. Publisher. */
 bool backend_set_state(struct backend *backend, enum backend_source source, unsigned value);

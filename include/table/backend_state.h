@@ -2,15 +2,16 @@
  *
  * Each source of knowledge writes its own part of the word and nothing else; one function says what the parts mean together. The first matching row decides:
  *
- *   administrative or agent  discovery  agent  probe                  ejection   standing
- *   -----------------------  ---------  -----  ---------------------  ---------  --------
- *   one says MAINTENANCE     any        any    any                    any        DOWN
- *   one says DRAIN           any        any    any                    any        DRAINING
- *   both say READY           GONE       any    any                    any        DRAINING
- *   not MAINTENANCE, DRAIN   PRESENT    DOWN   any                    any        DOWN
- *   both say READY           PRESENT    READY  DOWN or TIMED_OUT      any        DOWN
- *   both say READY           PRESENT    READY  UP, BUSY or UNCHECKED  EJECTED    DOWN
- *   both say READY           PRESENT    READY  UP, BUSY or UNCHECKED  IN         USABLE
+ *   administrative or agent   weight    discovery  agent  probe                  ejection   standing
+ *   ------------------------  --------  ---------  -----  ---------------------  ---------  --------
+ *   one says MAINTENANCE      any       any        any    any                    any        DOWN
+ *   one says DRAIN            any       any        any    any                    any        DRAINING
+ *   neither                   ZERO      any        any    any                    any        DRAINING
+ *   neither                   POSITIVE  GONE       any    any                    any        DRAINING
+ *   neither                   POSITIVE  PRESENT    DOWN   any                    any        DOWN
+ *   neither                   POSITIVE  PRESENT    READY  DOWN or TIMED_OUT      any        DOWN
+ *   neither                   POSITIVE  PRESENT    READY  UP, BUSY or UNCHECKED  EJECTED    DOWN
+ *   neither                   POSITIVE  PRESENT    READY  UP, BUSY or UNCHECKED  IN         USABLE
  *
  * Pure functions of the word; any thread. */
 #ifndef TABLE_BACKEND_STATE_H
@@ -19,7 +20,7 @@
 #include <stdint.h>
 
 /* The sources. Each has four bits of the word. */
-enum backend_source { BACKEND_PROBE, BACKEND_EJECTION, BACKEND_ADMIN, BACKEND_AGENT, BACKEND_DISCOVERY, BACKEND_SOURCES };
+enum backend_source { BACKEND_PROBE, BACKEND_EJECTION, BACKEND_ADMIN, BACKEND_AGENT, BACKEND_WEIGHT, BACKEND_DISCOVERY, BACKEND_SOURCES };
 
 /* The values of each source's part. 0 is the value of a source that has written nothing yet. */
 enum backend_probe_state {
@@ -32,6 +33,7 @@ enum backend_probe_state {
 enum backend_ejection_state { BACKEND_IN, BACKEND_EJECTED };
 enum backend_admin_state { BACKEND_READY, BACKEND_ADMIN_DRAIN, BACKEND_ADMIN_MAINTENANCE };
 enum backend_agent_state { BACKEND_AGENT_READY, BACKEND_AGENT_DRAIN, BACKEND_AGENT_MAINTENANCE, BACKEND_AGENT_DOWN };
+enum backend_weight_state { BACKEND_WEIGHT_POSITIVE, BACKEND_WEIGHT_ZERO }; /* written by table_set_agent_weight() */
 enum backend_discovery_state { BACKEND_PRESENT, BACKEND_GONE };
 
 enum backend_standing {

@@ -17,7 +17,8 @@ struct config_pool;
 
 struct snapshot_backend {
     struct backend *backend;
-    uint32_t weight;   /* 1..256 */
+    uint16_t weight;   /* at present, in hundredths: 1 to CAPACITY_WEIGHT_MAX * CAPACITY_WHOLE */
+    uint16_t kept;     /* consistent hash: of every 65,536 clients that the table gives it, it keeps this number plus one */
     uint32_t position; /* index of the backend in its pool, in the order of the configuration */
 };
 

@@ -58,6 +58,12 @@ struct backend *table_backend(const struct table *table, size_t pool, size_t pos
 /* Writes one source's part of a backend's state. Selectors see it after table_publish(). Publisher. */
 void table_set_state(struct table *table, struct backend *backend, enum backend_source source, unsigned value);
 
+/* Notes what an agent says about the weight of a backend. Selectors see it after table_publish(). A backend of weight 0 drains. Publisher. */
+void table_set_agent_weight(struct table *table, struct backend *backend, struct capacity_weight weight);
+
+/* Notes the max_connections that an agent says; 0: the configured one. It holds at once. Sessions above a lower limit continue. Publisher. */
+void table_set_agent_limit(struct backend *backend, uint32_t max_connections);
+
 /* Rebuilds the pools that have changed, publishes them, and frees what no worker can hold. Never waits. Returns 0, also if nothing has changed, or -ENOMEM:
  * then the old snapshot stays published, and the change stays due. Publisher. */
 int table_publish(struct table *table);

@@ -5,8 +5,10 @@
  * turns by weight (select/turns.h); the order of any two of them does not depend on the others. Each client has its own order of table entries: the first is
  * its hash, the others are drawn from it. It gets the first entry whose backend has a free slot.
  *   - Balancers that have the same table, and agree on which backends are up, make the same choice for every client.
- *   - A client moves only when its own backend goes down, or when a backend that is earlier in its order comes back.
+ *   - A client moves only when its own backend goes down or its weight is reduced, or when a backend that is earlier in its order comes back.
  *   - The clients of a backend that is down are spread over the others by weight.
+ *   - A backend whose weight is reduced for some time (table/capacity.h) gives away a part of its clients in the same way. A hash of its name and the client
+ *     decides which, so that the same clients come back as its weight grows. A weight above the configured one changes nothing.
  *   - When a backend leaves the configuration, few clients of the other backends move.
  * Backups have a table of their own. All hashes are SipHash-2-4 under the seed; the second half of the key separates their purposes. */
 #include <assert.h>
@@ -202,6 +204,21 @@ static uint64_t client_hash(const struct snapshot_pool *pool, const struct addr 
     return hash_bytes(key, length, pool->hash_seed, PURPOSE_CLIENT);
 }
 
+static uint64_t pair_hash(const struct snapshot_pool *pool, uint32_t i, uint64_t client)
+{
+    const char *name = pool->usable[i].backend->name;
+
+    return hash_bytes(name, strlen(name), pool->hash_seed, client);
+}
+
+/* Whether backend `i` of `usable` serves the client although its weight may be reduced. */
+static bool keeps_client(const struct snapshot_pool *pool, uint32_t i, uint64_t client)
+{
+    uint16_t kept = pool->usable[i].kept;
+
+    return kept == UINT16_MAX || (uint16_t)pair_hash(pool, i, client) <= kept; /* pick_earliest() uses the other bits */
+}
+
 /* Weighted rendezvous hashing among the open backends. The name of a backend and the client are hashed to a time, which is exponentially distributed with the
  * weight as its rate. The earliest time wins. */
 static struct backend *pick_earliest(const struct snapshot_pool *pool, struct select_request *request, uint64_t client)
@@ -210,12 +227,11 @@ static struct backend *pick_earliest(const struct snapshot_pool *pool, struct se
     uint32_t chosen = pool->usable_count;
 
     for (uint32_t i = 0; i < pool->usable_count; i++) {
-        const char *name = pool->usable[i].backend->name;
         double fraction, time;
 
         if (!algorithm_open(pool, i, request))
             continue;
-        fraction = ((double)(hash_bytes(name, strlen(name), pool->hash_seed, client) >> 12) + 0.5) * 0x1p-52; /* never 0 or 1 */
+        fraction = ((double)(pair_hash(pool, i, client) >> 16) + 0.5) * 0x1p-48; /* never 0 or 1 */
         time = -log(fraction) / pool->usable[i].weight;
         if (chosen == pool->usable_count || time < earliest) {
             earliest = time;
@@ -236,7 +252,7 @@ static struct backend *consistent_hash_pick(const struct snapshot_pool *pool, st
 
     for (int look = 0; look < LOOKS_MAX; look++) {
         uint32_t i = pool->usable_index[pool->maglev[place % pool->maglev_count]];
-        struct backend *backend = i == SNAPSHOT_NOT_USABLE ? NULL : algorithm_take(pool, i, request);
+        struct backend *backend = i == SNAPSHOT_NOT_USABLE || !keeps_client(pool, i, client) ? NULL : algorithm_take(pool, i, request);
 
         if (backend)
             return backend;

@@ -138,6 +138,16 @@ static enum backend_admin_state ordered_state(const struct backend_settings *set
     return BACKEND_READY;
 }
 
+/* A backend that comes back begins without what its agent said before. */
+static void forget_agent(struct backend *backend)
+{
+    (void)backend_set_state(backend, BACKEND_AGENT, BACKEND_AGENT_READY);
+    (void)backend_set_state(backend, BACKEND_WEIGHT, BACKEND_WEIGHT_POSITIVE);
+    backend->agent_weight = (struct capacity_weight){.unit = CAPACITY_AS_CONFIGURED};
+    backend->agent_limit = 0;
+    backend_update_limit(backend);
+}
+
 /* Returns whether selectors see a change. What the administrator has ordered at run time stays, unless the configuration says something else about this
  * backend than the last one did. */
 static bool commit_backend(struct table *table, struct plan_backend *row, bool is_checked_anew, struct table_change *change)
@@ -150,6 +160,8 @@ static bool commit_backend(struct table *table, struct plan_backend *row, bool i
         revive_backend(table, backend);
     if (comes || is_checked_anew)
         (void)backend_set_state(backend, BACKEND_PROBE, initial_probe_state(pool_settings(backend->pool)));
+    if (comes)
+        forget_agent(backend);
     if (row->settings)
         retire_settings(table, backend_replace_settings(backend, row->settings));
     if (is_ordered_anew)

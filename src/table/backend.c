@@ -29,7 +29,7 @@ struct backend *backend_new(struct pool *pool, const struct config_backend *conf
     backend->addr = config->addr;
     backend->id = id;
     atomic_init(&backend->settings, settings);
-    atomic_init(&backend->max_connections, settings->max_connections);
+    backend_update_limit(backend);
     return backend;
 }
 
@@ -48,8 +48,13 @@ const struct backend_settings *backend_replace_settings(struct backend *backend,
     const struct backend_settings *old = backend_settings(backend);
 
     atomic_store_explicit(&backend->settings, settings, memory_order_release);
-    atomic_store_explicit(&backend->max_connections, settings->max_connections, memory_order_relaxed);
+    backend_update_limit(backend);
     return old;
+}
+
+void backend_update_limit(struct backend *backend)
+{
+    atomic_store_explicit(&backend->max_connections, capacity_limit(backend), memory_order_relaxed);
 }
 
 bool backend_set_state(struct backend *backend, enum backend_source source, unsigned value)

@@ -26,7 +26,8 @@ enum backend_standing backend_state_standing(uint32_t state)
 
     if (admin == BACKEND_ADMIN_MAINTENANCE || agent == BACKEND_AGENT_MAINTENANCE)
         return BACKEND_DOWN;
-    if (admin == BACKEND_ADMIN_DRAIN || agent == BACKEND_AGENT_DRAIN || backend_state_part(state, BACKEND_DISCOVERY) == BACKEND_GONE)
+    if (admin == BACKEND_ADMIN_DRAIN || agent == BACKEND_AGENT_DRAIN || backend_state_part(state, BACKEND_WEIGHT) == BACKEND_WEIGHT_ZERO ||
+        backend_state_part(state, BACKEND_DISCOVERY) == BACKEND_GONE)
         return BACKEND_DRAINING;
     if (agent == BACKEND_AGENT_DOWN || probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT)
         return BACKEND_DOWN;

@@ -1,4 +1,5 @@
-/* table/objects.h: the inside of the table, for table.c, which publishes, and apply.c, which changes the set of live objects. Publisher. */
+/* table/objects.h: the inside of the table, for table.c, which publishes, apply.c, which changes the set of live objects, and change.c, which changes one.
+ * Publisher. */
 #ifndef TABLE_OBJECTS_H
 #define TABLE_OBJECTS_H
 

@@ -4,29 +4,65 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#define KEPT_ALL (UINT32_C(1) << 16)
+
 struct built_pool {
     struct snapshot_pool pool; /* first: snapshot_pool_free() gets its address */
     struct snapshot_backend usable[];
 };
 
-/* Appends the usable backends that are backups, or those that are not. */
-static void add_usable(struct built_pool *built, const struct pool *pool, bool backups)
+/* The part of its configured weight that a backend has at present: at most KEPT_ALL. */
+static uint32_t share_of(const struct snapshot_backend *row)
 {
+    uint32_t whole = backend_settings(row->backend)->weight * CAPACITY_WHOLE;
+
+    return row->weight < whole ? (uint32_t)((uint64_t)row->weight * KEPT_ALL / whole) : KEPT_ALL;
+}
+
+/* Decides how many clients each backend keeps under consistent hash: in proportion to its share, and all of them if it has the greatest share. So no client
+ * moves if all backends are equally busy. */
+static void set_kept(struct built_pool *built)
+{
+    uint32_t greatest = 1;
+
+    for (uint32_t i = 0; i < built->pool.usable_count; i++) {
+        uint32_t share = share_of(&built->usable[i]);
+
+        greatest = share > greatest ? share : greatest;
+    }
+    for (uint32_t i = 0; i < built->pool.usable_count; i++) {
+        uint64_t kept = (uint64_t)share_of(&built->usable[i]) * KEPT_ALL / greatest;
+
+        built->usable[i].kept = (uint16_t)(kept > 0 ? kept - 1 : 0);
+    }
+}
+
+/* Appends the usable backends that are backups, or those that are not. Returns whether the weight of any is reduced. */
+static bool add_usable(struct built_pool *built, const struct pool *pool, bool backups)
+{
+    bool any_reduced = false;
+
     for (size_t i = 0; i < pool->backend_count; i++) {
         struct backend *backend = pool->backends[i];
         const struct backend_settings *settings = backend_settings(backend);
+        uint32_t weight;
 
         if (backend_standing(backend) != BACKEND_USABLE || settings->backup != backups)
             continue;
-        built->usable[built->pool.usable_count++] = (struct snapshot_backend){.backend = backend, .weight = settings->weight, .position = (uint32_t)i};
-        if (settings->weight > built->pool.greatest_weight)
-            built->pool.greatest_weight = settings->weight;
+        weight = capacity_weight(backend);
+        any_reduced |= weight < settings->weight * CAPACITY_WHOLE;
+        built->usable[built->pool.usable_count++] =
+            (struct snapshot_backend){.backend = backend, .weight = (uint16_t)weight, .kept = UINT16_MAX, .position = (uint32_t)i};
+        if (weight > built->pool.greatest_weight)
+            built->pool.greatest_weight = weight;
     }
+    return any_reduced;
 }
 
 const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_seed, const struct table_prepare *prepare)
 {
     struct built_pool *built = calloc(1, sizeof(*built) + pool->backend_count * sizeof(built->usable[0]));
+    bool any_reduced;
 
     if (!built)
         return NULL;
@@ -35,11 +71,13 @@ const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_s
     built->pool.hash_seed = hash_seed;
     built->pool.usable = built->usable;
     built->pool.set = pool->set;
-    add_usable(built, pool, false);
+    any_reduced = add_usable(built, pool, false);
     if (built->pool.usable_count == 0) {
-        add_usable(built, pool, true);
+        any_reduced = add_usable(built, pool, true);
         built->pool.uses_backups = built->pool.usable_count > 0;
     }
+    if (any_reduced)
+        set_kept(built);
     if (prepare && prepare->pool && prepare->pool(&built->pool) < 0) {
         snapshot_pool_free(&built->pool);
         return NULL;

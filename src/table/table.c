@@ -102,18 +102,6 @@ struct backend *table_backend(const struct table *table, size_t pool, size_t pos
     return table->pools[pool]->backends[position];
 }
 
-void table_set_state(struct table *table, struct backend *backend, enum backend_source source, unsigned value)
-{
-    bool was_usable = backend_standing(backend) == BACKEND_USABLE, is_usable;
-
-    if (!backend_set_state(backend, source, value) || backend->leaving)
-        return;
-    is_usable = backend_standing(backend) == BACKEND_USABLE;
-    backend->pool->usable = backend->pool->usable + is_usable - was_usable;
-    backend->pool->changed = true;
-    table->is_due = true;
-}
-
 /* ---- publishing ---- */
 
 static const struct snapshot_pool *published_pool(const struct table *table, size_t slot)

@@ -208,7 +208,7 @@ static void test_a_backend_that_comes_back_in_use_is_the_same_one(void **state)
     assert_ptr_equal(table_backend(table, 0, 3), backend);
     assert_int_equal(backend_standing(backend), BACKEND_USABLE); /* its state starts again as that of a new backend */
     assert_int_equal(backend_settings(backend)->weight, 7);
-    assert_int_equal(published(0)->usable[3].weight, 7);
+    assert_int_equal(published(0)->usable[3].weight, 7 * CAPACITY_WHOLE);
     assert_false(backend_reserve(backend)); /* its limit still counts the session from before */
     reclaim();
     assert_int_equal(table_retired(table), 0);

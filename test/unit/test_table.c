@@ -100,7 +100,7 @@ static void assert_usable(size_t pool, const char *ids)
     for (size_t i = 0; i < strlen(ids); i++) {
         assert_int_equal(snapshot->usable[i].backend->id, ids[i] - '0');
         assert_ptr_equal(snapshot->usable[i].backend, table_backend(table, pool, (size_t)(ids[i] - '0')));
-        assert_int_equal(snapshot->usable[i].weight, ids[i] - '0' + 1);
+        assert_int_equal(snapshot->usable[i].weight, (ids[i] - '0' + 1) * CAPACITY_WHOLE);
     }
 }
 
@@ -356,7 +356,7 @@ static const char *check_pool(const struct snapshot_pool *pool)
         return "half a state";
     for (uint32_t i = 0; i < pool->usable_count; i++) {
         uint32_t id = pool->usable[i].backend->id;
-        if (id / 2 != i || pool->usable[i].weight != id + 1)
+        if (id / 2 != i || pool->usable[i].weight != (id + 1) * CAPACITY_WHOLE)
             return "not one of each pair";
         if (pool->sequence[i] != ~id)
             return "bad checksum";
