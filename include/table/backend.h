@@ -25,6 +25,13 @@ struct backend_settings;
 struct config_backend;
 struct pool;
 
+/* How a session with the backend failed, before any byte had come from it. */
+enum backend_failure {
+    BACKEND_CONNECT_FAILED, /* with the errno of the attempt */
+    BACKEND_RESET,          /* the connection broke, with its errno */
+    BACKEND_CLOSED          /* the backend closed the connection */
+};
+
 struct backend {
     /* Identity: immutable. */
     const char *name;          /* unique in its pool; in the object's own memory */
@@ -53,6 +60,8 @@ struct backend {
     _Atomic uint32_t references;             /* number of pointers that are kept without a slot */
     _Atomic uint64_t refused_ns;             /* when it last refused a datagram; 0: not since its last reply; relaxed */
     _Atomic uint32_t max_connections;        /* capacity_limit(), in the cache line that selectors read; 0: no limit; relaxed */
+    _Atomic uint32_t failures;               /* number of sessions in a row that failed; also set by the publisher; relaxed */
+    _Atomic uint32_t last_failure;           /* the last one: 65,536 times its enum backend_failure, plus its errno; relaxed */
 };
 
 /* Makes an idle live object and adds it to its pool's list of all backends. NULL: out of memory. `config` is read only during the call. Publisher. */
@@ -113,6 +122,19 @@ void backend_note_refusal(struct backend *backend, uint64_t now_ns);
 void backend_note_reply(struct backend *backend);
 /* Whether it has refused a datagram in the last second, and no datagram has come from it since. Any thread. */
 bool backend_refuses(const struct backend *backend, uint64_t now_ns);
+
+/* Notes that a session failed through the backend's fault. `error`: an errno, or 0. Returns true if the publisher must be told, which then calls
+ * pool_take_alarm(); false: it was already told, and has not called it since. Any worker. */
+bool backend_note_failure(struct backend *backend, enum backend_failure what, int error);
+/* Notes that a session went well: its first byte has come from the backend, or it ended in order. Any worker. */
+void backend_note_success(struct backend *backend);
+
+/* Number of sessions that have failed since one went well. Approximate while sessions end: workers do not order their notes. Any thread. */
+uint32_t backend_failures(const struct backend *backend);
+/* Sets that number. A note that a worker makes at the same time may be lost. Publisher. */
+void backend_set_failures(struct backend *backend, uint32_t failures);
+/* The last failure. Sets `*error` to its errno, or 0. Meaningful after a failure was noted. Any thread. */
+enum backend_failure backend_last_failure(const struct backend *backend, int *error);
 
 /* Whether it was at its limit at some moment during the call. Any thread. */
 bool backend_full(const struct backend *backend);

@@ -45,6 +45,7 @@ struct pool {
     /* Written by every worker. */
     _Alignas(64) _Atomic uint32_t cursor;   /* round robin: the next place in the sequence; relaxed, wraps */
     _Alignas(64) _Atomic uint32_t sessions; /* sessions that hold a lease (table/lease.h); release order: the publisher may free the pool when it reads zero */
+    _Atomic bool alarmed;      /* a worker has told the publisher of a failure; cleared by the publisher; acquire and release */
 };
 
 /* Makes a live object without backends. NULL: out of memory. `config` is read only during the call. Publisher. */
@@ -67,6 +68,12 @@ void pool_leave(struct pool *pool);
 
 /* Returns the shared cursor and increments it. It starts at 0 and wraps at 2^32. Any worker. */
 uint32_t pool_next_turn(struct pool *pool);
+
+/* Notes that a session with one of its backends has failed. Returns true if no alarm was raised: then the publisher must be told. Only for
+ * backend_note_failure(). Any worker. */
+bool pool_raise_alarm(struct pool *pool);
+/* Whether an alarm was raised since the last call. The caller sees what was noted before it was raised (release and acquire). Publisher. */
+bool pool_take_alarm(struct pool *pool);
 
 /* Number of sessions that use it now. Any thread. */
 uint32_t pool_sessions(const struct pool *pool);

@@ -46,6 +46,8 @@ struct worker_shared {
     uint32_t busy_poll_us;          /* how long a worker busy-polls before it sleeps; 0: never; UINT32_MAX: adaptive (worker/waiting.h) */
     const char *loopback_congestion; /* result of congestion_on_loopback() */
     uint16_t outgoing_port_min;     /* lowest port of net.ipv4.ip_local_port_range */
+    void (*tell_of_failure)(void *health); /* called after the first failure of a pool's backends since the publisher took the alarm. NULL: none */
+    void *health;                   /* for tell_of_failure() */
     struct mailbox *control;        /* control's mailbox for notices (table/notice.h); it always has room for one notice of each worker */
     void (*relaying)(struct session *session); /* called when a session starts to relay, before any byte moves; tests install taps here. NULL: none */
 };

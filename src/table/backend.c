@@ -10,6 +10,8 @@
 
 #define REFUSAL_NS ((uint64_t)1000000000) /* how long a refusal counts; then one datagram finds out whether the backend is back */
 
+enum { ERRNO_BITS = 16 }; /* of last_failure */
+
 struct backend *backend_new(struct pool *pool, const struct config_backend *config, uint32_t id)
 {
     size_t name_bytes = strlen(config->name) + 1;
@@ -140,6 +142,37 @@ void backend_note_reply(struct backend *backend)
 {
     if (atomic_load_explicit(&backend->refused_ns, memory_order_relaxed) != 0) /* seldom, so replies do not write to a shared cache line */
         atomic_store_explicit(&backend->refused_ns, 0, memory_order_relaxed);
+}
+
+bool backend_note_failure(struct backend *backend, enum backend_failure what, int error)
+{
+    atomic_store_explicit(&backend->last_failure, (uint32_t)what << ERRNO_BITS | (uint32_t)error, memory_order_relaxed);
+    atomic_fetch_add_explicit(&backend->failures, 1, memory_order_relaxed);
+    return pool_raise_alarm(backend->pool);
+}
+
+void backend_note_success(struct backend *backend)
+{
+    if (atomic_load_explicit(&backend->failures, memory_order_relaxed) != 0) /* seldom, so sessions do not write to a shared cache line */
+        atomic_store_explicit(&backend->failures, 0, memory_order_relaxed);
+}
+
+uint32_t backend_failures(const struct backend *backend)
+{
+    return atomic_load_explicit(&backend->failures, memory_order_relaxed);
+}
+
+void backend_set_failures(struct backend *backend, uint32_t failures)
+{
+    atomic_store_explicit(&backend->failures, failures, memory_order_relaxed);
+}
+
+enum backend_failure backend_last_failure(const struct backend *backend, int *error)
+{
+    uint32_t last = atomic_load_explicit(&backend->last_failure, memory_order_relaxed);
+
+    *error = (int)(last & ((1u << ERRNO_BITS) - 1));
+    return (enum backend_failure)(last >> ERRNO_BITS);
 }
 
 bool backend_refuses(const struct backend *backend, uint64_t now_ns)

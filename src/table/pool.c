@@ -67,6 +67,17 @@ uint32_t pool_next_turn(struct pool *pool)
     return atomic_fetch_add_explicit(&pool->cursor, 1, memory_order_relaxed);
 }
 
+bool pool_raise_alarm(struct pool *pool)
+{
+    return !atomic_exchange_explicit(&pool->alarmed, true, memory_order_acq_rel);
+}
+
+/* Most pools have no alarm at most times, so this does not write to their cache lines. If it misses one, the publisher was not told of it yet. */
+bool pool_take_alarm(struct pool *pool)
+{
+    return atomic_load_explicit(&pool->alarmed, memory_order_relaxed) && atomic_exchange_explicit(&pool->alarmed, false, memory_order_acq_rel);
+}
+
 uint32_t pool_sessions(const struct pool *pool)
 {
     return atomic_load_explicit(&pool->sessions, memory_order_relaxed);

@@ -11,6 +11,7 @@
 #include "table/backend.h"
 #include "worker/acceptor.h"
 #include "worker/context.h"
+#include "worker/outcome.h"
 #include "worker/pick.h"
 #include "worker/relay.h"
 #include "worker/session.h"
@@ -118,6 +119,7 @@ static void attempt_failed(struct session *session, enum session_end reason, int
     } else {
         session->end = reason;
         session->failures++;
+        outcome_connect_failed(session, error);
     }
     if (log_enabled(LOG_DEBUG)) {
         char text[ADDR_TEXT_BYTES];

@@ -21,6 +21,7 @@
 
 #include "table/backend.h"
 #include "worker/context.h"
+#include "worker/outcome.h"
 #include "worker/session.h"
 #include "worker/tap.h"
 
@@ -74,6 +75,8 @@ void relay_took(struct direction *direction, uint32_t bytes)
 {
     struct session *session = session_of_direction(direction);
 
+    if (direction->source == BACKEND && direction->bytes == 0)
+        outcome_first_byte(session);
     direction->bytes += bytes;
     direction->streamed = direction->streamed > UINT32_MAX - bytes ? UINT32_MAX : direction->streamed + bytes;
     direction_reverse(direction)->streamed = 0;
@@ -134,6 +137,8 @@ void relay_source_ended(struct direction *direction)
 {
     if (direction->phase == DIRECTION_BROKEN)
         return;
+    if (direction->source == BACKEND)
+        outcome_backend_closed(session_of_direction(direction));
     direction_move(direction, DIRECTION_ENDING);
     if (direction->tap && !tap_ended(direction))
         return;

@@ -11,6 +11,7 @@
 #include "worker/admission.h"
 #include "worker/connect.h"
 #include "worker/context.h"
+#include "worker/outcome.h"
 #include "worker/relay.h"
 #include "worker/session_log.h"
 
@@ -25,6 +26,8 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
     if (session->state == SESSION_CLOSING)
         return;
     session->end = reason;
+    if (reason == END_BACKEND_GONE)
+        outcome_backend_gone(session);
     session_move(session, SESSION_CLOSING);
     timer_cancel(&worker->timers, &session->timer);
     relay_release(session);
