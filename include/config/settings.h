@@ -85,6 +85,12 @@ struct pool_settings {
     uint32_t retry_timeout_ms; /* from the accept; no further attempt begins after it; 0: no limit */
     enum config_splice splice;
 
+    uint32_t eject_after;            /* number of failed sessions in a row after which a backend is ejected; 0: off */
+    uint32_t eject_time_ms;          /* the first time; at least 10 */
+    uint32_t eject_time_max_ms;      /* not used if it is less than eject_time_ms */
+    uint8_t eject_share_percent;     /* 0..100 */
+
+
     uint32_t udp_idle_timeout_ms;
     uint32_t udp_requests;           /* number of datagrams from the client after which its next one begins another flow; 0: no limit */
     uint32_t udp_responses;          /* number of replies to each datagram after which a flow ends; UINT32_MAX: not known */

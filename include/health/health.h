@@ -1,4 +1,4 @@
-/* health/health.h: the health thread: it probes backends, judges the results, and is the only publisher of the table while it runs. */
+/* health/health.h: the health thread: it probes backends, judges the results, ejects backends, and is the only publisher of the table while it runs. */
 #ifndef HEALTH_HEALTH_H
 #define HEALTH_HEALTH_H
 
@@ -18,6 +18,10 @@ struct health *health_start(struct table *table, int *error);
  * only during the call. Returns 0; -ENOMEM; or -ETIMEDOUT if the thread did not take the request within a second. After an error nothing has changed.
  * Control only. */
 int health_apply(struct health *health, const struct config *config, struct table_change *change);
+
+/* Tells the thread that a session has failed, and that backend_note_failure() has returned true (table/backend.h). `health` is the struct health. Any thread;
+ * never waits. */
+void health_tell_of_failure(void *health);
 
 /* Stops the thread and joins it. Abandons probes in flight. Accepts NULL. Control only. */
 void health_stop(struct health *health);

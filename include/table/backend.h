@@ -32,6 +32,17 @@ enum backend_failure {
     BACKEND_CLOSED          /* the backend closed the connection */
 };
 
+/* What health remembers about the ejections of a backend (health/ejection.h has the theory). All zero: there was none. */
+struct backend_ejection {
+    uint64_t since_ns, until_ns; /* of the present ejection, or of the last one */
+    uint64_t ended_ns;           /* when the last one ended */
+    uint64_t stay_logged_ns;     /* when it was last logged that the backend fails and is not ejected; 0: never */
+    uint64_t probes_needed;      /* number of probes in a row after which the present one ends early */
+    uint32_t good_probes;        /* number of probes in a row that have passed, since the present one began */
+    uint32_t steps;              /* how often its next time is doubled, before those are subtracted that have gone since the last one ended */
+    bool probes_see;             /* probes see what is wrong: one has failed during the present one or just before, or the last session was not connected */
+};
+
 struct backend {
     /* Identity: immutable. */
     const char *name;          /* unique in its pool; in the object's own memory */
@@ -54,6 +65,7 @@ struct backend {
     struct capacity_weight agent_weight; /* what its agent says about its weight */
     uint32_t agent_limit;      /* the max_connections that its agent says; 0: as configured */
     struct target *target;     /* health's probe of this backend; NULL: health does not probe it */
+    struct backend_ejection ejection;
 
     /* Written by every worker. */
     _Alignas(64) _Atomic uint32_t in_flight; /* number of slots taken, by sessions that connect to it or are connected */

@@ -182,6 +182,17 @@ const struct config_key config_keys[] = {
      .help = "Where a further attempt goes. next: to another backend; each is tried once. same: to the same backend, 100ms later, as long as it is up."},
     {.name = "retry_timeout", POOL(retry_timeout_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 1, .max = H(24),
      .help = "No further attempt begins when this time has passed since the client was accepted. off: no limit."},
+    {.name = "eject_after", POOL(eject_after), .type = CONFIG_NUMBER, .initial = "5", .zero = "off", .min = 1, .max = 1000,
+     .help = "Number of failures in a row, over all workers, after which a backend is ejected: attempts to connect that fail, and sessions that the backend "
+             "resets or closes before its first byte. It then gets no new sessions for a while. A lack of descriptors, memory or ports on this machine does "
+             "not count. off: only probes decide."},
+    {.name = "eject_time", POOL(eject_time_ms), .type = CONFIG_DURATION, .initial = "10s", .min = 10, .max = H(24),
+     .help = "How long a backend is ejected the first time. Each further time it takes twice as long, up to eject_time_max. For each eject_time that the "
+             "backend is back, one doubling is forgotten. It returns early if no other backend is usable, or if probes that see what is wrong pass again."},
+    {.name = "eject_time_max", POOL(eject_time_max_ms), .type = CONFIG_DURATION, .initial = "5m", .min = 10, .max = H(24),
+     .help = "How long a backend is ejected at most; or eject_time, if that is longer."},
+    {.name = "eject_share", POOL(eject_share_percent), .type = CONFIG_PERCENT, .initial = "50%", .max = 100,
+     .help = "Share of the pool's backends, rounded down, that may be ejected at a time. The last usable backend is never ejected."},
     {.name = "splice", POOL(splice), .type = CONFIG_CHOICE, .initial = "auto", .choices = "auto|always|never",
      .help = "Whether data is moved inside the kernel (splice) or copied. auto: a direction is spliced while it carries much data."},
     {.name = "udp_idle_timeout", POOL(udp_idle_timeout_ms), .type = CONFIG_DURATION, .initial = "30s", .min = 10, .max = H(720),
@@ -206,7 +217,7 @@ static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers", "allow_exec",
     "hash_load_bound", "prefer_zone", "check_service", "max_connections", "queue_limit",
     "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet", "replay", "slow_start",
-    "panic_threshold", "all_down", "eject_after", "eject_time", "eject_time_max", "eject_share", "on_down", "drain_timeout",
+    "panic_threshold", "all_down", "on_down", "drain_timeout",
     "source", "transparent",
 };
 

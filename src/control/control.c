@@ -199,8 +199,11 @@ static int start_health(struct control *control)
     int error;
 
     control->health = health_start(control->table, &error);
-    if (control->health)
+    if (control->health) {
+        control->shared.tell_of_failure = health_tell_of_failure;
+        control->shared.health = control->health;
         return 0;
+    }
     log_error("cannot start the health thread: %s; raise the limits on threads and memory (ulimit -u, TasksMax=, MemoryMax=)", strerror(-error));
     return -1;
 }
@@ -320,9 +323,9 @@ static uint32_t active_sessions(const struct control *control)
 
 static void stop_all(struct control *control)
 {
-    health_stop(control->health);
     for (unsigned i = 0; i < control->started; i++)
         worker_join(control->workers[i]);
+    health_stop(control->health); /* after the workers, which tell it of failures */
     sockets_close(&control->sockets);
     worker_mailboxes_free(control->mailboxes, control->config->workers);
     mailbox_deinit(&control->mailbox);

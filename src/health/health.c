@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "health/ejection.h"
 #include "health/publisher.h"
 #include "health/targets.h"
 #include "log/log.h"
@@ -20,7 +21,7 @@
 
 enum { WAIT_MS_MAX = 60000, SYNC_RETRY_MS = 1000, MAILBOX_MESSAGES = 16 };
 
-enum health_order { HEALTH_STOP = 1 << 0 };
+enum health_order { HEALTH_STOP = 1 << 0, HEALTH_FAILURE = 1 << 1 };
 
 /* Owned by the requesting thread, which waits for `done`. */
 struct apply_request {
@@ -37,6 +38,7 @@ struct health {
     /* The fields below are used only by the health thread, while it runs. */
     struct publisher publisher;
     struct targets targets;
+    struct ejection ejection;
     uint64_t sync_at_ns;         /* when to retry targets_sync(); UINT64_MAX: all backends are probed */
 };
 
@@ -54,6 +56,7 @@ static void take_request(struct health *health, struct apply_request *request)
     request->result = table_apply(health->publisher.table, request->config, request->change);
     if (request->result == 0) {
         sync_targets(health);
+        ejection_applied(&health->ejection, clock_now_ns());
         publisher_applied(&health->publisher, clock_now_ns());
     }
     (void)sem_post(&request->done); /* the requesting thread owns the request again */
@@ -62,7 +65,10 @@ static void take_request(struct health *health, struct apply_request *request)
 static int wait_ms(const struct health *health)
 {
     uint64_t wake_ns = publisher_wake_ns(&health->publisher), targets_ns = targets_wake_ns(&health->targets), now_ns = clock_now_ns(), ms;
+    uint64_t ejection_ns = ejection_wake_ns(&health->ejection);
 
+    if (ejection_ns < wake_ns)
+        wake_ns = ejection_ns;
     if (targets_ns < wake_ns)
         wake_ns = targets_ns;
     if (health->sync_at_ns < wake_ns)
@@ -79,10 +85,14 @@ static int wait_ms(const struct health *health)
 static bool take_mail(struct health *health)
 {
     struct apply_request *request;
+    uint32_t orders;
 
     mailbox_clear(&health->mailbox);
-    if (mailbox_take_orders(&health->mailbox) & HEALTH_STOP)
+    orders = mailbox_take_orders(&health->mailbox);
+    if (orders & HEALTH_STOP)
         return false;
+    if (orders & HEALTH_FAILURE)
+        ejection_alarm(&health->ejection, clock_now_ns());
     while (mailbox_take(&health->mailbox, &request))
         take_request(health, request);
     return true;
@@ -109,6 +119,7 @@ static void *health_thread(void *argument)
     pthread_setname_np(pthread_self(), "penstock-health");
     while (wait_for_something(health)) {
         targets_process(&health->targets);
+        ejection_run(&health->ejection, clock_now_ns());
         targets_run(&health->targets);
         if (clock_now_ns() >= health->sync_at_ns)
             sync_targets(health);
@@ -146,6 +157,8 @@ struct health *health_start(struct table *table, int *error)
     health->sync_at_ns = UINT64_MAX;
     publisher_init(&health->publisher, table);
     targets_init(&health->targets, &health->publisher);
+    ejection_init(&health->ejection, &health->publisher);
+    health->targets.ejection = &health->ejection;
     *error = mailbox_init(&health->mailbox, &options);
     if (*error == 0)
         *error = targets_sync(&health->targets);
@@ -172,6 +185,11 @@ int health_apply(struct health *health, const struct config *config, struct tabl
     }
     (void)sem_destroy(&request.done);
     return error;
+}
+
+void health_tell_of_failure(void *health)
+{
+    mailbox_order(&((struct health *)health)->mailbox, HEALTH_FAILURE);
 }
 
 void health_stop(struct health *health)

@@ -66,6 +66,12 @@ void publisher_change(struct publisher *publisher, const struct publisher_change
     plan_publication(publisher, now_ns);
 }
 
+void publisher_set(struct publisher *publisher, struct backend *backend, enum backend_source source, unsigned value, uint64_t now_ns)
+{
+    table_set_state(publisher->table, backend, source, value);
+    plan_publication(publisher, now_ns);
+}
+
 void publisher_applied(struct publisher *publisher, uint64_t now_ns)
 {
     plan_publication(publisher, now_ns); /* if it was already published, this only reclaims memory */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "health/ejection.h"
 #include "health/health.h"
 #include "health/judge.h"
 #include "log/log.h"
@@ -65,6 +66,8 @@ static void take_result(struct target *target, const struct probe_result *result
     }
     uint64_t next_ns = target->started_ns + judge_interval_ms(&target->judge, target->settings, &targets->random) * NS_PER_MS;
     due_add(&targets->due, &target->due, next_ns > now_ns ? next_ns : now_ns + NS_PER_MS);
+    if (targets->ejection && result->outcome != PROBE_NO_MEANS)
+        ejection_note_probe(targets->ejection, target->backend, result->outcome == PROBE_PASSED, now_ns);
 }
 
 static void end_probe(struct target *target)
@@ -129,6 +132,22 @@ void targets_run(struct targets *targets)
         list_remove(&target->in_line);
         begin_probe(target);
     }
+}
+
+void targets_hurry(struct backend *backend, uint64_t now_ns)
+{
+    struct target *target = backend->target;
+    uint64_t at_ns;
+
+    if (!target || target->state != TARGET_IDLE)
+        return;
+    at_ns = target->started_ns + target->settings->check_fast_interval_ms * NS_PER_MS;
+    if (at_ns < now_ns)
+        at_ns = now_ns;
+    if (at_ns >= target->due.at_ns)
+        return;
+    due_remove(&target->targets->due, &target->due);
+    due_add(&target->targets->due, &target->due, at_ns);
 }
 
 void targets_process(struct targets *targets)

@@ -17,8 +17,11 @@
 
 #define TARGETS_KINDS 3 /* kinds of checks that probe */
 
+struct ejection;
+
 struct targets {
     struct publisher *publisher; /* borrowed; its table has the backends to probe */
+    struct ejection *ejection;   /* borrowed; it is told of every result. NULL: nobody is */
     struct prober *probers[TARGETS_KINDS]; /* NULL: no pool has had this kind of check */
     struct list all;             /* owned */
     size_t count;
@@ -43,6 +46,10 @@ void targets_run(struct targets *targets);
 
 /* Handles the events of the probes in flight. */
 void targets_process(struct targets *targets);
+
+/* Makes the next probe of a backend due now, or check_fast_interval after the start of the last one. Does nothing if it is due earlier, or if there is no
+ * target. */
+void targets_hurry(struct backend *backend, uint64_t now_ns);
 
 /* Returns the latest time for the next targets_process() and targets_run(); UINT64_MAX: none. */
 uint64_t targets_wake_ns(const struct targets *targets);

@@ -11,7 +11,8 @@ from rig import require
 
 class Backend:
     """A server in a thread. Modes: echo; greet (sends its name and a newline, then echoes); sink (reads, never answers);
-    mute (accepts, never reads); source (sends its stream for ever, reads nothing); drop (closes at once)."""
+    mute (accepts, never reads); source (sends its stream for ever, reads nothing); drop (closes at once); hang-up and reset
+    (read something, then close or reset)."""
 
     def __init__(self, address, name="", mode="echo"):
         self.name, self.mode, self.address = name, mode, address
@@ -68,11 +69,11 @@ class Backend:
             if self.mode == "greet":
                 self._flush(sock)
 
-    def _forget(self, sock):
+    def _forget(self, sock, by_reset=False):
         self.open_now -= 1
         del self.pending[sock]
         self.selector.unregister(sock)
-        sock.close()
+        reset(sock) if by_reset else sock.close()
 
     def _serve(self, sock, mask):
         try:
@@ -85,6 +86,8 @@ class Backend:
                 if not data:
                     return self._forget(sock)
                 self.bytes_in += len(data)
+                if self.mode in ("hang-up", "reset"):
+                    return self._forget(sock, self.mode == "reset")
                 if self.mode != "sink":
                     self.pending[sock] += data
             self._flush(sock)
