@@ -114,8 +114,9 @@ $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libpenstock.a
 
 $(B)/test/unit/test_loadgen_window: $(B)/bench/loadgen/udp_window.o
 
-# The simulation has functions of its own in place of these: system calls, and the one that counts a dropped datagram (test/sim/engine_udp.c, check_udp_drop.c).
-SIM_WRAPS := recvmmsg sendmmsg sendmsg udp_drop
+# The simulation has functions of its own in place of these: system calls, and those that count a dropped datagram or note the
+# outcome of a session (test/sim/engine_udp.c, check_udp_drop.c, check_outcome.c).
+SIM_WRAPS := recvmmsg sendmmsg sendmsg udp_drop backend_note_failure backend_note_success
 $(B)/test/sim/sim: $(SIM) $(B)/libpenstock.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LIB_LIBS)

@@ -64,6 +64,7 @@ void check_closing(struct world *world, struct session *session)
     pair->half_closed = session->directions[CLIENT].phase == DIRECTION_ENDED || session->directions[BACKEND].phase == DIRECTION_ENDED;
     pair->end_failed = session->ends[CLIENT].error || session->ends[BACKEND].error;
     world->sessions_seen++;
+    check_outcome_closing(world, session, pair);
     sim_note(world->sim, pair->client.conn, "session ends", session->end);
     if (world->quick && session->end != END_NORMAL)
         world_fail(world, "pair %u: an orderly session ended for reason %d", pair->index, (int)session->end);
@@ -184,6 +185,7 @@ void check_end(struct world *world)
         world_fail(world, "%u pipes are left open", sim->pipes_open);
     if (limit_used(&world->connections) > 0)
         world_fail(world, "%u places of the process's limit were not given back", limit_used(&world->connections));
+    check_outcome_end(world);
     if (ended != world->sessions_seen || accepted < world->sessions_seen)
         world_fail(world, "%llu sessions were counted, of %llu", (unsigned long long)ended, (unsigned long long)world->sessions_seen);
 }

@@ -54,8 +54,10 @@ int engine_socket(struct io *io, int family)
     (void)family;
     if (sim_chance(sim, sim->options.chances.no_descriptor))
         return sim_lack(sim);
-    if (sim_chance(sim, sim->options.chances.no_family))
+    if (sim_chance(sim, sim->options.chances.no_family)) {
+        sim->no_family++;
         return -EAFNOSUPPORT;
+    }
     conn = sim_conn_new(sim);
     sim->conns_open++;
     return sim_conn_fd(conn);

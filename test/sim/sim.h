@@ -197,6 +197,7 @@ struct sim {
     uint32_t eventfd_count;
     struct list udp_sockets; /* the open ones */
     uint32_t datagrams;   /* number of datagrams that were numbered (sim_udp.h) */
+    uint32_t no_family;   /* number of sockets that were refused because of the address family */
     uint32_t denials;     /* number of calls of accept that were denied */
     int turning;          /* index of the worker whose turn it is; -1: none */
 };

@@ -79,6 +79,8 @@ static void build_shared(struct world *world)
     world->shared.flows = &world->flows;
     world->shared.shortage = &world->shortage;
     world->shared.workers = world->worker_count;
+    world_ejection_begin(world);
+    check_outcome_begin(world);
     world->shared.outgoing_port_min = 1002; /* world_config.c: backends are at 1000 and on */
 }
 

@@ -7,6 +7,8 @@
 
 #include "config/config.h"
 #include "engine.h"
+#include "health/ejection.h"
+#include "health/publisher.h"
 #include "sim.h"
 #include "table/limit.h"
 #include "table/shortage.h"
@@ -99,6 +101,13 @@ struct changed {
     struct config_backend backends[POOLS_MAX][BACKENDS_MAX];
 };
 
+/* What workers noted about their sessions at backends. */
+struct outcomes {
+    uint64_t failures, successes;         /* that were noted */
+    uint64_t failures_due, successes_due; /* that the checks have seen */
+    uint64_t open;                        /* sessions for which either may have been noted, or nothing */
+};
+
 struct world {
     struct sim *sim;
     struct config config;
@@ -141,6 +150,10 @@ struct world {
     uint32_t slots_allowed[POOLS_MAX][BACKENDS_MAX][ADDRESSES_MAX]; /* the same for a backend with this address */
     struct pool_settings longest[POOLS_MAX]; /* the greatest retries and timeouts that the pool has had: timers may have been armed under these */
     struct shortage shortage;
+    struct publisher publisher; /* with `ejection`: what the health thread would have */
+    struct ejection ejection;
+    struct sim_event ejecting;  /* the next ejection_run(), or publication of what it did */
+    struct outcomes outcomes;
     bool stuck;                 /* no event is left and every worker waits without a timeout */
     struct tap_record tap_records[CLIENTS_MAX][2]; /* of each pair and each source */
     uint32_t taps;              /* number of taps that are not freed */
@@ -159,6 +172,13 @@ void world_draw(struct world *world);
 /* world_changes.c: the configuration changes while sessions run. */
 void world_schedule_changes(struct world *world);
 
+/* world_ejection.c: health's part in the ejection of backends. */
+void world_ejection_begin(struct world *world);
+/* A probe of the backend has passed or failed. */
+void world_ejection_probed(struct world *world, struct backend *backend, bool passed);
+/* The configuration has changed. */
+void world_ejection_applied(struct world *world);
+
 /* world_objects.c: the live objects, and what they are in the first configuration. */
 uint32_t world_pool_of(const struct backend *backend);
 uint32_t world_backend_of(const struct backend *backend);
@@ -174,6 +194,9 @@ void world_each_backend(struct world *world, void (*check)(struct world *world, 
 
 /* If the session has changed its pool, forgets what is known about the old one. */
 void world_note_pool(struct pair *pair, const struct session *session);
+
+/* world_hooks.c. Whether there is no local address from which `to` can be reached. */
+bool world_lacks_address(const struct world *world, const struct addr *to);
 
 /* world_hooks.c: what happens when a client is accepted, and when a session connects or closes. */
 extern const struct sim_hooks world_hooks;
@@ -221,6 +244,17 @@ void check_member_end(struct member *member);
 void check_waiting(struct world *world);
 /* The worker has just accepted the client of this pair: checks that no other client had to be accepted first. */
 void check_accepted(struct world *world, struct pair *accepted, uint32_t worker);
+
+/* check_outcome.c: what workers note at backends about their sessions. */
+void check_outcome_begin(struct world *world);
+/* Whether the attempt to connect that has just failed did so through the backend's fault. */
+bool check_own_fault(struct world *world, const struct session *session);
+/* An attempt to connect has failed. */
+void check_outcome_attempt(struct world *world, const struct session *session);
+/* The session has begun to close. */
+void check_outcome_closing(struct world *world, const struct session *session, const struct pair *pair);
+/* After all workers have ended. */
+void check_outcome_end(struct world *world);
 
 /* check_end.c */
 

@@ -55,6 +55,8 @@ static void draw_settings(struct world *world, struct pool_settings *settings)
         udp_draw_pool_change(world, settings);
     if (world->quick || !sim_chance(sim, 400))
         return;
+    settings->eject_after = sim_below(sim, 4);
+    settings->eject_share_percent = (uint8_t)sim_below(sim, 101);
     settings->connect_timeout_ms = 50 + sim_below(sim, 2000);
     settings->idle_timeout_ms = 300 + sim_below(sim, 10000);
     settings->half_close_timeout_ms = 200 + sim_below(sim, 5000);
@@ -195,6 +197,7 @@ static void on_changing(struct sim_event *event)
     draw_change(world, &world->changed);
     if (table_apply(world->table, &world->changed.config, NULL) < 0)
         abort();
+    world_ejection_applied(world);
     world->changes++;
     check_listeners(world);
     check_pools(world);

@@ -55,6 +55,11 @@ static void draw_pool(struct world *world, uint32_t p)
         .settings.retry_backend = !world->quick && sim_chance(sim, 200) ? CONFIG_RETRY_SAME : CONFIG_RETRY_NEXT,
         .settings.retry_timeout_ms = !world->quick && sim_chance(sim, 200) ? 1 + sim_below(sim, 3000) : 0,
         .settings.splice = (enum config_splice)sim_below(sim, 3),
+        .settings.rise = 1,
+        .settings.eject_after = world->quick ? 0 : PICK(sim, 0, 1, 2, 5),
+        .settings.eject_time_ms = PICK(sim, 10, 50, 500),
+        .settings.eject_time_max_ms = 2000,
+        .settings.eject_share_percent = (uint8_t)PICK(sim, 0, 50, 100),
     };
     if (world->quick) {
         pool->settings.connect_timeout_ms = 20000;

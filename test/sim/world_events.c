@@ -45,12 +45,15 @@ static void on_flipping(struct sim_event *event)
     uint32_t pool = sim_below(sim, (uint32_t)table_pool_count(world->table));
     uint32_t position = sim_below(sim, (uint32_t)table_pool(world->table, pool)->backend_count);
     struct backend *live = table_backend(world->table, pool, position);
+    bool passed;
 
     if (sim_chance(sim, world->udp.is_on ? 950 : 800))
         sim_arm(sim, event, sim_below(sim, world->udp.is_on ? 100000000 : 400000000));
     if (world->quick && world_backend_of(live) == 0)
         return;
-    table_set_state(world->table, live, BACKEND_PROBE, backend_standing(live) == BACKEND_USABLE ? BACKEND_PROBE_DOWN : BACKEND_PROBE_UP);
+    passed = backend_state_part(backend_state(live), BACKEND_PROBE) == BACKEND_PROBE_DOWN;
+    table_set_state(world->table, live, BACKEND_PROBE, passed ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
+    world_ejection_probed(world, live, passed);
     if (table_publish(world->table) < 0)
         abort();
 }

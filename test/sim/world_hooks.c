@@ -1,5 +1,6 @@
 /* test/sim/world_hooks.c: what the test does when a client is accepted, and when a session connects or closes. Test thread; owns nothing. */
 #include "table/backend.h"
+#include "table/snapshot.h"
 #include "world.h"
 
 struct pair *pair_of(struct world *world, const struct session *session)
@@ -25,11 +26,26 @@ static bool has_failed(const struct pair *pair, const struct backend *backend)
     return false;
 }
 
+bool world_lacks_address(const struct world *world, const struct addr *to)
+{
+    return addr_family(to) == AF_INET && (ntohl(to->in.sin_addr.s_addr) & 255) == world->unreachable;
+}
+
 static bool lacks_address(struct sim *sim, const struct addr *to)
 {
-    const struct world *world = sim->options.owner;
+    return world_lacks_address(sim->options.owner, to);
+}
 
-    return addr_family(to) == AF_INET && (ntohl(to->in.sin_addr.s_addr) & 255) == world->unreachable;
+/* Whether the worker's snapshot has the backend. */
+static bool is_published(const struct session *session)
+{
+    const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
+
+    for (uint32_t i = 0; pool && i < pool->usable_count; i++) {
+        if (pool->usable[i].backend == session->lease.backend)
+            return true;
+    }
+    return false;
 }
 
 static void draw_answer(struct world *world, struct sim_conn *conn, const struct session *session)
@@ -39,7 +55,7 @@ static void draw_answer(struct world *world, struct sim_conn *conn, const struct
     uint64_t timeout = session_settings(session)->connect_timeout_ms * MS;
     int error = 0;
 
-    if (lacks_address(sim, &session->lease.backend->addr)) {
+    if (world_lacks_address(world, &session->lease.backend->addr)) {
         error = 99 /* EADDRNOTAVAIL */;
     } else if (!sim_chance(sim, world->mood[world_pool_of(session->lease.backend)][world_backend_of(session->lease.backend)])) {
         if (sim_chance(sim, world->lack))
@@ -69,6 +85,8 @@ static void on_connecting(struct sim_conn *conn, const struct addr *addr)
         world_fail(world, "pair %u: connects to what it did not reserve", pair->index);
     if (session->attempts > 0 && pair->pool == session->lease.pool && check_is_late(session)) /* not if it has just changed to this pool */
         world_fail(world, "pair %u: an attempt begins after retry_timeout", pair->index);
+    if (!is_published(session) && backend_standing(session->lease.backend) != BACKEND_USABLE) /* a backend that is tried again need not be in the snapshot */
+        world_fail(world, "pair %u: connects to backend %s, which is not usable", pair->index, session->lease.backend->name);
     world_note_pool(pair, session);
     if (has_failed(pair, session->lease.backend))
         world_fail(world, "pair %u: backend %s is asked again although it failed", pair->index, session->lease.backend->name);
@@ -94,8 +112,8 @@ static void on_closing(struct sim_conn *conn)
         if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
             world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
         world_note_pool(peer->pair, session);
-        if ((session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */ || lacks_address(world->sim, &session->lease.backend->addr)) &&
-            !session->again && peer->pair->failed_count < FAILED_MAX)
+        check_outcome_attempt(world, session);
+        if (check_own_fault(world, session) && !session->again && peer->pair->failed_count < FAILED_MAX)
             peer->pair->failed[peer->pair->failed_count++] = session->lease.backend->id;
         peer->pair->has_backend = false;
         peer_forget(peer);
