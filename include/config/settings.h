@@ -64,6 +64,7 @@ struct pool_settings {
     uint32_t check_down_interval_ms; /* while the backend is down; default: check_interval */
     uint32_t check_timeout_ms;
     uint32_t rise, fall;
+    bool busy_is_down;            /* a probe that times out has failed, even if sessions move bytes */
     uint8_t check_jitter_percent; /* 0..50 */
     bool check_initial_up;
     uint16_t check_port;             /* 0: the backend's own */

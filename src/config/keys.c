@@ -138,7 +138,11 @@ const struct config_key config_keys[] = {
     {.name = "rise", POOL(rise), .type = CONFIG_NUMBER, .initial = "2", .min = 1, .max = 100,
      .help = "Number of consecutive successful probes after which a backend is up."},
     {.name = "fall", POOL(fall), .type = CONFIG_NUMBER, .initial = "3", .min = 1, .max = 100,
-     .help = "Number of consecutive failed probes after which a backend is down."},
+     .help = "Number of consecutive failed probes after which a backend is down. A probe that times out counts only if no session has moved bytes from the "
+             "backend since the probe before: otherwise the backend is busy."},
+    {.name = "busy_is_down", POOL(busy_is_down), .type = CONFIG_YES_NO, .initial = "no",
+     .help = "What a probe that times out means. no: the backend is busy, and has half its weight, until rise probes in a row succeed; it is down "
+             "only when its sessions have moved no bytes for fall probes in a row. yes: the probe has failed."},
     {.name = "check_fast_interval", POOL(check_fast_interval_ms), .type = CONFIG_DURATION, .initial = "auto", .zero = "auto",
      .min = 10, .max = H(24),
      .help = "Interval between probes while their results contradict the backend's state but rise or fall is not reached yet. auto: a quarter of "

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/addr.h"
+#include "health/probe.h"
 #include "log/log.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -30,22 +31,48 @@ static const char *describe_address(char *out, size_t size, const struct backend
     return out;
 }
 
+static bool is_down(enum backend_probe_state state)
+{
+    return state == BACKEND_PROBE_DOWN || state == BACKEND_PROBE_TIMED_OUT;
+}
+
+/* Writes what has happened to the backend and why, as the end of "backend b0 (10.0.0.12:8001) is". */
+static void describe_change(char *out, size_t size, const struct publisher_change *change)
+{
+    const struct pool *pool = change->backend->pool;
+    const struct pool_settings *settings = pool_settings(pool);
+    unsigned rise = settings->rise, fall = settings->fall;
+
+    if (change->to == BACKEND_PROBE_BUSY)
+        snprintf(out, size, "BUSY: %s, but %s; weight halved", change->reason, change->heard ? "its sessions move bytes" : "it answered the probe before");
+    else if (change->to == BACKEND_PROBE_UP && change->from == BACKEND_PROBE_BUSY)
+        snprintf(out, size, "UP again after %u good probe%s; full weight", rise, rise == 1 ? "" : "s");
+    else if (change->to == BACKEND_PROBE_UP)
+        snprintf(out, size, "UP after %u good probe%s; %zu of %zu usable", rise, rise == 1 ? "" : "s", pool->usable, pool->backend_count);
+    else if (change->to == BACKEND_PROBE_TIMED_OUT)
+        snprintf(out, size, "DOWN: %s (%u of %u probes timed out, and its sessions moved no bytes); %zu of %zu usable", change->reason, fall, fall,
+                 pool->usable, pool->backend_count);
+    else
+        snprintf(out, size, "DOWN: %s (%u of %u probes failed); %zu of %zu usable", change->reason, fall, fall, pool->usable, pool->backend_count);
+}
+
 static void log_change(const struct publisher_change *change)
 {
     const struct backend *backend = change->backend;
     const struct pool *pool = backend->pool;
-    const struct pool_settings *settings = pool_settings(pool);
-    size_t usable = pool->usable;
-    char where[2 * ADDR_TEXT_BYTES + 16];
+    char where[2 * ADDR_TEXT_BYTES + 16], what[PROBE_REASON_BYTES + 128];
 
     describe_address(where, sizeof(where), backend, change->probed);
-    if (change->up)
-        log_info("pool %s: backend %s (%s) is UP after %u good probe%s; %zu of %zu usable", pool->name, backend->name,
-                 where, settings->rise, settings->rise == 1 ? "" : "s", usable, pool->backend_count);
+    if (is_down(change->from) && is_down(change->to)) {
+        log_debug("pool %s: backend %s (%s) is still down: %s", pool->name, backend->name, where, change->reason);
+        return;
+    }
+    describe_change(what, sizeof(what), change);
+    if (change->to == BACKEND_PROBE_UP)
+        log_info("pool %s: backend %s (%s) is %s", pool->name, backend->name, where, what);
     else
-        log_warn("pool %s: backend %s (%s) is DOWN: %s (%u of %u probes failed); %zu of %zu usable", pool->name,
-                 backend->name, where, change->reason, settings->fall, settings->fall, usable, pool->backend_count);
-    if (usable == 0)
+        log_warn("pool %s: backend %s (%s) is %s", pool->name, backend->name, where, what);
+    if (is_down(change->to) && pool->usable == 0)
         log_error("pool %s: no backend is usable: new connections are reset until one is up", pool->name);
 }
 
@@ -61,7 +88,7 @@ static void plan_publication(struct publisher *publisher, uint64_t now_ns)
 
 void publisher_change(struct publisher *publisher, const struct publisher_change *change, uint64_t now_ns)
 {
-    table_set_state(publisher->table, change->backend, BACKEND_PROBE, change->up ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
+    table_set_state(publisher->table, change->backend, BACKEND_PROBE, change->to);
     log_change(change);
     plan_publication(publisher, now_ns);
 }

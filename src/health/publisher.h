@@ -1,4 +1,4 @@
-/* health/publisher.h: publishes and logs when a backend goes up or down, with a limited rate. Health thread only. */
+/* health/publisher.h: publishes and logs when probes change the state of a backend, with a limited rate. Health thread only. */
 #ifndef HEALTH_PUBLISHER_H
 #define HEALTH_PUBLISHER_H
 
@@ -19,8 +19,9 @@ struct publisher {
 struct publisher_change {
     struct backend *backend;
     const struct addr *probed;  /* address that was probed */
-    const char *reason;         /* of the last failure; not used if the backend went up */
-    bool up;
+    const char *reason;         /* of the last failure or timeout; not used if the backend went up */
+    enum backend_probe_state from, to; /* different */
+    bool heard;                 /* BUSY: its sessions move bytes; otherwise it has answered the probe before */
 };
 
 /* Borrows the table, which must outlive the publisher. */

@@ -33,6 +33,7 @@ struct target {
     struct prober *prober;
     struct probe *probe; /* the probe in flight, while probing */
     uint64_t started_ns; /* start of the last probe */
+    uint64_t judged_ns;  /* time of its result; at first, when the target was added */
 };
 
 /* ---- probing ---- */
@@ -49,6 +50,26 @@ static void note_no_means(const struct target *target, const char *reason, uint6
               target->backend->name, target->backend->pool->name, reason);
 }
 
+/* Whether bytes have come from the backend lately. The time that workers note is coarse, and counts as heard when in doubt. */
+static bool is_heard(const struct target *target, uint64_t now_ns)
+{
+    return backend_heard_ns(target->backend) + BACKEND_TICK_NS > judge_heard_since(target->settings, target->judged_ns, now_ns);
+}
+
+static void judge_target(struct target *target, const struct probe_result *result, uint64_t now_ns)
+{
+    enum backend_probe_state from = target->judge.state;
+    bool heard = is_heard(target, now_ns);
+
+    if (judge_result(&target->judge, target->settings, result->outcome, heard)) {
+        struct publisher_change change = {
+            .backend = target->backend, .from = from, .to = target->judge.state, .probed = &target->addr, .reason = result->reason, .heard = heard,
+        };
+        publisher_change(target->targets->publisher, &change, now_ns);
+    }
+    target->judged_ns = now_ns;
+}
+
 static void take_result(struct target *target, const struct probe_result *result)
 {
     struct targets *targets = target->targets;
@@ -56,14 +77,10 @@ static void take_result(struct target *target, const struct probe_result *result
 
     target->state = TARGET_IDLE;
     target->probe = NULL;
-    if (result->outcome == PROBE_NO_MEANS) {
+    if (result->outcome == PROBE_NO_MEANS)
         note_no_means(target, result->reason, now_ns);
-    } else if (judge_result(&target->judge, target->settings, result->outcome == PROBE_PASSED)) {
-        struct publisher_change change = {
-            .backend = target->backend, .up = target->judge.up, .probed = &target->addr, .reason = result->reason,
-        };
-        publisher_change(targets->publisher, &change, now_ns);
-    }
+    else
+        judge_target(target, result, now_ns);
     uint64_t next_ns = target->started_ns + judge_interval_ms(&target->judge, target->settings, &targets->random) * NS_PER_MS;
     due_add(&targets->due, &target->due, next_ns > now_ns ? next_ns : now_ns + NS_PER_MS);
     if (targets->ejection && result->outcome != PROBE_NO_MEANS)
@@ -228,7 +245,8 @@ static int start_target(struct target *target, uint32_t first_ms)
     target->prober = need_prober(target->targets, check_ops(target->settings->check), &error);
     if (!target->prober)
         return error;
-    target->judge = (struct judge){.up = backend_state_part(backend_state(backend), BACKEND_PROBE) == BACKEND_PROBE_UP};
+    target->judge = (struct judge){.state = (enum backend_probe_state)backend_state_part(backend_state(backend), BACKEND_PROBE)};
+    target->judged_ns = clock_now_ns();
     probe_address(&target->addr, target->settings, backend);
     due_add(&target->targets->due, &target->due, clock_now_ns() + first_ms * NS_PER_MS);
     return 0;

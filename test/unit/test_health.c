@@ -1,4 +1,4 @@
-/* test_health.c: rise, fall and intervals of the judge, and the heap of deadlines. Pure logic without sockets. */
+/* test_health.c: rise, fall, busy and intervals of the judge, and the heap of deadlines. Pure logic without sockets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,75 +19,128 @@ static const struct pool_settings pool = {
     .check_interval_ms = 2000, .check_fast_interval_ms = 500, .check_down_interval_ms = 5000, .rise = 2, .fall = 3,
 };
 
+/* Feeds the results one after another: P passed, F failed, H timed out while bytes were heard, S timed out in silence. Returns the states after each:
+ * U up, B busy, D down, T down by timeouts. */
+static const char *judge_all(struct judge *judge, const struct pool_settings *settings, const char *results)
+{
+    static char states[100];
+    static const char names[] = {[BACKEND_PROBE_UP] = 'U', [BACKEND_PROBE_DOWN] = 'D', [BACKEND_PROBE_BUSY] = 'B', [BACKEND_PROBE_TIMED_OUT] = 'T'};
+    size_t count = 0;
+    for (; results[count] != '\0'; count++) {
+        char result = results[count];
+        enum backend_probe_state before = judge->state;
+        enum probe_outcome outcome = result == 'P' ? PROBE_PASSED : result == 'F' ? PROBE_FAILED : PROBE_TIMED_OUT;
+        bool changed = judge_result(judge, settings, outcome, result == 'H');
+        assert_int_equal(changed, judge->state != before);
+        states[count] = names[judge->state];
+    }
+    states[count] = '\0';
+    return states;
+}
+
+static void assert_states(enum backend_probe_state first, const struct pool_settings *settings, const char *results, const char *states)
+{
+    struct judge judge = { .state = first };
+    assert_string_equal(judge_all(&judge, settings, results), states);
+}
+
 static void a_backend_goes_down_at_the_last_of_fall_failures(void **state)
 {
     (void)state;
-    struct judge judge = { .up = true };
-    assert_false(judge_result(&judge, &pool, false));
-    assert_false(judge_result(&judge, &pool, false));
-    assert_true(judge.up);
-    assert_true(judge_result(&judge, &pool, false));
-    assert_false(judge.up);
-    assert_false(judge_result(&judge, &pool, false)); /* a change is reported only once */
-}
-
-static void a_good_probe_between_failures_starts_the_row_anew(void **state)
-{
-    (void)state;
-    struct judge judge = { .up = true };
-    for (int i = 0; i < 10; i++) {
-        assert_false(judge_result(&judge, &pool, false));
-        assert_false(judge_result(&judge, &pool, false));
-        assert_false(judge_result(&judge, &pool, true));
-        assert_true(judge.up);
-    }
+    assert_states(BACKEND_PROBE_UP, &pool, "FFFFF", "UUDDD");
+    assert_states(BACKEND_PROBE_UP, &pool, "PFFPFFPFFFF", "UUUUUUUUUDD"); /* a pass restarts the count */
 }
 
 static void a_backend_comes_up_at_the_last_of_rise_good_probes(void **state)
 {
     (void)state;
-    struct judge judge = { .up = false };
-    assert_false(judge_result(&judge, &pool, true));
-    assert_false(judge_result(&judge, &pool, false)); /* a failure restarts the count of good probes */
-    assert_false(judge_result(&judge, &pool, true));
-    assert_false(judge.up);
-    assert_true(judge_result(&judge, &pool, true));
-    assert_true(judge.up);
+    assert_states(BACKEND_PROBE_DOWN, &pool, "PFPSPHPPF", "DDDDDDDUU"); /* whatever is no pass restarts the count */
+    assert_states(BACKEND_PROBE_TIMED_OUT, &pool, "PSPP", "TTTU");
 }
 
 static void with_rise_and_fall_of_one_every_result_counts(void **state)
 {
     (void)state;
     struct pool_settings hasty = pool;
-    struct judge judge = { .up = true };
     hasty.rise = hasty.fall = 1;
-    assert_true(judge_result(&judge, &hasty, false));
-    assert_true(judge_result(&judge, &hasty, true));
-    assert_false(judge_result(&judge, &hasty, true));
+    assert_states(BACKEND_PROBE_UP, &hasty, "FPPSPHPH", "DUUTUBUB");
+}
+
+static void a_backend_whose_sessions_move_bytes_is_busy_and_never_down(void **state)
+{
+    (void)state;
+    assert_states(BACKEND_PROBE_UP, &pool, "HHHHHHHHHHPP", "BBBBBBBBBBBU");
+    assert_states(BACKEND_PROBE_UP, &pool, "PSSHSSHSSH", "UBBBBBBBBB"); /* bytes now and then are enough */
+    assert_states(BACKEND_PROBE_UP, &pool, "FFHFFHFF", "UUBBBBBB"); /* and they interrupt a row of failures */
+}
+
+static void a_backend_that_has_just_answered_is_busy_until_its_silence_lasts(void **state)
+{
+    (void)state;
+    assert_states(BACKEND_PROBE_UP, &pool, "PSSS", "UBBT");
+    assert_states(BACKEND_PROBE_UP, &pool, "SSS", "UUT"); /* one that has never answered is not known to be busy */
+    assert_states(BACKEND_PROBE_UP, &pool, "PFSS", "UUUD"); /* nor one that refused before */
+}
+
+static void a_busy_backend_does_not_change_with_every_probe(void **state)
+{
+    (void)state;
+    assert_states(BACKEND_PROBE_UP, &pool, "PSPSPHPSPSPP", "UBBBBBBBBBBU");
+}
+
+static void refusals_count_as_before_also_while_busy(void **state)
+{
+    (void)state;
+    assert_states(BACKEND_PROBE_UP, &pool, "HFFF", "BBBD");
+    assert_states(BACKEND_PROBE_UP, &pool, "HSFS", "BBBD"); /* one refusal: not by timeouts alone */
+    assert_states(BACKEND_PROBE_UP, &pool, "HSSSFFFSH", "BBBTTTDDD"); /* what no longer may be only busy, stays down */
+}
+
+static void with_busy_is_down_a_timeout_is_a_failure(void **state)
+{
+    (void)state;
+    struct pool_settings strict = pool;
+    strict.busy_is_down = true;
+    assert_states(BACKEND_PROBE_UP, &strict, "PHHHH", "UUUDD");
+}
+
+static void bytes_count_since_the_result_before_and_for_an_interval(void **state)
+{
+    (void)state;
+    const uint64_t s = 1000000000;
+    assert_int_equal(judge_heard_since(&pool, 5 * s, 10 * s), 5 * s);
+    assert_int_equal(judge_heard_since(&pool, 9 * s, 10 * s), 8 * s);
+    assert_int_equal(judge_heard_since(&pool, 0, 1 * s), 0);
+}
+
+static uint32_t interval_after(enum backend_probe_state first, const char *results)
+{
+    struct judge judge = { .state = first };
+    uint64_t random = 1;
+    judge_all(&judge, &pool, results);
+    return judge_interval_ms(&judge, &pool, &random);
 }
 
 static void the_interval_follows_the_state(void **state)
 {
     (void)state;
-    uint64_t random = 1;
-    struct judge judge = { .up = true };
-    assert_int_equal(judge_interval_ms(&judge, &pool, &random), 2000);
-    judge_result(&judge, &pool, false);
-    assert_int_equal(judge_interval_ms(&judge, &pool, &random), 500);
-    judge_result(&judge, &pool, false);
-    judge_result(&judge, &pool, false);
-    assert_int_equal(judge_interval_ms(&judge, &pool, &random), 5000);
-    judge_result(&judge, &pool, true);
-    assert_int_equal(judge_interval_ms(&judge, &pool, &random), 500);
-    judge_result(&judge, &pool, true);
-    assert_int_equal(judge_interval_ms(&judge, &pool, &random), 2000);
+    assert_int_equal(interval_after(BACKEND_PROBE_UP, ""), 2000);
+    assert_int_equal(interval_after(BACKEND_PROBE_UP, "F"), 500);
+    assert_int_equal(interval_after(BACKEND_PROBE_UP, "FP"), 2000);
+    assert_int_equal(interval_after(BACKEND_PROBE_UP, "FFF"), 5000);
+    assert_int_equal(interval_after(BACKEND_PROBE_UP, "SSS"), 5000);
+    assert_int_equal(interval_after(BACKEND_PROBE_DOWN, "P"), 500);
+    assert_int_equal(interval_after(BACKEND_PROBE_DOWN, "PP"), 2000);
+    assert_int_equal(interval_after(BACKEND_PROBE_UP, "H"), 2000); /* faster probes would add to the load */
+    assert_int_equal(interval_after(BACKEND_PROBE_UP, "HP"), 2000);
+    assert_int_equal(interval_after(BACKEND_PROBE_UP, "HS"), 500);
 }
 
 static void jitter_fills_its_range_and_stays_inside(void **state)
 {
     (void)state;
     struct pool_settings jittered = pool;
-    struct judge judge = { .up = true };
+    struct judge judge = { .state = BACKEND_PROBE_UP };
     uint64_t random = 7, sum = 0;
     uint32_t least = UINT32_MAX, most = 0;
     jittered.check_jitter_percent = 50;
@@ -107,7 +160,7 @@ static void no_interval_is_zero_or_wraps(void **state)
 {
     (void)state;
     struct pool_settings extreme = pool;
-    struct judge judge = { .up = true };
+    struct judge judge = { .state = BACKEND_PROBE_UP };
     uint64_t random = 3;
     extreme.check_jitter_percent = 50;
     extreme.check_interval_ms = 0;
@@ -223,9 +276,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_backend_goes_down_at_the_last_of_fall_failures),
-        cmocka_unit_test(a_good_probe_between_failures_starts_the_row_anew),
         cmocka_unit_test(a_backend_comes_up_at_the_last_of_rise_good_probes),
         cmocka_unit_test(with_rise_and_fall_of_one_every_result_counts),
+        cmocka_unit_test(a_backend_whose_sessions_move_bytes_is_busy_and_never_down),
+        cmocka_unit_test(a_backend_that_has_just_answered_is_busy_until_its_silence_lasts),
+        cmocka_unit_test(a_busy_backend_does_not_change_with_every_probe),
+        cmocka_unit_test(refusals_count_as_before_also_while_busy),
+        cmocka_unit_test(with_busy_is_down_a_timeout_is_a_failure),
+        cmocka_unit_test(bytes_count_since_the_result_before_and_for_an_interval),
         cmocka_unit_test(the_interval_follows_the_state),
         cmocka_unit_test(jitter_fills_its_range_and_stays_inside),
         cmocka_unit_test(no_interval_is_zero_or_wraps),
