@@ -43,6 +43,23 @@ struct backend_ejection {
     bool probes_see;             /* probes see what is wrong: one has failed during the present one or just before, or the last session was not connected */
 };
 
+/* Whether the sessions of a backend are closed, and why. health/lifecycle.c decides it, worker/evict.c does it. */
+enum backend_eviction {
+    EVICTION_NONE,
+    EVICTION_DOWN,     /* it is down, and on_down = close */
+    EVICTION_DRAINED,  /* it drains, and drain_timeout is over */
+    EVICTION_FAILBACK, /* it is a backup, another backend is usable, and on_failback = close */
+    EVICTION_REASONS
+};
+
+/* What health/lifecycle.c has noted about a backend, and has logged. */
+struct backend_life {
+    uint8_t phase;           /* its enum phase */
+    bool evicts;             /* it was logged that sessions are being closed, and not yet that they are closed */
+    uint64_t draining_ns;    /* when the drain began; valid while it drains */
+    uint64_t evicting_ns;    /* when the eviction began */
+};
+
 struct backend {
     /* Identity: immutable. */
     const char *name;          /* unique in its pool; in the object's own memory */
@@ -53,6 +70,7 @@ struct backend {
     /* Written by the publisher, read by any thread. */
     _Atomic(const struct backend_settings *) settings; /* replaced as a whole; the old ones are freed after every worker has passed a quiescent point */
     _Atomic uint32_t state;    /* table/backend_state.h; relaxed */
+    _Atomic uint32_t eviction; /* enum backend_eviction; relaxed */
 
     /* Written by every worker, but seldom, so that their caches keep this line. */
     _Atomic uint32_t heard_tick; /* when bytes last came from it, in ticks of backend_note_bytes(); 0: never; relaxed */
@@ -64,6 +82,7 @@ struct backend {
     bool named;                /* the configuration that is being applied has this backend */
     struct capacity_weight agent_weight; /* what its agent says about its weight */
     uint32_t agent_limit;      /* the max_connections that its agent says; 0: as configured */
+    struct backend_life life;
     struct target *target;     /* health's probe of this backend; NULL: health does not probe it */
     struct backend_ejection ejection;
 
@@ -74,6 +93,7 @@ struct backend {
     _Atomic uint32_t max_connections;        /* capacity_limit(), in the cache line that selectors read; 0: no limit; relaxed */
     _Atomic uint32_t failures;               /* number of sessions in a row that failed; also set by the publisher; relaxed */
     _Atomic uint32_t last_failure;           /* the last one: 65,536 times its enum backend_failure, plus its errno; relaxed */
+    _Atomic uint32_t evicted;                /* number of sessions closed since the present or last eviction began; relaxed */
 };
 
 /* Makes an idle live object and adds it to its pool's list of all backends. NULL: out of memory. `config` is read only during the call. Publisher. */
@@ -101,6 +121,14 @@ uint32_t backend_state(const struct backend *backend);
 
 /* The standing that backend_state() gives. Any thread. */
 enum backend_standing backend_standing(const struct backend *backend);
+
+/* Sets whether its sessions are closed, and why. If that changes, the count of evicted sessions starts at 0. Publisher. */
+void backend_set_eviction(struct backend *backend, enum backend_eviction eviction);
+enum backend_eviction backend_eviction(const struct backend *backend); /* Any thread. */
+/* Counts a session that is being closed for that reason. Any worker. */
+void backend_note_evicted(struct backend *backend);
+/* Number of those. Any thread. */
+uint32_t backend_evicted(const struct backend *backend);
 
 /* Takes a slot unless the backend is at max_connections (compare-and-swap: never above the limit, over all workers). Every true must be paired with exactly one
  * backend_release(), which is for table/lease.c. Any worker. */

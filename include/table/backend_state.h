@@ -17,6 +17,7 @@
 #ifndef TABLE_BACKEND_STATE_H
 #define TABLE_BACKEND_STATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The sources. Each has four bits of the word. */
@@ -44,6 +45,10 @@ enum backend_standing {
 
 /* The standing that the parts of the word give together, by the table above. */
 enum backend_standing backend_state_standing(uint32_t state);
+
+/* Whether a probe, the administrator or the agent says that it is down or in maintenance. An ejection alone does not: it is a guess after some failures, and
+ * sessions that still work must not suffer from it. */
+bool backend_state_is_down(uint32_t state);
 
 /* The word with one source's part replaced. `value` is one of that source's enum, below 16. */
 uint32_t backend_state_with(uint32_t state, enum backend_source source, unsigned value);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "table/rate.h"
 
 struct backend;
 struct config_pool;
@@ -44,6 +45,7 @@ struct pool {
 
     /* Written by every worker. */
     _Alignas(64) _Atomic uint32_t cursor;   /* round robin: the next place in the sequence; relaxed, wraps */
+    struct rate evictions;                  /* how many sessions of its backends may be closed: close_rate */
     _Alignas(64) _Atomic uint32_t sessions; /* sessions that hold a lease (table/lease.h); release order: the publisher may free the pool when it reads zero */
     _Atomic bool alarmed;      /* a worker has told the publisher of a failure; cleared by the publisher; acquire and release */
 };

@@ -55,6 +55,9 @@ size_t table_pool_count(const struct table *table);
 struct pool *table_pool(const struct table *table, size_t position);
 struct backend *table_backend(const struct table *table, size_t pool, size_t position);
 
+/* Calls a function for every pool, including those that are leaving. Publisher. */
+void table_each_pool(const struct table *table, void (*visit)(struct pool *pool, void *context), void *context);
+
 /* Writes one source's part of a backend's state. Selectors see it after table_publish(). Publisher. */
 void table_set_state(struct table *table, struct backend *backend, enum backend_source source, unsigned value);
 

@@ -78,6 +78,29 @@ enum backend_standing backend_standing(const struct backend *backend)
     return backend_state_standing(backend_state(backend));
 }
 
+void backend_set_eviction(struct backend *backend, enum backend_eviction eviction)
+{
+    if (backend_eviction(backend) == eviction)
+        return;
+    atomic_store_explicit(&backend->evicted, 0, memory_order_relaxed); /* a worker that still follows the old reason may count a session for the new one */
+    atomic_store_explicit(&backend->eviction, eviction, memory_order_relaxed);
+}
+
+enum backend_eviction backend_eviction(const struct backend *backend)
+{
+    return (enum backend_eviction)atomic_load_explicit(&backend->eviction, memory_order_relaxed);
+}
+
+void backend_note_evicted(struct backend *backend)
+{
+    atomic_fetch_add_explicit(&backend->evicted, 1, memory_order_relaxed);
+}
+
+uint32_t backend_evicted(const struct backend *backend)
+{
+    return atomic_load_explicit(&backend->evicted, memory_order_relaxed);
+}
+
 bool backend_reserve(struct backend *backend)
 {
     uint32_t taken = atomic_load_explicit(&backend->in_flight, memory_order_relaxed), max;

@@ -19,17 +19,34 @@ uint32_t backend_state_with(uint32_t state, enum backend_source source, unsigned
     return (state & ~((uint32_t)PART_MASK << shift)) | (uint32_t)value << shift;
 }
 
+static bool is_in_maintenance(uint32_t state)
+{
+    return backend_state_part(state, BACKEND_ADMIN) == BACKEND_ADMIN_MAINTENANCE || backend_state_part(state, BACKEND_AGENT) == BACKEND_AGENT_MAINTENANCE;
+}
+
+/* Whether the agent or a probe says that it does not work. */
+static bool is_broken(uint32_t state)
+{
+    unsigned probe = backend_state_part(state, BACKEND_PROBE);
+
+    return backend_state_part(state, BACKEND_AGENT) == BACKEND_AGENT_DOWN || probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT;
+}
+
+bool backend_state_is_down(uint32_t state)
+{
+    return is_in_maintenance(state) || is_broken(state);
+}
+
 enum backend_standing backend_state_standing(uint32_t state)
 {
     unsigned admin = backend_state_part(state, BACKEND_ADMIN), agent = backend_state_part(state, BACKEND_AGENT);
-    unsigned probe = backend_state_part(state, BACKEND_PROBE);
 
-    if (admin == BACKEND_ADMIN_MAINTENANCE || agent == BACKEND_AGENT_MAINTENANCE)
+    if (is_in_maintenance(state))
         return BACKEND_DOWN;
     if (admin == BACKEND_ADMIN_DRAIN || agent == BACKEND_AGENT_DRAIN || backend_state_part(state, BACKEND_WEIGHT) == BACKEND_WEIGHT_ZERO ||
         backend_state_part(state, BACKEND_DISCOVERY) == BACKEND_GONE)
         return BACKEND_DRAINING;
-    if (agent == BACKEND_AGENT_DOWN || probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT)
+    if (is_broken(state))
         return BACKEND_DOWN;
     return backend_state_part(state, BACKEND_EJECTION) == BACKEND_EJECTED ? BACKEND_DOWN : BACKEND_USABLE;
 }

@@ -102,6 +102,14 @@ struct backend *table_backend(const struct table *table, size_t pool, size_t pos
     return table->pools[pool]->backends[position];
 }
 
+void table_each_pool(const struct table *table, void (*visit)(struct pool *pool, void *context), void *context)
+{
+    for (struct list *link = table->all_pools.next, *next; link != &table->all_pools; link = next) {
+        next = link->next;
+        visit(container_of(link, struct pool, link), context);
+    }
+}
+
 /* ---- publishing ---- */
 
 static const struct snapshot_pool *published_pool(const struct table *table, size_t slot)

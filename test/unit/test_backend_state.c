@@ -78,6 +78,8 @@ static void test_every_combination_means_what_the_table_says(void **state)
         for (int source = 0; source < BACKEND_SOURCES; source++)
             assert_int_equal(backend_state_part(word, (enum backend_source)source), values[source]);
         assert_int_equal(backend_state_standing(word), expected(values));
+        assert_int_equal(backend_state_is_down(word), values[BACKEND_ADMIN] == BACKEND_ADMIN_MAINTENANCE || values[BACKEND_AGENT] >= BACKEND_AGENT_MAINTENANCE ||
+                                                          values[BACKEND_PROBE] == BACKEND_PROBE_DOWN || values[BACKEND_PROBE] == BACKEND_PROBE_TIMED_OUT);
     }
 }
 
