@@ -23,6 +23,7 @@ enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL
 enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
 enum config_backend_state { CONFIG_BACKEND_READY, CONFIG_BACKEND_DRAIN, CONFIG_BACKEND_MAINTENANCE };
 enum config_retry { CONFIG_RETRY_NEXT, CONFIG_RETRY_SAME };
+enum config_sessions { CONFIG_SESSIONS_KEEP, CONFIG_SESSIONS_CLOSE };
 enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
 
 struct listener_settings {
@@ -91,6 +92,10 @@ struct pool_settings {
     uint32_t eject_time_max_ms;      /* not used if it is less than eject_time_ms */
     uint8_t eject_share_percent;     /* 0..100 */
 
+    uint32_t drain_timeout_ms;           /* UINT32_MAX: off */
+    enum config_sessions on_down;        /* what happens to the sessions of a backend that goes down */
+    enum config_sessions on_failback;    /* what happens to the sessions of backups when another backend is usable again */
+    uint32_t close_rate;                 /* sessions per second that are closed for these reasons; 0: off */
 
     uint32_t udp_idle_timeout_ms;
     uint32_t udp_requests;           /* number of datagrams from the client after which its next one begins another flow; 0: no limit */

@@ -10,9 +10,16 @@ struct health;
 struct table;
 struct table_change;
 
-/* Starts the thread, with all signals blocked; it probes the table's backends. `table` must outlive it. Until health_stop() returns, no other thread may
- * write the table. On failure returns NULL and sets `*error` to a negative errno. Control only. */
-struct health *health_start(struct table *table, int *error);
+/* How the thread orders the workers to close the sessions of backends (health/lifecycle.h). */
+struct health_workers {
+    unsigned count;
+    void (*evict)(void *context, unsigned worker); /* makes a worker look for such sessions; called in the health thread; must not wait */
+    void *context;
+};
+
+/* Starts the thread, with all signals blocked; it probes the table's backends. `table` and `workers` must outlive it; `workers` may be NULL. Until
+ * health_stop() returns, no other thread may write the table. On failure returns NULL and sets `*error` to a negative errno. Control only. */
+struct health *health_start(struct table *table, const struct health_workers *workers, int *error);
 
 /* Makes the thread apply a configuration to the table (table_apply() in table/table.h) and probe accordingly, and waits until that is done. `config` is read
  * only during the call. Returns 0; -ENOMEM; or -ETIMEDOUT if the thread did not take the request within a second. After an error nothing has changed.

@@ -65,6 +65,8 @@ struct mailbox *worker_mailboxes_new(unsigned workers);
 /* Notifies a worker that a place is free at a limit where its client is next: the `tell` function of struct limit_workers. `mailboxes` are those of all
  * workers. Any thread. */
 void worker_tell_of_place(void *mailboxes, unsigned worker);
+/* Orders a worker to close the sessions of backends whose backend_eviction() says so: the `evict` function of struct health_workers. Any thread. */
+void worker_order_evictions(void *mailboxes, unsigned worker);
 /* Frees the mailboxes and closes descriptors that are left in them. After the last worker has ended. NULL is allowed. Control. */
 void worker_mailboxes_free(struct mailbox *mailboxes, unsigned workers);
 

@@ -36,7 +36,7 @@ static void unknown_key(struct config_build *build, const struct config_raw_sect
     for (size_t i = 0; i < config_key_count && !other; i++)
         if (strcmp(config_keys[i].name, raw->name) == 0)
             other = &config_keys[i];
-    /* max_connections and drain_timeout exist in other sections, and are reserved for pools in a later version */
+    /* max_connections exists in other sections, and is reserved for pools in a later version */
     if (config_key_is_later(raw->name) && (here || !other)) {
         refuse(build, &raw->place, "key \"%s\" is known but not supported by this version; remove it", raw->name);
     } else if (other && other->section == CONFIG_IN_GLOBAL) {

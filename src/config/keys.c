@@ -197,6 +197,17 @@ const struct config_key config_keys[] = {
      .help = "How long a backend is ejected at most; or eject_time, if that is longer."},
     {.name = "eject_share", POOL(eject_share_percent), .type = CONFIG_PERCENT, .initial = "50%", .max = 100,
      .help = "Share of the pool's backends, rounded down, that may be ejected at a time. The last usable backend is never ejected."},
+    {.name = "drain_timeout", POOL(drain_timeout_ms), .type = CONFIG_DURATION, .initial = "off", .free = "off", .max = H(24),
+     .help = "How long a backend that drains waits for its open sessions to end before they are closed. off: until they end."},
+    {.name = "on_down", POOL(on_down), .type = CONFIG_CHOICE, .initial = "keep", .choices = "keep|close",
+     .help = "What happens to the sessions of a backend that goes down or into maintenance. keep: they continue as long as they can. close: they are closed, "
+             "so that clients with long connections come to another backend. An ejection alone closes none."},
+    {.name = "on_failback", POOL(on_failback), .type = CONFIG_CHOICE, .initial = "keep", .choices = "keep|close",
+     .help = "What happens to the sessions of backups when another backend is up again. keep: they continue. close: they are closed, so that their clients "
+             "come back to the other backends."},
+    {.name = "close_rate", POOL(close_rate), .type = CONFIG_NUMBER, .initial = "100", .zero = "off", .min = 1, .max = 100000,
+     .help = "Maximum number of sessions per second, over all workers, that drain_timeout, on_down and on_failback close in this pool, so that not all "
+             "clients connect again at once. off: no limit; a worker still closes only a few at a time, so that its other sessions do not wait."},
     {.name = "splice", POOL(splice), .type = CONFIG_CHOICE, .initial = "auto", .choices = "auto|always|never",
      .help = "Whether data is moved inside the kernel (splice) or copied. auto: a direction is spliced while it carries much data."},
     {.name = "udp_idle_timeout", POOL(udp_idle_timeout_ms), .type = CONFIG_DURATION, .initial = "30s", .min = 10, .max = H(720),
@@ -221,7 +232,7 @@ static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers", "allow_exec",
     "hash_load_bound", "prefer_zone", "check_service", "max_connections", "queue_limit",
     "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet", "replay", "slow_start",
-    "panic_threshold", "all_down", "on_down", "drain_timeout",
+    "panic_threshold", "all_down",
     "source", "transparent",
 };
 

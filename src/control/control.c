@@ -42,6 +42,7 @@ struct control {
     struct io_choice engine;
     struct limit connections, flows;
     struct limit_workers waiters; /* the workers, at limits */
+    struct health_workers evictors; /* the workers, for health */
     struct shortage shortage;
     struct epoch *epoch;
     struct counters *counters;
@@ -198,7 +199,8 @@ static int start_health(struct control *control)
 {
     int error;
 
-    control->health = health_start(control->table, &error);
+    control->evictors = (struct health_workers){.count = control->config->workers, .evict = worker_order_evictions, .context = control->mailboxes};
+    control->health = health_start(control->table, &control->evictors, &error);
     if (control->health) {
         control->shared.tell_of_failure = health_tell_of_failure;
         control->shared.health = control->health;

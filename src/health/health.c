@@ -131,6 +131,7 @@ static void *health_thread(void *argument)
 static void health_free(struct health *health)
 {
     targets_deinit(&health->targets);
+    publisher_deinit(&health->publisher);
     mailbox_deinit(&health->mailbox);
     free(health);
 }
@@ -146,7 +147,7 @@ static int start_thread(struct health *health)
     return error;
 }
 
-struct health *health_start(struct table *table, int *error)
+struct health *health_start(struct table *table, const struct health_workers *workers, int *error)
 {
     const struct mailbox_options options = {.capacity = MAILBOX_MESSAGES, .message_bytes = sizeof(struct apply_request *)};
     struct health *health = calloc(1, sizeof(*health));
@@ -155,7 +156,7 @@ struct health *health_start(struct table *table, int *error)
     if (!health)
         return NULL;
     health->sync_at_ns = UINT64_MAX;
-    publisher_init(&health->publisher, table);
+    publisher_init(&health->publisher, table, workers);
     targets_init(&health->targets, &health->publisher);
     ejection_init(&health->ejection, &health->publisher);
     health->targets.ejection = &health->ejection;

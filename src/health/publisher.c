@@ -13,9 +13,15 @@
 
 enum { COALESCE_MS = 10, RETRY_MS = 100, RECLAIM_MS = 100 };
 
-void publisher_init(struct publisher *publisher, struct table *table)
+void publisher_init(struct publisher *publisher, struct table *table, const struct health_workers *workers)
 {
     *publisher = (struct publisher){.table = table, .reclaim_at_ns = UINT64_MAX};
+    lifecycle_init(&publisher->lifecycle, table, workers);
+}
+
+void publisher_deinit(struct publisher *publisher)
+{
+    lifecycle_deinit(&publisher->lifecycle);
 }
 
 /* Writes "10.0.0.12:8001", followed by the probed address if that is different. */
@@ -120,18 +126,23 @@ static void publish_table(struct publisher *publisher, uint64_t now_ns)
 
 void publisher_run(struct publisher *publisher, uint64_t now_ns)
 {
-    if (publisher->pending && now_ns >= publisher->publish_at_ns)
+    bool publishes = publisher->pending && now_ns >= publisher->publish_at_ns;
+
+    if (publishes)
         publish_table(publisher, now_ns);
-    else if (now_ns >= publisher->reclaim_at_ns)
-        table_reclaim(publisher->table);
-    else
+    if (publishes || now_ns >= publisher->lifecycle.wake_ns)
+        lifecycle_review(&publisher->lifecycle, now_ns);
+    if (!publishes && now_ns < publisher->reclaim_at_ns)
         return;
+    table_reclaim(publisher->table);
     publisher->reclaim_at_ns = table_retired(publisher->table) > 0 ? now_ns + RECLAIM_MS * NS_PER_MS : UINT64_MAX;
 }
 
 uint64_t publisher_wake_ns(const struct publisher *publisher)
 {
-    if (publisher->pending && publisher->publish_at_ns < publisher->reclaim_at_ns)
-        return publisher->publish_at_ns;
-    return publisher->reclaim_at_ns;
+    uint64_t wake_ns = publisher->lifecycle.wake_ns;
+
+    if (publisher->reclaim_at_ns < wake_ns)
+        wake_ns = publisher->reclaim_at_ns;
+    return publisher->pending && publisher->publish_at_ns < wake_ns ? publisher->publish_at_ns : wake_ns;
 }

@@ -1,10 +1,11 @@
-/* health/publisher.h: publishes and logs when probes change the state of a backend, with a limited rate. Health thread only. */
+/* health/publisher.h: publishes and logs when probes change the state of a backend, with a limited rate; and what follows for its sessions. Health thread. */
 #ifndef HEALTH_PUBLISHER_H
 #define HEALTH_PUBLISHER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "health/lifecycle.h"
 #include "table/table.h"
 
 struct publisher {
@@ -13,6 +14,7 @@ struct publisher {
     bool complained;        /* the present lack of memory was logged */
     uint64_t publish_at_ns; /* time of the next publication, if pending */
     uint64_t published_ns;  /* time of the last publication; 0: never */
+    struct lifecycle lifecycle;
     uint64_t reclaim_at_ns; /* when to reclaim retired snapshots; UINT64_MAX: none is retired */
 };
 
@@ -24,8 +26,9 @@ struct publisher_change {
     bool heard;                 /* BUSY: its sessions move bytes; otherwise it has answered the probe before */
 };
 
-/* Borrows the table, which must outlive the publisher. */
-void publisher_init(struct publisher *publisher, struct table *table);
+/* Borrows the table and the workers, which must outlive the publisher. `workers` may be NULL: there are none. */
+void publisher_init(struct publisher *publisher, struct table *table, const struct health_workers *workers);
+void publisher_deinit(struct publisher *publisher);
 
 /* Records the change in the table and logs it. Readers see it after publisher_run(). */
 void publisher_change(struct publisher *publisher, const struct publisher_change *change, uint64_t now_ns);
@@ -36,7 +39,7 @@ void publisher_set(struct publisher *publisher, struct backend *backend, enum ba
 /* Call it after the set of live objects was changed, and published if there was memory for that. */
 void publisher_applied(struct publisher *publisher, uint64_t now_ns);
 
-/* Publishes pending changes, at most once in 10 ms. Frees retired snapshots that no reader uses any more. */
+/* Publishes pending changes, at most once in 10 ms, and then reviews whose sessions are closed. Frees retired snapshots that no reader uses any more. */
 void publisher_run(struct publisher *publisher, uint64_t now_ns);
 
 /* Returns when publisher_run() must be called next; UINT64_MAX: only after a change. */

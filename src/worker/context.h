@@ -11,6 +11,7 @@
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "io/io.h"
+#include "worker/evict.h"
 #include "worker/pipe_pool.h"
 #include "worker/traffic.h"
 #include "worker/waiting.h"
@@ -38,7 +39,8 @@ struct worker {
     struct counters *counters;       /* this worker's block */
 
     struct slab sessions_slab;
-    struct list sessions;
+    struct list sessions;            /* the oldest first, except while evict visits them */
+    struct evict evict;
     uint64_t session_number;         /* number of the last session */
     struct pipe_pool pipes;
 

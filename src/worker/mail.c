@@ -35,6 +35,11 @@ void worker_tell_of_place(void *mailboxes, unsigned worker)
     mailbox_order((struct mailbox *)mailboxes + worker, ORDER_ADMIT);
 }
 
+void worker_order_evictions(void *mailboxes, unsigned worker)
+{
+    mailbox_order((struct mailbox *)mailboxes + worker, ORDER_EVICT);
+}
+
 void worker_mailboxes_free(struct mailbox *mailboxes, unsigned workers)
 {
     for (unsigned i = 0; mailboxes && i < workers; i++)

@@ -13,7 +13,8 @@ enum worker_order {
     ORDER_CONTINUED = 1 << 1, /* the process was stopped (SIGSTOP) and continues */
     ORDER_ADMIT = 1 << 2,     /* a place is free at a limit where a client of this worker is next */
     ORDER_DRAIN = 1 << 3,     /* stop accepting, and end after the last session. If repeated, the worker checks again whether it can end */
-    ORDER_STOP = 1 << 4,      /* close all sessions and end */
+    ORDER_EVICT = 1 << 4,     /* backends have sessions that are to be closed (worker/evict.h) */
+    ORDER_STOP = 1 << 5,      /* close all sessions and end */
 };
 
 /* The message: an accepted client that another worker hands over. The receiver owns the descriptor and the lease. */

@@ -39,15 +39,35 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
     }
 }
 
+#define QUIET_NS ((uint64_t)2000000000)
+
+/* Whether an end that no silence has announced may interrupt a transfer. A session is between two transfers, probably, if the backend has answered and nothing
+ * has moved for a while since, or if nothing has ever moved. */
+static bool may_interrupt(const struct session *session, enum session_end reason)
+{
+    bool awaits_answer = session->last_source == CLIENT && session->directions[CLIENT].bytes > 0;
+
+    switch (reason) {
+    case END_STOPPED:
+        return true;
+    case END_BACKEND_DOWN:
+    case END_BACKEND_DRAINED:
+    case END_FAILBACK:
+        return awaits_answer || session->worker->io->now_ns - session->active_ns < QUIET_NS;
+    default:
+        return false;
+    }
+}
+
 /* Whether FIN at the direction's destination would make incomplete data look complete. If both sides are silent and nothing is held, FIN only means that. But
- * a side that has sent FIN waits for an answer, and a stop may interrupt any transfer. */
+ * a side that has sent FIN waits for an answer, and a stop or an eviction may interrupt a transfer. */
 static bool cut_short(const struct session *session, enum side source, enum session_end reason)
 {
     const struct direction *direction = &session->directions[source];
 
     if (!relay_flushed(direction))
         return true;
-    return direction->phase != DIRECTION_ENDED && (reason == END_STOPPED || session->directions[!source].phase == DIRECTION_ENDED);
+    return direction->phase != DIRECTION_ENDED && (may_interrupt(session, reason) || session->directions[!source].phase == DIRECTION_ENDED);
 }
 
 void session_give_up(struct session *session, enum session_end reason)

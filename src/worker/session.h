@@ -36,7 +36,10 @@ enum session_end {
     END_CONNECT_TIMEOUT,
     END_NO_BACKEND,       /* no backend is usable, or all are at max_connections */
     END_NO_RESOURCES,     /* this machine lacks descriptors, memory or ports */
-    END_STOPPED,          /* drain_timeout, or a second signal */
+    END_BACKEND_DOWN,     /* on_down = close */
+    END_BACKEND_DRAINED,  /* drain_timeout of the pool */
+    END_FAILBACK,         /* on_failback = close */
+    END_STOPPED,          /* drain_timeout of the process, or a second signal */
     END_REASONS
 };
 
@@ -92,7 +95,7 @@ void session_new(struct worker *worker, const struct session_arrival *arrival);
  * CLOSING. */
 void session_end(struct session *session, enum session_end reason, unsigned resets);
 
-/* Ends a session because of a timeout or a stop. An end is closed with RST if FIN would make incomplete data look complete. */
+/* Ends a session because of a timeout, a stop or an eviction. An end is closed with RST if FIN would make incomplete data look complete. */
 void session_give_up(struct session *session, enum session_end reason);
 
 /* ---- session_abort.c ---- */

@@ -23,6 +23,9 @@ static const struct {
     [END_CONNECT_TIMEOUT] = {"sC", "connecting to the backend took too long"},
     [END_NO_BACKEND] = {"PC", "no backend is up and below its limit"},
     [END_NO_RESOURCES] = {"RC", "out of descriptors, memory or ports"},
+    [END_BACKEND_DOWN] = {"DD", "backend is down or in maintenance, and on_down = close"},
+    [END_BACKEND_DRAINED] = {"KD", "drain_timeout of the backend is over"},
+    [END_FAILBACK] = {"UD", "backend is a backup, another one is up again, and on_failback = close"},
     [END_STOPPED] = {"KD", "stopped before it had ended"},
 };
 _Static_assert(sizeof(ends) / sizeof(ends[0]) == END_REASONS, "every reason has words");

@@ -322,7 +322,9 @@ fail:
 
 static bool can_continue(const struct flow *flow)
 {
-    return !flow->refused && backend_standing(flow->lease.backend) != BACKEND_DOWN;
+    const struct backend *backend = flow->lease.backend;
+
+    return !flow->refused && backend_standing(backend) != BACKEND_DOWN && backend_eviction(backend) == EVICTION_NONE;
 }
 
 /* The backend has refused datagrams of another flow. Moves this one before it loses any, if there is a backend that does not refuse. Returns the flow to

@@ -37,7 +37,7 @@ enum flow_state { FLOW_BOUND, FLOW_UNBOUND, FLOW_CLOSING };
 enum flow_end {
     FLOW_IDLE,         /* no datagram for udp_idle_timeout */
     FLOW_ANSWERED,     /* the replies that udp_responses announces have come */
-    FLOW_BACKEND_DOWN, /* the backend takes no more datagrams; the client's next one has begun another flow */
+    FLOW_BACKEND_DOWN, /* the backend takes no more datagrams, or is to have no flows (backend_eviction()); the client's next one has begun another flow */
     FLOW_STOPPED,      /* drain_timeout, or a second signal */
     FLOW_ENDS
 };

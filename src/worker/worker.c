@@ -92,6 +92,8 @@ static void follow_orders(struct worker *worker, uint32_t orders)
         worker->admits = true;
     if (orders & ORDER_DRAIN)
         worker_begin_drain(worker);
+    if (orders & ORDER_EVICT)
+        evict_begin(worker);
     if (orders & ORDER_STOP)
         worker_end_all(worker);
 }
@@ -243,6 +245,7 @@ int worker_prepare(struct worker *worker, struct io *io)
     slab_init(&worker->sessions_slab, sizeof(struct session), shared->sessions_max);
     list_init(&worker->sessions);
     timer_init(&worker->trim_timer, on_trim_timer);
+    evict_init(worker);
     result = pipe_pool_init(&worker->pipes, io, shared->pipes_max);
     if (result == 0)
         result = acceptor_open_all(worker);

@@ -135,6 +135,7 @@ static void check_session(struct world *world, struct session *session)
         world_fail(world, "a session lives on after the stop");
     if (pair_of(world, session)->ended)
         world_fail(world, "a session goes on after its end");
+    check_not_left(world, session);
     if (session->state == SESSION_RELAYING)
         check_noticed(world, session);
     else if (session->state == SESSION_CONNECTING && client_failed(world, session) &&

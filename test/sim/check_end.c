@@ -95,6 +95,12 @@ void check_closing(struct world *world, struct session *session)
         if (!check_is_late(session) && session->worker->io->now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session_settings(session)->connect_timeout_ms * MS)
             world_fail(world, "pair %u: patience with a lack of resources ended too early", pair->index);
         break;
+    case END_BACKEND_DOWN:
+    case END_BACKEND_DRAINED:
+    case END_FAILBACK:
+        check_evicted(world, session);
+        pair->quiet = eviction_is_quiet(world, session);
+        break;
     default:
         break;
     }
@@ -102,15 +108,15 @@ void check_closing(struct world *world, struct session *session)
 
 /* ---- the end of file that a peer receives ---- */
 
-/* A peer may receive a clean end of file only when everything was delivered. The exception is a session that ended by an idle timeout: its peers get a clean
- * end of file too, unless one of the session's ends had an error. */
+/* A peer may receive a clean end of file only when everything was delivered. The exceptions are a session that ended by an idle timeout, and one
+ * that was closed because of its backend while it was quiet: its peers get a clean end of file too, unless one of the session's ends had an error. */
 void check_fin_heard(struct peer *peer)
 {
     struct pair *pair = peer->pair;
     const struct peer *mate = peer_mate(peer);
     bool forwarded = pair->has_backend && mate->fin_sent && peer->received == mate->sent && tap_heard(peer);
     bool unused = peer->side == BACKEND && pair->ended && !pair->relayed; /* it was connected just when the session gave up */
-    bool silent = pair->ended && !pair->half_closed && (pair->reason == END_CLIENT_IDLE || pair->reason == END_BACKEND_IDLE);
+    bool silent = pair->ended && !pair->half_closed && (pair->reason == END_CLIENT_IDLE || pair->reason == END_BACKEND_IDLE || pair->quiet);
 
     if (!forwarded && !unused && !(silent && !pair->end_failed))
         world_fail(peer->world, "pair %u: the %s hears a clean end after %llu of %llu bytes", pair->index, peer->side == CLIENT ? "client" : "backend",

@@ -82,6 +82,13 @@ void peer_draw(struct peer *peer)
             script->last_read_bytes = NEVER;
         return;
     }
+    if (world->lasting) {
+        script->bytes = sim_below(sim, 3000);
+        script->deaf = false;
+        script->deaf_ms = 0;
+        script->fin = FIN_NEVER;
+        return;
+    }
     if (world->rough && !sim->options.tiny) {
         if (sim_chance(sim, 500)) { /* sends little and reads slowly, so that at its reset a send to it is pending and there is nothing to read */
             script->bytes = sim_below(sim, 2000);

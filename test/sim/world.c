@@ -152,6 +152,7 @@ static bool is_busy(const struct world *world)
 static void run(struct world *world)
 {
     world_schedule(world);
+    evictions_begin(world);
     while (!driver_all_ended(world) && !world->stuck && is_busy(world))
         driver_step(world);
     if (world->stuck && sessions(world) > 0)
@@ -172,6 +173,7 @@ static void run(struct world *world)
 
 static void dismantle(struct world *world)
 {
+    publisher_deinit(&world->publisher);
     for (int i = 0; i < 3; i++) /* backends are condemned; then they are freed, and their pool is condemned; then the pool is freed */
         table_reclaim(world->table);
     if (table_retired(world->table) > 0)

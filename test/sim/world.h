@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "engine.h"
+#include "evictions.h"
 #include "health/ejection.h"
 #include "health/publisher.h"
 #include "sim.h"
@@ -75,6 +76,7 @@ struct pair {
     bool relayed;              /* it was connected to a backend */
     bool half_closed;          /* the FIN of one side had been passed on */
     bool end_failed;           /* one of the session's ends had an error */
+    bool quiet;                /* it was closed because of its backend, and nothing may have been in transit */
     uint64_t settled_ns;       /* first settled moment at which the client was in the accept queue; 0: it is not known to wait (check_waiting.c) */
     bool passed_by[LISTENERS_MAX][WORKERS_MAX]; /* a client of this UNIX listener and worker has overtaken it, and no TCP client has had its turn since */
 };
@@ -140,6 +142,7 @@ struct world {
     bool late_rush;             /* all clients arrive about when the workers are ordered to drain */
     bool continues, drains, stops; /* the process is stopped and continued; workers are ordered to drain, or to stop, before all clients are served */
     uint64_t accept_ns, end_ns; /* when the workers are ordered to accept, and to drain */
+    bool lasting;               /* many sessions without limits, which do not end by themselves, and whose backends go down */
     bool rough;                 /* most peers reset their connection, and often one direction of a session is spliced while the other is copied */
 
     struct sim_event flipping, lacking, changing, reclaiming;
@@ -149,6 +152,9 @@ struct world {
     uint32_t places_allowed[LISTENERS_MAX]; /* maximum number of connections of a listener: its limit, or more if it had more when its limit was lowered */
     uint32_t slots_allowed[POOLS_MAX][BACKENDS_MAX][ADDRESSES_MAX]; /* the same for a backend with this address */
     struct pool_settings longest[POOLS_MAX]; /* the greatest retries and timeouts that the pool has had: timers may have been armed under these */
+    struct evictions evictions;
+    struct eviction_record eviction_records[POOLS_MAX][BACKENDS_MAX][ADDRESSES_MAX];
+    struct eviction_rate eviction_rates[POOLS_MAX];
     struct shortage shortage;
     struct publisher publisher; /* with `ejection`: what the health thread would have */
     struct ejection ejection;

@@ -29,6 +29,7 @@ static void draw_backends(struct world *world, struct changed *changed, uint32_t
         backend->settings.weight = 1 + sim_below(sim, 5);
         backend->settings.max_connections = sim_below(sim, 4);
         backend->settings.backup = b > 0 && sim_chance(sim, 150);
+        backend->settings.state = (enum config_backend_state)(sim_chance(sim, 400) ? sim_below(sim, 3) : 0);
     }
     for (uint32_t i = count; i > 1; i--) {
         uint32_t other = sim_below(sim, i);
@@ -63,6 +64,7 @@ static void draw_settings(struct world *world, struct pool_settings *settings)
     settings->retries = sim_below(sim, 4);
     settings->retry_backend = sim_chance(sim, 200) ? CONFIG_RETRY_SAME : CONFIG_RETRY_NEXT;
     settings->retry_timeout_ms = sim_chance(sim, 200) ? 1 + sim_below(sim, 3000) : 0;
+    evictions_draw(world, settings);
 }
 
 static uint32_t greater_of(uint32_t a, uint32_t b)
@@ -120,6 +122,7 @@ static void draw_change(struct world *world, struct changed *changed)
         *pool = world->pools[p];
         draw_settings(world, &pool->settings);
         note_longest(world, p, &pool->settings);
+        evictions_note_settings(world, p, &pool->settings);
         draw_backends(world, changed, p, pool);
         changed->config.pool_count++;
     }
@@ -193,11 +196,15 @@ static void on_changing(struct sim_event *event)
 {
     struct world *world = container_of(event, struct world, changing);
     struct sim *sim = world->sim;
+    struct table_change change;
 
     draw_change(world, &world->changed);
-    if (table_apply(world->table, &world->changed.config, NULL) < 0)
+    if (table_apply(world->table, &world->changed.config, &change) < 0)
         abort();
     world_ejection_applied(world);
+    if (change.pools.added + change.pools.retired > 0)
+        evictions_note_pools(world);
+    evictions_review(world);
     world->changes++;
     check_listeners(world);
     check_pools(world);

@@ -66,6 +66,9 @@ static void draw_pool(struct world *world, uint32_t p)
         pool->settings.idle_timeout_ms = 3600000;
         pool->settings.half_close_timeout_ms = 3600000;
     }
+    evictions_draw(world, &pool->settings);
+    if (world->lasting)
+        pool->settings.idle_timeout_ms = 60000;
     if (world->udp.is_on)
         udp_draw_pool(world, &pool->settings);
     if (world->rough)
@@ -77,10 +80,10 @@ static void draw_pool(struct world *world, uint32_t p)
             .name = names[p][b],
             .addr = world->addresses[p][b][0],
             .settings.weight = 1 + sim_below(sim, 3),
-            .settings.max_connections = PICK(sim, 0, 0, 1, 2, 5),
+            .settings.max_connections = world->lasting ? 0 : PICK(sim, 0, 0, 1, 2, 5),
             .settings.backup = b > 0 && sim_chance(sim, 150),
         };
-        world->mood[p][b] = pool->backend_count == BACKENDS_MAX ? 50 : PICK(sim, 1000, 1000, 900, 500, 0);
+        world->mood[p][b] = world->lasting ? 1000 : pool->backend_count == BACKENDS_MAX ? 50 : PICK(sim, 1000, 1000, 900, 500, 0);
     }
 }
 
@@ -135,7 +138,7 @@ static void draw_listeners(struct world *world)
         world->listeners[i] = (struct config_listener){
             .name = i == 0 ? "one" : "two",
             .pool = sim_below(sim, (uint32_t)world->config.pool_count),
-            .settings.max_connections = world->crowd ? PICK(sim, 0, 1, 3, 5) : world->quick ? 0 : PICK(sim, 0, 0, 1, 3),
+            .settings.max_connections = world->crowd ? PICK(sim, 0, 1, 3, 5) : world->quick || world->lasting ? 0 : PICK(sim, 0, 0, 1, 3),
             .settings.backlog = 128,
         };
         if (world->udp.is_on) {
@@ -150,7 +153,7 @@ static void draw_pairs(struct world *world)
 {
     struct sim *sim = world->sim;
 
-    world->pair_count = world->crowd || world->late_rush ? CLIENTS_MAX : 1 + sim_below(sim, CLIENTS_USUAL);
+    world->pair_count = world->crowd || world->late_rush || world->lasting ? CLIENTS_MAX : 1 + sim_below(sim, CLIENTS_USUAL);
     for (uint32_t i = 0; i < world->pair_count; i++) {
         struct pair *pair = &world->pairs[i];
 
@@ -173,6 +176,7 @@ void world_draw(struct world *world)
     world->crowd = sim_chance(sim, 100);
     world->quick = world->crowd || sim_chance(sim, 300);
     world->late_rush = !world->quick && sim_chance(sim, 60);
+    world->lasting = !world->quick && !world->late_rush && sim_chance(sim, 60);
     world->continues = sim_chance(sim, 150);
     world->udp.is_on = sim_chance(sim, 330);
     world->drains = !world->quick && sim_chance(sim, world->udp.is_on ? 400 : 150);
@@ -216,7 +220,7 @@ void world_draw(struct world *world)
         world->pair_count = sim_chance(sim, 600) ? 0 : world->pair_count;
     }
     limit_init_flows(&world->flows, PICK(sim, 1, 10, 1000, 1000));
-    limit_init(&world->connections, world->crowd ? PICK(sim, 2, 5, 10, 100) : world->quick || world->late_rush ? 100 : PICK(sim, 2, 5, 100));
+    limit_init(&world->connections, world->crowd ? PICK(sim, 2, 5, 10, 100) : world->quick || world->late_rush || world->lasting ? 100 : PICK(sim, 2, 5, 100));
     world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : limit_max(&world->connections);
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);
     world->shared.relaying = sim_chance(sim, 300) ? tap_world_relaying : NULL;

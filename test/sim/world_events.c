@@ -38,6 +38,20 @@ static void on_arriving(struct sim_event *event)
 
 /* ---- backends ---- */
 
+/* A probe or an order changes the state. */
+static void change_state(struct world *world, struct backend *live)
+{
+    struct sim *sim = world->sim;
+    bool passed = backend_state_part(backend_state(live), BACKEND_PROBE) == BACKEND_PROBE_DOWN;
+
+    if (sim_chance(sim, 150)) {
+        table_set_state(world->table, live, BACKEND_ADMIN, sim_below(sim, BACKEND_ADMIN_MAINTENANCE + 1));
+        return;
+    }
+    table_set_state(world->table, live, BACKEND_PROBE, passed ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
+    world_ejection_probed(world, live, passed);
+}
+
 static void on_flipping(struct sim_event *event)
 {
     struct world *world = container_of(event, struct world, flipping);
@@ -45,17 +59,15 @@ static void on_flipping(struct sim_event *event)
     uint32_t pool = sim_below(sim, (uint32_t)table_pool_count(world->table));
     uint32_t position = sim_below(sim, (uint32_t)table_pool(world->table, pool)->backend_count);
     struct backend *live = table_backend(world->table, pool, position);
-    bool passed;
 
     if (sim_chance(sim, world->udp.is_on ? 950 : 800))
         sim_arm(sim, event, sim_below(sim, world->udp.is_on ? 100000000 : 400000000));
     if (world->quick && world_backend_of(live) == 0)
         return;
-    passed = backend_state_part(backend_state(live), BACKEND_PROBE) == BACKEND_PROBE_DOWN;
-    table_set_state(world->table, live, BACKEND_PROBE, passed ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
-    world_ejection_probed(world, live, passed);
+    change_state(world, live);
     if (table_publish(world->table) < 0)
         abort();
+    evictions_review(world);
 }
 
 /* Notes that a session lacks a descriptor, without such a session. */
@@ -157,7 +169,7 @@ void world_schedule(struct world *world)
     }
     world->flipping.run = on_flipping;
     world->lacking.run = on_lacking;
-    if (sim_chance(sim, 400))
+    if (world->lasting || sim_chance(sim, 400))
         sim_arm(sim, &world->flipping, sim_below(sim, 400000000));
     if (!world->quick && sim_chance(sim, 300))
         sim_arm(sim, &world->lacking, sim_below(sim, 300000000));

@@ -93,7 +93,7 @@ static inline void start(void)
     table = table_new(epoch, NULL);
     assert_non_null(table);
     assert_int_equal(table_apply(table, &config, NULL), 0);
-    health = health_start(table, &error);
+    health = health_start(table, NULL, &error);
     assert_non_null(health);
 }
 
