@@ -79,6 +79,8 @@ struct pool_settings {
     const char *check_send;          /* udp: datagram to send, in the notation of base/payload.h; NULL: one zero byte */
     const char *check_expect;        /* udp: beginning of the reply, a pattern in the notation of base/payload.h; NULL: any reply */
 
+    uint32_t slow_start_ms; /* 0: off */
+
     uint32_t connect_timeout_ms;
     uint32_t idle_timeout_ms;
     uint32_t half_close_timeout_ms;

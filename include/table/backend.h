@@ -83,6 +83,10 @@ struct backend {
     struct capacity_weight agent_weight; /* what its agent says about its weight */
     uint32_t agent_limit;      /* the max_connections that its agent says; 0: as configured */
     struct backend_life life;
+    struct list ramping;       /* in table.ramping, during its slow start */
+    uint64_t ramp_since_ns;    /* when its slow start began; 0: it begins with the next table_advance() */
+    uint8_t ramp_share;        /* percent of its weight and limit that it has because of its slow start; 100: all */
+    bool awaited;              /* it has been in the table since the start of the process and has not been usable yet */
     struct target *target;     /* health's probe of this backend; NULL: health does not probe it */
     struct backend_ejection ejection;
 

@@ -1,7 +1,7 @@
 /* table/capacity.h: the weight and the limit that a backend has at present: what the configuration says, what its agent says, and how healthy it is.
  *
- *   weight  the agent's, or else the configured one; at most half of that while the backend is busy
- *   limit   the agent's max_connections, or else the configured one
+ *   weight  the agent's, or else the configured one; at most half of that while the backend is busy, and less during its slow start (slow_start)
+ *   limit   the agent's max_connections, or else the configured one; less during the slow start
  *
  * Snapshots and selectors count weights in hundredths, so that weight 1 can be reduced too. Only the publisher calls these functions. */
 #ifndef TABLE_CAPACITY_H

@@ -67,6 +67,11 @@ void table_set_agent_weight(struct table *table, struct backend *backend, struct
 /* Notes the max_connections that an agent says; 0: the configured one. It holds at once. Sessions above a lower limit continue. Publisher. */
 void table_set_agent_limit(struct backend *backend, uint32_t max_connections);
 
+/* Begins the slow starts of backends that have become usable since the last call, and continues the others. The first call says that the process has started:
+ * backends that are usable then, or whose first probes find them up, start with their whole weight. Call table_publish() after it. Returns when to call it
+ * next; UINT64_MAX: only after a change. Publisher. */
+uint64_t table_advance(struct table *table, uint64_t now_ns);
+
 /* Rebuilds the pools that have changed, publishes them, and frees what no worker can hold. Never waits. Returns 0, also if nothing has changed, or -ENOMEM:
  * then the old snapshot stays published, and the change stays due. Publisher. */
 int table_publish(struct table *table);

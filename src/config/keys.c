@@ -174,6 +174,9 @@ const struct config_key config_keys[] = {
      .help = "State of a backend at start. Probes then change it as rise and fall say."},
     {.name = "check_jitter", POOL(check_jitter_percent), .type = CONFIG_PERCENT, .initial = "10%", .max = 50,
      .help = "Random variation of the probe intervals, up or down, so that probes do not all run at the same time."},
+    {.name = "slow_start", POOL(slow_start_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 100, .max = H(1),
+     .help = "How long the weight and max_connections of a backend grow, from a tenth to all, after it has become usable or was added. Not at the start "
+             "of Penstock. off: it has all at once."},
     {.name = "connect_timeout", POOL(connect_timeout_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 1, .max = S(600),
      .help = "How long connecting to one backend may take before the next backend is tried."},
     {.name = "idle_timeout", POOL(idle_timeout_ms), .type = CONFIG_DURATION, .initial = "1h", .min = 10, .max = H(720),
@@ -231,7 +234,7 @@ const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers", "allow_exec",
     "hash_load_bound", "prefer_zone", "check_service", "max_connections", "queue_limit",
-    "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet", "replay", "slow_start",
+    "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet", "replay",
     "panic_threshold", "all_down",
     "source", "transparent",
 };

@@ -156,7 +156,7 @@ struct health *health_start(struct table *table, const struct health_workers *wo
     if (!health)
         return NULL;
     health->sync_at_ns = UINT64_MAX;
-    publisher_init(&health->publisher, table, workers);
+    publisher_init(&health->publisher, table, workers, clock_now_ns());
     targets_init(&health->targets, &health->publisher);
     ejection_init(&health->ejection, &health->publisher);
     health->targets.ejection = &health->ejection;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/addr.h"
+#include "base/duration.h"
 #include "health/probe.h"
 #include "log/log.h"
 
@@ -13,9 +14,9 @@
 
 enum { COALESCE_MS = 10, RETRY_MS = 100, RECLAIM_MS = 100 };
 
-void publisher_init(struct publisher *publisher, struct table *table, const struct health_workers *workers)
+void publisher_init(struct publisher *publisher, struct table *table, const struct health_workers *workers, uint64_t now_ns)
 {
-    *publisher = (struct publisher){.table = table, .reclaim_at_ns = UINT64_MAX};
+    *publisher = (struct publisher){.table = table, .advance_at_ns = table_advance(table, now_ns), .reclaim_at_ns = UINT64_MAX};
     lifecycle_init(&publisher->lifecycle, table, workers);
 }
 
@@ -37,6 +38,19 @@ static const char *describe_address(char *out, size_t size, const struct backend
     return out;
 }
 
+/* Writes how long its slow start lasts, or nothing. */
+static const char *describe_start(char *out, size_t size, const struct backend *backend)
+{
+    char duration[DURATION_TEXT_BYTES];
+
+    out[0] = '\0';
+    if (backend->ramp_share < CAPACITY_WHOLE) {
+        duration_format(pool_settings(backend->pool)->slow_start_ms, duration, sizeof(duration));
+        snprintf(out, size, ", slow start for %s", duration);
+    }
+    return out;
+}
+
 static bool is_down(enum backend_probe_state state)
 {
     return state == BACKEND_PROBE_DOWN || state == BACKEND_PROBE_TIMED_OUT;
@@ -48,13 +62,15 @@ static void describe_change(char *out, size_t size, const struct publisher_chang
     const struct pool *pool = change->backend->pool;
     const struct pool_settings *settings = pool_settings(pool);
     unsigned rise = settings->rise, fall = settings->fall;
+    char start[20 + DURATION_TEXT_BYTES];
 
     if (change->to == BACKEND_PROBE_BUSY)
         snprintf(out, size, "BUSY: %s, but %s; weight halved", change->reason, change->heard ? "its sessions move bytes" : "it answered the probe before");
     else if (change->to == BACKEND_PROBE_UP && change->from == BACKEND_PROBE_BUSY)
         snprintf(out, size, "UP again after %u good probe%s; full weight", rise, rise == 1 ? "" : "s");
     else if (change->to == BACKEND_PROBE_UP)
-        snprintf(out, size, "UP after %u good probe%s; %zu of %zu usable", rise, rise == 1 ? "" : "s", pool->usable, pool->backend_count);
+        snprintf(out, size, "UP after %u good probe%s%s; %zu of %zu usable", rise, rise == 1 ? "" : "s",
+                 describe_start(start, sizeof(start), change->backend), pool->usable, pool->backend_count);
     else if (change->to == BACKEND_PROBE_TIMED_OUT)
         snprintf(out, size, "DOWN: %s (%u of %u probes timed out, and its sessions moved no bytes); %zu of %zu usable", change->reason, fall, fall,
                  pool->usable, pool->backend_count);
@@ -95,6 +111,7 @@ static void plan_publication(struct publisher *publisher, uint64_t now_ns)
 void publisher_change(struct publisher *publisher, const struct publisher_change *change, uint64_t now_ns)
 {
     table_set_state(publisher->table, change->backend, BACKEND_PROBE, change->to);
+    publisher->advance_at_ns = table_advance(publisher->table, now_ns);
     log_change(change);
     plan_publication(publisher, now_ns);
 }
@@ -112,10 +129,12 @@ void publisher_applied(struct publisher *publisher, uint64_t now_ns)
 
 static void publish_table(struct publisher *publisher, uint64_t now_ns)
 {
+    publisher->advance_at_ns = table_advance(publisher->table, now_ns);
     if (table_publish(publisher->table) < 0) { /* -ENOMEM: workers continue with the old snapshot */
         if (!publisher->complained)
             log_error("out of memory: workers do not see the last change of backend states yet; retrying");
         publisher->complained = true;
+        publisher->pending = true;
         publisher->publish_at_ns = now_ns + RETRY_MS * NS_PER_MS;
         return;
     }
@@ -124,9 +143,15 @@ static void publish_table(struct publisher *publisher, uint64_t now_ns)
     publisher->published_ns = now_ns;
 }
 
+/* When to publish next: the next step of a slow start waits for a change that is pending. */
+static uint64_t publication_ns(const struct publisher *publisher)
+{
+    return publisher->pending ? publisher->publish_at_ns : publisher->advance_at_ns;
+}
+
 void publisher_run(struct publisher *publisher, uint64_t now_ns)
 {
-    bool publishes = publisher->pending && now_ns >= publisher->publish_at_ns;
+    bool publishes = now_ns >= publication_ns(publisher);
 
     if (publishes)
         publish_table(publisher, now_ns);
@@ -140,9 +165,9 @@ void publisher_run(struct publisher *publisher, uint64_t now_ns)
 
 uint64_t publisher_wake_ns(const struct publisher *publisher)
 {
-    uint64_t wake_ns = publisher->lifecycle.wake_ns;
+    uint64_t wake_ns = publication_ns(publisher);
 
-    if (publisher->reclaim_at_ns < wake_ns)
-        wake_ns = publisher->reclaim_at_ns;
-    return publisher->pending && publisher->publish_at_ns < wake_ns ? publisher->publish_at_ns : wake_ns;
+    if (publisher->lifecycle.wake_ns < wake_ns)
+        wake_ns = publisher->lifecycle.wake_ns;
+    return publisher->reclaim_at_ns < wake_ns ? publisher->reclaim_at_ns : wake_ns;
 }

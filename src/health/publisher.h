@@ -15,6 +15,7 @@ struct publisher {
     uint64_t publish_at_ns; /* time of the next publication, if pending */
     uint64_t published_ns;  /* time of the last publication; 0: never */
     struct lifecycle lifecycle;
+    uint64_t advance_at_ns; /* when a slow start goes on; UINT64_MAX: none is under way */
     uint64_t reclaim_at_ns; /* when to reclaim retired snapshots; UINT64_MAX: none is retired */
 };
 
@@ -26,8 +27,9 @@ struct publisher_change {
     bool heard;                 /* BUSY: its sessions move bytes; otherwise it has answered the probe before */
 };
 
-/* Borrows the table and the workers, which must outlive the publisher. `workers` may be NULL: there are none. */
-void publisher_init(struct publisher *publisher, struct table *table, const struct health_workers *workers);
+/* Borrows the table and the workers, which must outlive the publisher. `workers` may be NULL: there are none. The process has started: backends that become
+ * usable from now on start slowly. */
+void publisher_init(struct publisher *publisher, struct table *table, const struct health_workers *workers, uint64_t now_ns);
 void publisher_deinit(struct publisher *publisher);
 
 /* Records the change in the table and logs it. Readers see it after publisher_run(). */
@@ -39,7 +41,8 @@ void publisher_set(struct publisher *publisher, struct backend *backend, enum ba
 /* Call it after the set of live objects was changed, and published if there was memory for that. */
 void publisher_applied(struct publisher *publisher, uint64_t now_ns);
 
-/* Publishes pending changes, at most once in 10 ms, and then reviews whose sessions are closed. Frees retired snapshots that no reader uses any more. */
+/* Publishes pending changes, at most once in 10 ms, and the steps of slow starts. Then reviews whose sessions are closed. Frees retired snapshots that no reader
+ * uses any more. */
 void publisher_run(struct publisher *publisher, uint64_t now_ns);
 
 /* Returns when publisher_run() must be called next; UINT64_MAX: only after a change. */

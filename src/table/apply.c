@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "table/change.h"
 #include "table/plan.h"
 
 /* ---- retiring objects, and bringing them back ---- */
@@ -42,6 +43,7 @@ static bool condemn_backend(void *object)
 static void retire_backend(struct table *table, struct backend *backend, struct table_change *change)
 {
     backend->leaving = true;
+    change_end_slow_start(backend);
     (void)backend_set_state(backend, BACKEND_DISCOVERY, BACKEND_GONE);
     reclaim_add(&table->reclaim, backend, destroy_backend, condemn_backend);
     change->backends.retired++;
@@ -154,6 +156,7 @@ static bool commit_backend(struct table *table, struct plan_backend *row, bool i
 {
     struct backend *backend = row->backend;
     bool comes = row->is_new || backend->leaving, changes = row->settings != NULL;
+    bool was_usable = !comes && backend_standing(backend) == BACKEND_USABLE;
     bool is_ordered_anew = comes || (changes && row->settings->state != backend_settings(backend)->state);
 
     if (backend->leaving)
@@ -166,6 +169,7 @@ static bool commit_backend(struct table *table, struct plan_backend *row, bool i
         retire_settings(table, backend_replace_settings(backend, row->settings));
     if (is_ordered_anew)
         (void)backend_set_state(backend, BACKEND_ADMIN, ordered_state(backend_settings(backend)));
+    change_turn(table, backend, was_usable);
     row->settings = NULL;
     row->is_new = false;
     change->backends.added += comes;

@@ -27,6 +27,8 @@ struct backend *backend_new(struct pool *pool, const struct config_backend *conf
     memset(backend, 0, bytes);
     backend->name = memcpy(backend + 1, config->name, name_bytes);
     list_append(&pool->all_backends, &backend->link);
+    list_init(&backend->ramping);
+    backend->ramp_share = CAPACITY_WHOLE;
     backend->pool = pool;
     backend->addr = config->addr;
     backend->id = id;

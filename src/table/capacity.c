@@ -8,7 +8,9 @@ enum { BUSY_SHARE = 50 };
 
 uint32_t capacity_share(const struct backend *backend)
 {
-    return backend_state_part(backend_state(backend), BACKEND_PROBE) == BACKEND_PROBE_BUSY ? BUSY_SHARE : CAPACITY_WHOLE;
+    bool is_busy = backend_state_part(backend_state(backend), BACKEND_PROBE) == BACKEND_PROBE_BUSY;
+
+    return is_busy && backend->ramp_share > BUSY_SHARE ? BUSY_SHARE : backend->ramp_share;
 }
 
 /* In hundredths. */
@@ -39,5 +41,8 @@ uint32_t capacity_weight(const struct backend *backend)
 
 uint32_t capacity_limit(const struct backend *backend)
 {
-    return backend->agent_limit != 0 ? backend->agent_limit : backend_settings(backend)->max_connections;
+    uint64_t whole = backend->agent_limit != 0 ? backend->agent_limit : backend_settings(backend)->max_connections;
+    uint64_t limit = whole * backend->ramp_share / CAPACITY_WHOLE;
+
+    return whole > 0 && limit == 0 ? 1 : (uint32_t)limit;
 }

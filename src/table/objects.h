@@ -27,6 +27,8 @@ struct table {
     size_t pool_count;
     struct pool **slots;          /* by slot; NULL: free. A pool keeps its slot until it is freed, so that no session mistakes another pool for its own */
     size_t slot_count;
+    uint64_t started_ns;          /* time of the first table_advance(); 0: the process is starting */
+    struct list ramping;          /* backends in their slow start */
     bool is_due;                  /* something changed since the last publication */
     struct publication *published;
     struct list all_listeners;    /* including those that are leaving; the lists own the objects */

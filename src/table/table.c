@@ -29,6 +29,7 @@ struct table *table_new(struct epoch *epoch, const struct table_prepare *prepare
     table->prepare = prepare;
     list_init(&table->all_listeners);
     list_init(&table->all_pools);
+    list_init(&table->ramping);
     table->is_due = true;
     if (table_publish(table) == 0)
         return table;

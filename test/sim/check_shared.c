@@ -101,7 +101,7 @@ static uint32_t slots_of(const struct world *world, const struct backend *backen
 
 static void check_backend(struct world *world, struct backend *backend)
 {
-    uint32_t slots = slots_of(world, backend), max = backend_settings(backend)->max_connections;
+    uint32_t slots = slots_of(world, backend), max = capacity_limit(backend);
     uint32_t *allowed = &world->slots_allowed[world_pool_of(backend)][world_backend_of(backend)][world_address_of(world, backend)];
 
     if (backend_in_flight(backend) != slots)

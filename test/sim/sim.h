@@ -248,6 +248,8 @@ uint64_t sim_next_event_ns(const struct sim *sim);
 uint32_t sim_below(struct sim *sim, uint32_t bound);
 /* Returns true with this probability. */
 bool sim_chance(struct sim *sim, uint32_t per_mille);
+/* One of the listed numbers; each is equally likely, and one that is listed twice is twice as likely. */
+#define PICK(sim, ...) ((const uint32_t[]){__VA_ARGS__})[sim_below(sim, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))]
 
 /* Returns a negative errno that means a lack of descriptors or memory. */
 int sim_lack(struct sim *sim);

@@ -4,8 +4,6 @@
 
 #include "world.h"
 
-#define PICK(sim, ...) ((const uint32_t[]){__VA_ARGS__})[sim_below(sim, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))]
-
 enum { PORT = 53 };
 
 /* ---- settings ---- */

@@ -194,6 +194,8 @@ uint32_t world_address_of(const struct world *world, const struct backend *backe
 struct listener *world_listener(const struct world *world, uint32_t listener);
 /* Whether `used` is at most `*allowed`. Then lowers `*allowed` to `max`, or to `used` if more than `max` are in use. A `max` of 0 or UINT32_MAX is no limit. */
 bool world_may_hold(uint32_t *allowed, uint32_t max, uint32_t used);
+/* Notes what backends may hold now. Call it after their limits have changed. */
+void world_note_limits(struct world *world);
 /* These two include live objects that are leaving. */
 uint32_t world_sessions_of_pools(const struct world *world);
 void world_each_backend(struct world *world, void (*check)(struct world *world, struct backend *backend));

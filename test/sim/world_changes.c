@@ -52,6 +52,7 @@ static void draw_settings(struct world *world, struct pool_settings *settings)
     settings->hash_key = (enum config_hash_key)sim_below(sim, 2);
     settings->hash_prefix_v4 = (uint8_t)sim_below(sim, 33);
     settings->hash_table_size = sim_chance(sim, 300) ? 211 : 101;
+    settings->slow_start_ms = PICK(sim, 0, 300, 3000);
     if (world->udp.is_on && sim_chance(sim, 400))
         udp_draw_pool_change(world, settings);
     if (world->quick || !sim_chance(sim, 400))
@@ -143,12 +144,17 @@ static void note_slots(struct world *world, struct backend *backend)
     uint32_t *allowed = &world->slots_allowed[world_pool_of(backend)][world_backend_of(backend)][world_address_of(world, backend)];
 
     if (!backend->condemned)
-        *allowed = allowed_now(backend_settings(backend)->max_connections, backend_in_flight(backend));
+        *allowed = allowed_now(capacity_limit(backend), backend_in_flight(backend));
+}
+
+void world_note_limits(struct world *world)
+{
+    world_each_backend(world, note_slots);
 }
 
 static void note_allowed(struct world *world)
 {
-    world_each_backend(world, note_slots);
+    world_note_limits(world);
     check_udp_note_limits(world);
     for (uint32_t i = 0; i < world->config.listener_count; i++) {
         const struct listener *listener = world_listener(world, i);

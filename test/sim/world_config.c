@@ -24,8 +24,6 @@ static struct addr local_address(uint32_t pool, uint32_t backend, uint32_t varia
     return addr;
 }
 
-#define PICK(sim, ...) ((const uint32_t[]){__VA_ARGS__})[sim_below(sim, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))]
-
 static void draw_addresses(struct world *world, uint32_t p, uint32_t b)
 {
     for (uint32_t i = 0; i < ADDRESSES_MAX; i++)
@@ -60,6 +58,7 @@ static void draw_pool(struct world *world, uint32_t p)
         .settings.eject_time_ms = PICK(sim, 10, 50, 500),
         .settings.eject_time_max_ms = 2000,
         .settings.eject_share_percent = (uint8_t)PICK(sim, 0, 50, 100),
+        .settings.slow_start_ms = PICK(sim, 0, 300, 3000),
     };
     if (world->quick) {
         pool->settings.connect_timeout_ms = 20000;

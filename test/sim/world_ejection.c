@@ -55,6 +55,7 @@ static void on_ejecting(struct sim_event *event)
 
     run_checked(world);
     publisher_run(&world->publisher, world->sim->now_ns);
+    world_note_limits(world);
     evictions_review(world);
     arm_ejection(world);
 }
@@ -81,7 +82,7 @@ void world_ejection_applied(struct world *world)
 
 void world_ejection_begin(struct world *world)
 {
-    publisher_init(&world->publisher, world->table, &world->evictions.workers);
+    publisher_init(&world->publisher, world->table, &world->evictions.workers, world->sim->now_ns);
     ejection_init(&world->ejection, &world->publisher);
     world->ejecting.run = on_ejecting;
     world->shared.tell_of_failure = tell_of_failure;

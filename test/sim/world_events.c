@@ -38,18 +38,26 @@ static void on_arriving(struct sim_event *event)
 
 /* ---- backends ---- */
 
-/* A probe or an order changes the state. */
-static void change_state(struct world *world, struct backend *live)
+/* A probe, an agent or an administrator says something new about a backend. */
+static void flip_backend(struct world *world, struct backend *live)
 {
     struct sim *sim = world->sim;
-    bool passed = backend_state_part(backend_state(live), BACKEND_PROBE) == BACKEND_PROBE_DOWN;
+    unsigned probe = backend_state_part(backend_state(live), BACKEND_PROBE);
+    bool passed = probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT;
 
     if (sim_chance(sim, 150)) {
         table_set_state(world->table, live, BACKEND_ADMIN, sim_below(sim, BACKEND_ADMIN_MAINTENANCE + 1));
-        return;
+    } else if (sim_chance(sim, 700)) {
+        probe = passed ? BACKEND_PROBE_UP : PICK(sim, BACKEND_PROBE_DOWN, BACKEND_PROBE_TIMED_OUT, BACKEND_PROBE_BUSY);
+        table_set_state(world->table, live, BACKEND_PROBE, probe);
+        world_ejection_probed(world, live, passed);
+    } else if (sim_chance(sim, 500)) {
+        struct capacity_weight weight = {.unit = PICK(sim, CAPACITY_AS_CONFIGURED, CAPACITY_PERCENT), .value = sim_below(sim, 101)};
+
+        table_set_agent_weight(world->table, live, weight);
+    } else {
+        table_set_agent_limit(live, sim_below(sim, 4));
     }
-    table_set_state(world->table, live, BACKEND_PROBE, passed ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN);
-    world_ejection_probed(world, live, passed);
 }
 
 static void on_flipping(struct sim_event *event)
@@ -64,7 +72,9 @@ static void on_flipping(struct sim_event *event)
         sim_arm(sim, event, sim_below(sim, world->udp.is_on ? 100000000 : 400000000));
     if (world->quick && world_backend_of(live) == 0)
         return;
-    change_state(world, live);
+    flip_backend(world, live);
+    (void)table_advance(world->table, sim->now_ns); /* a slow start grows at the next change of any backend, too */
+    world_note_limits(world);
     if (table_publish(world->table) < 0)
         abort();
     evictions_review(world);

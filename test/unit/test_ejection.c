@@ -47,9 +47,9 @@ static void begin(size_t count, uint8_t share_percent)
     table = table_new(epoch, NULL);
     assert_non_null(table);
     assert_int_equal(table_apply(table, &config, NULL), 0);
-    publisher_init(&publisher, table, NULL);
-    ejection_init(&ejection, &publisher);
     now_ns = 1000000 * MS;
+    publisher_init(&publisher, table, NULL, now_ns);
+    ejection_init(&ejection, &publisher);
 }
 
 static void end(void)

@@ -63,7 +63,7 @@ static void review(void)
 static void open_all(void)
 {
     pools_open(&p);
-    publisher_init(&publisher, p.table, &workers);
+    publisher_init(&publisher, p.table, &workers, now_ns);
     publisher_run(&publisher, now_ns);
 }
 
