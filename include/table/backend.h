@@ -21,6 +21,8 @@
 #define BACKEND_TICK_BITS 27
 #define BACKEND_TICK_NS (UINT64_C(1) << BACKEND_TICK_BITS)
 
+#define BACKEND_NEWCOMER_SESSIONS 32
+
 struct backend_settings;
 struct config_backend;
 struct pool;
@@ -95,6 +97,7 @@ struct backend {
     _Atomic uint32_t references;             /* number of pointers that are kept without a slot */
     _Atomic uint64_t refused_ns;             /* when it last refused a datagram; 0: not since its last reply; relaxed */
     _Atomic uint32_t max_connections;        /* capacity_limit(), in the cache line that selectors read; 0: no limit; relaxed */
+    _Atomic uint32_t newcomer_left;          /* number of sessions after which it is no longer a newcomer; also set by the publisher; relaxed */
     _Atomic uint32_t failures;               /* number of sessions in a row that failed; also set by the publisher; relaxed */
     _Atomic uint32_t last_failure;           /* the last one: 65,536 times its enum backend_failure, plus its errno; relaxed */
     _Atomic uint32_t evicted;                /* number of sessions closed since the present or last eviction began; relaxed */
@@ -133,6 +136,17 @@ enum backend_eviction backend_eviction(const struct backend *backend); /* Any th
 void backend_note_evicted(struct backend *backend);
 /* Number of those. Any thread. */
 uint32_t backend_evicted(const struct backend *backend);
+
+/* A newcomer is a backend that has become usable while the process ran and has had fewer than BACKEND_NEWCOMER_SESSIONS sessions since. Sets whether it is one.
+ * Publisher. */
+void backend_set_newcomer(struct backend *backend, bool is_newcomer);
+/* Whether it is one. Any thread. */
+static inline bool backend_is_newcomer(const struct backend *backend)
+{
+    return atomic_load_explicit(&backend->newcomer_left, memory_order_relaxed) > 0;
+}
+/* Counts a session of a newcomer; does nothing for any other backend. Any worker. */
+void backend_count_newcomer(struct backend *backend);
 
 /* Takes a slot unless the backend is at max_connections (compare-and-swap: never above the limit, over all workers). Every true must be paired with exactly one
  * backend_release(), which is for table/lease.c. Any worker. */

@@ -103,6 +103,19 @@ uint32_t backend_evicted(const struct backend *backend)
     return atomic_load_explicit(&backend->evicted, memory_order_relaxed);
 }
 
+void backend_set_newcomer(struct backend *backend, bool is_newcomer)
+{
+    atomic_store_explicit(&backend->newcomer_left, is_newcomer ? BACKEND_NEWCOMER_SESSIONS : 0, memory_order_relaxed);
+}
+
+void backend_count_newcomer(struct backend *backend)
+{
+    uint32_t left = atomic_load_explicit(&backend->newcomer_left, memory_order_relaxed);
+
+    while (left > 0 && !atomic_compare_exchange_weak_explicit(&backend->newcomer_left, &left, left - 1, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 bool backend_reserve(struct backend *backend)
 {
     uint32_t taken = atomic_load_explicit(&backend->in_flight, memory_order_relaxed), max;

@@ -25,13 +25,18 @@ void change_end_slow_start(struct backend *backend)
     set_share(backend, RAMP_WHOLE);
 }
 
-static void begin_slow_start(struct table *table, struct backend *backend)
+/* Begins the slow start of a backend. Without slow_start it becomes a newcomer instead. Either ends with the next table_advance() if this is the start of the
+ * process. */
+static void begin_start(struct table *table, struct backend *backend)
 {
-    if (table->started_ns == 0 || pool_settings(backend->pool)->slow_start_ms == 0)
+    bool is_slow = pool_settings(backend->pool)->slow_start_ms > 0;
+
+    if (table->started_ns == 0)
         return;
-    backend->ramp_since_ns = 0; /* from the next table_advance() on */
+    backend->ramp_since_ns = 0;
     list_append(&table->ramping, &backend->ramping);
-    set_share(backend, RAMP_FIRST);
+    set_share(backend, is_slow ? RAMP_FIRST : RAMP_WHOLE);
+    backend_set_newcomer(backend, !is_slow);
 }
 
 /* Whether the backend has been there since the start, and no probe had the time to find it down. */
@@ -48,11 +53,13 @@ static uint64_t continue_slow_start(struct table *table, struct backend *backend
 {
     struct change_view before = change_view(backend);
     uint32_t duration_ms = pool_settings(backend->pool)->slow_start_ms;
-    bool has_begun = backend->ramp_since_ns != 0, is_over = duration_ms == 0 || (!has_begun && is_first_result(table, backend, now_ns));
+    bool has_begun = backend->ramp_since_ns != 0, is_first = !has_begun && is_first_result(table, backend, now_ns), is_over = duration_ms == 0 || is_first;
     uint64_t elapsed_ns;
 
     if (!has_begun)
         backend->ramp_since_ns = now_ns;
+    if (is_first)
+        backend_set_newcomer(backend, false);
     elapsed_ns = now_ns - backend->ramp_since_ns;
     set_share(backend, is_over ? RAMP_WHOLE : ramp_share(elapsed_ns, duration_ms));
     change_note(table, backend, before);
@@ -99,7 +106,7 @@ void change_turn(struct table *table, struct backend *backend, bool was_usable)
     bool is_usable = backend_standing(backend) == BACKEND_USABLE;
 
     if (is_usable && !was_usable)
-        begin_slow_start(table, backend);
+        begin_start(table, backend);
     else if (was_usable && !is_usable)
         change_end_slow_start(backend);
 }
