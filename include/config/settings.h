@@ -18,7 +18,7 @@ enum config_balance {
     CONFIG_BALANCE_CONSISTENT_HASH,
 };
 enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT, CONFIG_HASH_QUIC_CID };
-enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP };
+enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP, CONFIG_CHECK_HTTPS };
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL_BOTH };
 enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
 enum config_backend_state { CONFIG_BACKEND_READY, CONFIG_BACKEND_DRAIN, CONFIG_BACKEND_MAINTENANCE };
@@ -71,11 +71,14 @@ struct pool_settings {
     uint16_t check_port;             /* 0: the backend's own */
     bool check_address_set;
     struct addr check_address;       /* IP only, the port is not used; valid if check_address_set */
-    const char *check_path;          /* http */
-    const char *check_host;          /* http: Host header; NULL: the probed address */
-    const char *check_method;        /* http */
-    const char *check_status;        /* http: a list as in base/status_list.h */
-    const char *check_body;          /* http: text that the first 64 KiB of the body must contain; NULL: any body */
+    const char *check_path;          /* this and the next four: http, https */
+    const char *check_host;          /* Host header, as base/host.h reads it if there is TLS; NULL: check_tls_name or the probed address */
+    const char *check_method;
+    const char *check_status;        /* a list as in base/status_list.h */
+    const char *check_body;          /* text that the first 64 KiB of the body must contain; NULL: any body */
+    bool check_tls_verify;           /* this and the next two: https */
+    const char *check_tls_ca;        /* path of accepted certificates in PEM; NULL: those of the system */
+    const char *check_tls_name;      /* name or IP address that the certificate must be for; NULL: that of check_host, or the probed address */
     const char *check_send;          /* udp: datagram to send, in the notation of base/payload.h; NULL: one zero byte */
     const char *check_expect;        /* udp: beginning of the reply, a pattern in the notation of base/payload.h; NULL: any reply */
 

@@ -156,6 +156,16 @@ static const struct config_raw_key *find_value(struct config_build *build, enum 
     return raw || kind == CONFIG_IN_GLOBAL || key->own_section_only ? raw : find_raw(&build->defaults, key);
 }
 
+const struct config_raw_key *config_build_own(const struct config_build *build, const char *name)
+{
+    return find_raw(&build->named, config_key_find(CONFIG_IN_POOL, name));
+}
+
+const struct config_raw_key *config_build_default(const struct config_build *build, const char *name)
+{
+    return find_raw(&build->defaults, config_key_find(CONFIG_IN_POOL, name));
+}
+
 /* Sets every field of `object` that has a key in sections of this kind to the given value or to the default. */
 static void set_fields(struct config_build *build, enum config_section kind, void *object)
 {
@@ -220,25 +230,6 @@ static uint32_t fast_interval_ms(uint32_t interval_ms)
     return fast_ms < interval_ms ? fast_ms : interval_ms;
 }
 
-/* Refuses check_body with the method HEAD, whose response has no body. Reports it where this pool sets one of the two, or once if [defaults] sets both. */
-static void check_head(struct config_build *build, const struct config_pool *pool)
-{
-    const struct config_key *body = config_key_find(CONFIG_IN_POOL, "check_body"), *method = config_key_find(CONFIG_IN_POOL, "check_method");
-    const struct config_raw_key *raw = find_raw(&build->named, body);
-
-    if (!pool->settings.check_body || strcmp(pool->settings.check_method, "HEAD") != 0)
-        return;
-    if (!raw && pool->settings.check == CONFIG_CHECK_HTTP) {
-        raw = find_raw(&build->named, method);
-        if (!raw && !build->head_refused) {
-            raw = find_raw(&build->defaults, body);
-            build->head_refused = true;
-        }
-    }
-    if (raw)
-        refuse(build, &raw->place, "%s = %s: check_body needs an answer with a body, and check_method = HEAD gets none", raw->name, raw->value);
-}
-
 static void build_pool(struct config_build *build, const struct config_raw_section *section, struct config_pool *pool)
 {
     begin_section(build, section);
@@ -251,7 +242,7 @@ static void build_pool(struct config_build *build, const struct config_raw_secti
         pool->settings.check_fast_interval_ms = fast_interval_ms(pool->settings.check_interval_ms);
     if (pool->settings.check_down_interval_ms == 0)
         pool->settings.check_down_interval_ms = pool->settings.check_interval_ms;
-    check_head(build, pool);
+    config_probes_check(build, pool);
 }
 
 /* Returns the index of the pool with this name, or pool_count after reporting that there is none. */

@@ -1,5 +1,5 @@
 /* config/build.h: shared by the sources that build a configuration: config/build.c (keys), config/endpoints.c (addresses), config/collisions.c (addresses bound
- * twice) and config/loops.c (loops). Within src/config. */
+ * twice), config/loops.c (loops) and config/probes.c (checks). Within src/config. */
 #ifndef CONFIG_BUILD_H
 #define CONFIG_BUILD_H
 
@@ -36,6 +36,7 @@ struct config_build {
     size_t addresses;   /* of all listeners so far, including those refused because of the maximum */
     size_t suggestions; /* candidates compared so far */
     bool head_refused;  /* [defaults] was refused for check_body together with the method HEAD */
+    const struct config_raw_key *ca_refused; /* the check_tls_ca of [defaults], if it was refused */
 };
 
 /* Builds `config` from `raw`. Adds every error to `errors`; if there is one, `config` must not be used. */
@@ -43,6 +44,13 @@ void config_build(struct config *config, struct config_raw *raw, struct config_a
 
 /* Adds the addresses of one `bind` key to the list. */
 void config_bind_add(struct config_build *build, const struct config_raw_key *key, struct config_bind_list *list);
+
+/* Returns the key of the present pool section, or that of [defaults], or NULL if there is none or it was refused. */
+const struct config_raw_key *config_build_own(const struct config_build *build, const char *name);
+const struct config_raw_key *config_build_default(const struct config_build *build, const char *name);
+
+/* Refuses a pool, that of the present section, whose keys about probes cannot work together or name a file that cannot be read. */
+void config_probes_check(struct config_build *build, const struct config_pool *pool);
 
 /* Builds the backends of a pool section. */
 void config_backends_build(struct config_build *build, const struct config_raw_section *section, struct config_pool *pool);

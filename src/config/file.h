@@ -43,11 +43,12 @@ struct config_raw_section {
     size_t position;   /* index among the sections of its kind */
 };
 
-/* Starts as all zero. Everything it points to is in the arena. */
+/* Starts as all zero, except `is_file`. Everything it points to is in the arena. */
 struct config_raw {
     struct config_raw_section *sections, *last_section;
     struct config_index listeners, pools; /* sections by name */
     size_t listener_count, pool_count;
+    bool is_file;      /* read from a file, not from a text in memory: the files that it names are checked too */
 };
 
 /* What to read: a file, or a text in memory with a name. With a text, `include` is refused. */

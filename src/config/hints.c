@@ -130,7 +130,7 @@ static bool is_unfilled_template(const struct config_hints_value *value)
 
 static bool is_path(const struct config_hints_value *value)
 {
-    return value->key->type == CONFIG_SINK || value->key->type == CONFIG_INCLUDE;
+    return value->key->type == CONFIG_SINK || value->key->type == CONFIG_PATH || value->key->type == CONFIG_INCLUDE;
 }
 
 static bool is_in_home(const struct config_hints_value *value)

@@ -19,6 +19,8 @@ enum config_type {
     CONFIG_CPUS,     /* auto, off, or a list */
     CONFIG_WORD,     /* text without blanks */
     CONFIG_TEXT,     /* the rest of the line */
+    CONFIG_HOST,     /* a host name or an IP address, without a port */
+    CONFIG_PATH,     /* of a file */
     CONFIG_SINK,     /* stderr or a path */
     CONFIG_URL_PATH,
     CONFIG_METHOD,
@@ -41,7 +43,7 @@ struct config_key {
     const char *initial;         /* the default, as written in a file; NULL: none */
     const char *zero;            /* word for 0 (off, auto); NULL: none */
     const char *free;            /* word for UINT32_MAX, which is above `max`: the program decides (auto); NULL: none */
-    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of WORD, TEXT, URL_PATH, METHOD, PAYLOAD, EXPECT, STATUS */
+    uint64_t min, max;           /* bounds of numeric types; `max` is the longest text in bytes of the types that are texts */
     uint64_t step;               /* the value must be a multiple of this; 0: any */
     const char *choices;         /* words of a CHOICE, separated by "|" */
     const char *later;           /* choices of later versions, which this version refuses by name */

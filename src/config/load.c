@@ -29,7 +29,7 @@ static struct config *load_input(const struct config_input *input, struct config
 {
     struct config_source whole = {.file = input->name};
     const struct config_place place = {.source = &whole};
-    struct config_raw raw = {0};
+    struct config_raw raw = {.is_file = !input->text};
     struct loaded *loaded = calloc(1, sizeof(*loaded));
 
     if (!loaded) {

@@ -25,8 +25,21 @@ static bool is_setting(const struct config_key *key, const struct kind *kind)
 
 static bool is_string(const struct config_key *key)
 {
-    return key->type == CONFIG_WORD || key->type == CONFIG_TEXT || key->type == CONFIG_SINK || key->type == CONFIG_URL_PATH || key->type == CONFIG_METHOD ||
-           config_key_keeps_escapes(key) || key->type == CONFIG_STATUS;
+    switch (key->type) {
+    case CONFIG_WORD:
+    case CONFIG_TEXT:
+    case CONFIG_HOST:
+    case CONFIG_PATH:
+    case CONFIG_SINK:
+    case CONFIG_URL_PATH:
+    case CONFIG_METHOD:
+    case CONFIG_PAYLOAD:
+    case CONFIG_EXPECT:
+    case CONFIG_STATUS:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* The field of a key. */

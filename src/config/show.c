@@ -75,6 +75,8 @@ static bool format_value(const struct config_key *key, const void *object, char 
         return ((const struct config_pool *)object)->settings.check_address_set;
     case CONFIG_WORD:
     case CONFIG_TEXT:
+    case CONFIG_HOST:
+    case CONFIG_PATH:
     case CONFIG_SINK:
     case CONFIG_URL_PATH:
     case CONFIG_METHOD:

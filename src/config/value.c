@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/duration.h"
 #include "base/expect.h"
+#include "base/host.h"
 #include "base/payload.h"
 #include "base/status_list.h"
 #include "config/config.h"
@@ -249,12 +250,25 @@ static bool set_text(const struct target *t)
         return say_length(t);
     if (key->type == CONFIG_SINK && strcmp(t->text, "stderr") != 0 && !strchr(t->text, '/'))
         return say_problem(t->problem, "not %s%sstderr or a path with a \"/\" in it", key->zero ? key->zero : "", key->zero ? ", " : "");
+    if (key->type == CONFIG_PATH && !strchr(t->text, '/'))
+        return say_problem(t->problem, "not %s%sa path with a \"/\" in it", key->zero ? key->zero : "", key->zero ? " or " : "");
     if (key->type == CONFIG_WORD && blanks)
         return say_problem(t->problem, "blanks are not allowed");
     if (key->type == CONFIG_URL_PATH && (*t->text != '/' || blanks))
         return say_problem(t->problem, "not a path that begins with \"/\" and has no blanks");
     if (key->type == CONFIG_METHOD && strspn(t->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(t->text))
         return say_problem(t->problem, "not a word in capitals such as GET");
+    return store_text(t, t->text);
+}
+
+static bool set_host(const struct target *t)
+{
+    struct host host;
+
+    if (!host_parse(&host, t->text))
+        return say_problem(t->problem, "not a host name or an IP address");
+    if (host.has_port)
+        return say_problem(t->problem, "a port does not belong here");
     return store_text(t, t->text);
 }
 
@@ -335,10 +349,13 @@ bool config_value_set(const struct config_key *key, const char *text, void *obje
         return set_cpus(&target);
     case CONFIG_WORD:
     case CONFIG_TEXT:
+    case CONFIG_PATH:
     case CONFIG_SINK:
     case CONFIG_URL_PATH:
     case CONFIG_METHOD:
         return set_text(&target);
+    case CONFIG_HOST:
+        return set_host(&target);
     case CONFIG_PAYLOAD:
         return set_payload(&target);
     case CONFIG_EXPECT:

@@ -2,12 +2,12 @@
 #ifndef HEALTH_DESTINATION_H
 #define HEALTH_DESTINATION_H
 
-#include <curl/curl.h>
 #include <stdbool.h>
 
-#include "base/addr.h"
+#include "health/transfer.h"
 
-/* Sets the address, with an http URL whose path is "/". Returns false if memory runs out. */
-bool destination_set(CURL *easy, const struct addr *addr);
+/* Sets the address, with a URL whose path is "/": with http and this address, or over TLS with https, the name that the certificate must be for, and the
+ * options of TLS. Returns false if memory runs out. */
+bool destination_set(struct probe *probe);
 
 #endif

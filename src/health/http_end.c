@@ -2,6 +2,7 @@
 #include "health/http_end.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Returns, for answer_judge(), how a connected server cut the answer off. The text may be in `scratch`. */
 static const char *describe_cut(const struct transfer_end *end, const struct answer *answer, const struct addr *addr,
@@ -20,6 +21,8 @@ static const char *describe_cut(const struct transfer_end *end, const struct ans
         return closed;
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
+        if (strstr(end->text, "unexpected eof")) /* TLS without its own end; many servers close like this */
+            return closed;
         if (end->os_error == 0)
             return "sent a malformed chunk";
         probe_errno(scratch, (int)end->os_error, addr);

@@ -1,5 +1,5 @@
-/* health/probe_http.c: HTTP/1 probes. health/transfer.h drives them, and health/answer.h has the rule by which an answer passes. At most 64 KiB of headers and
- * 64 KiB of the body are read. Health thread; owns the parts of its probes that transfer.h does not know. */
+/* health/probe_http.c: HTTP/1 probes, with or without TLS. health/transfer.h drives them, and health/answer.h has the rule by which an answer passes. At most
+ * 64 KiB of headers and 64 KiB of the body are read. Health thread; owns the parts of its probes that transfer.h does not know. */
 #include <stdio.h>
 
 #include "health/answer.h"
@@ -10,7 +10,6 @@
 
 struct http_probe {
     struct probe base; /* first */
-    struct curl_slist *headers;
     struct answer answer;
 };
 
@@ -19,16 +18,14 @@ static bool http_prepare(struct probe *base)
     struct http_probe *probe = (struct http_probe *)base;
 
     answer_init(&probe->answer, base->request.settings);
-    base->saves_unread = true;
-    return http_request_set(base->easy, &base->request, &probe->headers);
+    base->tls = base->request.settings->check == CONFIG_CHECK_HTTPS;
+    base->saves_unread = !base->tls; /* what was not read over TLS is encrypted */
+    return http_request_set(base);
 }
 
 static void http_clean(struct probe *base)
 {
-    struct http_probe *probe = (struct http_probe *)base;
-
-    curl_slist_free_all(probe->headers);
-    answer_deinit(&probe->answer);
+    answer_deinit(&((struct http_probe *)base)->answer);
 }
 
 static bool http_add_header(struct probe *base, const char *line, size_t bytes, long status)

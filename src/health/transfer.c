@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "health/destination.h"
 #include "health/health.h"
 #include "health/probe_socket.h"
+#include "health/tls.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -29,6 +31,8 @@ static void free_probe(struct probe *probe, const struct transfer_kind *kind)
     if (!probe)
         return;
     curl_easy_cleanup(probe->easy); /* also closes the descriptor */
+    curl_slist_free_all(probe->headers);
+    curl_slist_free_all(probe->connect_to);
     kind->clean(probe);
     unread_deinit(&probe->unread);
     free(probe);
@@ -90,14 +94,17 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
     return probe->fd < 0 ? CURL_SOCKET_BAD : probe->fd;
 }
 
-/* Saves the answer in case libcurl could not send its request; see health/unread.h. */
-static void save_unread_answer(struct transfer_prober *prober, int fd)
+/* Notes, before the socket of a probe is closed, what cannot be seen afterwards: that it is connected to itself, which breaks TLS and HTTP/2 before
+ * on_connected() is called, and an answer that libcurl has not read because it could not send its request (health/unread.h). */
+static void note_closing(struct transfer_prober *prober, int fd)
 {
     for (struct list *link = prober->undecided.next; link != &prober->undecided; link = link->next) {
         struct probe *probe = container_of(link, struct probe, link);
         if (probe->fd != fd)
             continue;
         probe->fd = -1;
+        if (!probe->connected && probe_socket_is_own_peer(fd))
+            probe->connect_errno = ECONNREFUSED;
         if (probe->saves_unread && !probe->again && !probe->heard)
             unread_save(&probe->unread, fd);
     }
@@ -111,11 +118,12 @@ static int on_close_socket(void *context, curl_socket_t fd)
 
     epoll_ctl(prober->base.fd, EPOLL_CTL_DEL, fd, NULL);
     curl_multi_assign(prober->multi, fd, NULL); /* fails if libcurl no longer knows the socket */
-    save_unread_answer(prober, fd);
+    note_closing(prober, fd);
     return probe_socket_close(fd);
 }
 
-/* Called when the socket is connected and nothing was sent yet. A probe that is connected to itself must not read its own request as an answer. */
+/* Called when the socket is connected, with TLS if there is any, and no request was sent yet. A probe that is connected to itself must not read its own request
+ * as an answer. */
 static int on_connected(void *context, char *peer, char *local, int peer_port, int local_port)
 {
     struct probe *probe = context;
@@ -166,14 +174,15 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 static void judge_transfer(const struct probe *probe, CURLcode code, struct probe_result *result)
 {
-    struct transfer_end end = {.code = code, .connected = probe->connected, .was_unread = probe->again};
+    struct transfer_end end = {.code = code, .connected = probe->connected, .was_unread = probe->again, .text = probe->error_text};
 
     if (probe->connect_errno != 0) {
         probe_errno(result, probe->connect_errno, probe->request.addr);
         return;
     }
     curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &end.os_error);
-    probe->prober->kind->judge(probe, &end, result);
+    if (!probe->tls || probe->heard || !tls_explain_end(probe, &end, result))
+        probe->prober->kind->judge(probe, &end, result);
 }
 
 void transfer_close(struct prober *base)
@@ -195,7 +204,7 @@ struct prober *transfer_open(const struct transfer_kind *kind, probe_done_fn *do
     struct transfer_prober *prober = calloc(1, sizeof(*prober));
 
     *error = -ENOMEM;
-    if (!prober || curl_global_init(CURL_GLOBAL_NOTHING) != 0) {
+    if (!prober || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
         free(prober);
         return NULL;
     }
@@ -228,8 +237,10 @@ static bool set_transfer(struct probe *probe)
 
     curl_easy_setopt(easy, CURLOPT_PRIVATE, probe);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, probe->error_text);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* nothing is looked up */
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, probe);
@@ -241,7 +252,9 @@ static bool set_transfer(struct probe *probe)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, probe);
-    return curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* ignore the variable http_proxy */
+    return curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK /* ignore the variable http_proxy */
+           && curl_easy_setopt(easy, CURLOPT_USERAGENT, "penstock") == CURLE_OK
+           && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 }
 
 enum probe_outcome transfer_start(struct prober *base, const struct probe_request *request, struct probe **out, struct probe_result *result)
@@ -257,7 +270,7 @@ enum probe_outcome transfer_start(struct prober *base, const struct probe_reques
     probe->fd = -1;
     unread_init(&probe->unread);
     probe->easy = curl_easy_init();
-    if (!probe->easy || !set_transfer(probe) || !prober->kind->prepare(probe))
+    if (!probe->easy || !set_transfer(probe) || !prober->kind->prepare(probe) || !destination_set(probe))
         goto fail;
     if (curl_multi_add_handle(prober->multi, probe->easy) != CURLM_OK)
         goto fail;

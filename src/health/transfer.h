@@ -25,6 +25,9 @@ struct probe {
     struct probe_request request;
     struct transfer_prober *prober;
     CURL *easy;
+    bool tls;              /* set by `prepare`, which is called before the address is set */
+    struct curl_slist *headers;    /* owned; set by `prepare`; NULL: none */
+    struct curl_slist *connect_to; /* owned; the address, if the URL has a name instead; NULL: none */
     struct list link;      /* in one of the prober's lists */
     uint64_t report_ns;    /* CLOCK_MONOTONIC: when to stop waiting for the end; 0: undecided */
     bool connected;        /* a connection was established, perhaps to itself */
@@ -33,6 +36,7 @@ struct probe {
     bool again;            /* the answer is read from `unread` */
     int fd;                /* descriptor of the connection, owned by libcurl; -1: none */
     struct unread unread;
+    char error_text[CURL_ERROR_SIZE]; /* what libcurl says about a failure; empty: nothing */
     int connect_errno;     /* why there is no connection, if libcurl does not know; else 0 */
 };
 
@@ -41,15 +45,17 @@ struct transfer_end {
     CURLcode code;
     long os_error;   /* CURLINFO_OS_ERRNO; 0: none */
     bool connected;  /* a connection was established */
+    const char *text; /* what libcurl says about a failure */
     bool was_unread; /* the answer was read through health/unread.h, because the connection was reset */
 };
 
 struct transfer_kind {
     const struct probe_ops *ops;
     size_t probe_bytes; /* of the kind's probe */
-    /* Sets the options of probe->easy for the request, and the kind's own fields, which are zero. Returns false if memory runs out. */
+    /* Sets the options of probe->easy for the request, except the address and TLS, and the kind's own fields, which are zero. Returns false if memory runs
+     * out. */
     bool (*prepare)(struct probe *probe);
-    /* Frees what prepare() has allocated, after probe->easy was freed. */
+    /* Frees what the kind's own fields own, after probe->easy was freed. */
     void (*clean)(struct probe *probe);
     /* Takes a header line, with its line end, or bytes of the body. `status` is the status of the last status line. Returns false to end the transfer. */
     bool (*add_header)(struct probe *probe, const char *line, size_t bytes, long status);

@@ -189,5 +189,5 @@ CASES = (
     Case("udp-check-any-reply", udp_check_any_reply.__doc__, body=udp_check_any_reply, ways=ONCE, pool={**UDP, "check_send": "hex:00ff"}),
     Case("udp-check-no-reply", udp_check_no_reply.__doc__, body=udp_check_no_reply, ways=ONCE, pool={**UDP, "check_timeout": "20s"}),
     *(Case(f"port-of-dead-backend-{check}", port_of_dead_backend.__doc__, body=port_of_dead_backend, ways=ONCE,
-           pool={**CHECKED, "check": check, "check_fast_interval": "10ms", "check_down_interval": "10ms"}) for check in ("tcp", "http")),
+           pool={**CHECKED, "check": check, "check_fast_interval": "10ms", "check_down_interval": "10ms"}) for check in ("tcp", "http", "https")),
 )

@@ -52,7 +52,7 @@ static struct probe_result run(const struct probe_ops *ops, const struct pool_se
     return result;
 }
 
-static void assert_passed(struct probe_result result)
+static inline void assert_passed(struct probe_result result)
 {
     assert_string_equal(result.reason, "");
     assert_int_equal(result.outcome, PROBE_PASSED);

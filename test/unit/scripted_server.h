@@ -22,6 +22,7 @@ enum part {
     RESET,           /* sends `answer`, then resets */
     DRIP,            /* sends each byte of `answer` in its own segment, then closes normally */
     REPEAT,          /* sends `answer` again and again until the client is gone */
+    HEAR,            /* reads once, whatever it is, sends `answer`, then closes normally */
     UNREAD,          /* waits for the request but does not read it: sends `answer`, and closing then resets the connection */
     UNASKED,         /* sends `answer` before there is a request, then closes normally */
     UNASKED_RESET,   /* sends `answer` before there is a request, then resets */
@@ -60,6 +61,20 @@ static bool read_request(struct server *server, int fd)
     return true;
 }
 
+/* Waits as the part says. Returns false if the test or the client has ended. */
+static bool await_request(struct server *server, int fd)
+{
+    char x[4096];
+
+    if (server->part >= UNASKED)
+        return true;
+    if (server->part == UNREAD)
+        return !stopped_or_readable(server, fd);
+    if (server->part == HEAR)
+        return !stopped_or_readable(server, fd) && recv(fd, x, sizeof x, 0) > 0;
+    return read_request(server, fd);
+}
+
 static void drip(const struct server *server, int fd)
 {
     const int on = 1;
@@ -75,7 +90,7 @@ static void play(struct server *server, int fd)
     char x[4096];
 
     memset(x, 'x', sizeof x);
-    if (server->part == UNREAD ? stopped_or_readable(server, fd) : server->part < UNASKED && !read_request(server, fd))
+    if (!await_request(server, fd))
         return;
     if (server->part == DRIP)
         drip(server, fd);

@@ -1,0 +1,68 @@
+/* config/probes.c: checks the keys of a pool that are about its probes, where one key is not enough to judge. Thread that loads the configuration. */
+#include <string.h>
+
+#include "base/host.h"
+#include "config/build.h"
+#include "config/certificates.h"
+
+/* Refuses check_body with the method HEAD, whose response has no body. Reports it where this pool sets one of the two, or once if [defaults] sets both. */
+static void check_head(struct config_build *build, const struct config_pool *pool)
+{
+    const struct pool_settings *settings = &pool->settings;
+    const struct config_raw_key *raw = config_build_own(build, "check_body");
+
+    if (!settings->check_body || strcmp(settings->check_method, "HEAD") != 0)
+        return;
+    if (!raw && (settings->check == CONFIG_CHECK_HTTP || settings->check == CONFIG_CHECK_HTTPS)) {
+        raw = config_build_own(build, "check_method");
+        if (!raw && !build->head_refused) {
+            raw = config_build_default(build, "check_body");
+            build->head_refused = true;
+        }
+    }
+    if (raw)
+        config_errors_add(build->errors, &raw->place, "%s = %s: check_body needs an answer with a body, and check_method = HEAD gets none", raw->name,
+                          raw->value);
+}
+
+/* Refuses a check_host that no certificate can be for, if it is what the certificate must be for. */
+static void check_name(struct config_build *build, const struct pool_settings *settings)
+{
+    const struct config_raw_key *raw = config_build_own(build, "check_host");
+    struct host host;
+
+    if (settings->check_tls_name || !settings->check_host || host_parse(&host, settings->check_host))
+        return;
+    if (!raw)
+        raw = config_build_default(build, "check_host");
+    config_errors_add(build->errors, &raw->place, "check_host = %s: not a name that a certificate can be for: add check_tls_name", raw->value);
+}
+
+/* Refuses a check_tls_ca that cannot be read. Reports that of [defaults] once. A text that is not a file is checked without opening files. */
+static void check_certificates(struct config_build *build, const struct pool_settings *settings)
+{
+    const struct config_raw_key *own = config_build_own(build, "check_tls_ca"), *raw = own;
+    const char *problem;
+
+    if (!settings->check_tls_ca || !settings->check_tls_verify || !build->raw->is_file)
+        return;
+    if (!raw)
+        raw = config_build_default(build, "check_tls_ca");
+    if (raw == build->ca_refused)
+        return;
+    problem = config_certificates_check(settings->check_tls_ca);
+    if (!problem)
+        return;
+    config_errors_add(build->errors, &raw->place, "check_tls_ca = %s: %s", raw->value, problem);
+    if (!own)
+        build->ca_refused = raw;
+}
+
+void config_probes_check(struct config_build *build, const struct config_pool *pool)
+{
+    check_head(build, pool);
+    if (pool->settings.check == CONFIG_CHECK_HTTPS) {
+        check_name(build, &pool->settings);
+        check_certificates(build, &pool->settings);
+    }
+}
