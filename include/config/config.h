@@ -13,6 +13,8 @@
 #include "base/addr.h"
 #include "config/settings.h"
 
+#define CONFIG_PROBES_MAX 4096 /* the greatest probes_max: the health thread has an event for each on its stack */
+
 enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_IO_URING, CONFIG_ENGINE_EPOLL };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 enum config_affinity { CONFIG_AFFINITY_AUTO, CONFIG_AFFINITY_OFF, CONFIG_AFFINITY_LIST };
@@ -56,6 +58,7 @@ struct config {
     uint32_t busy_poll_us;    /* how long a worker busy-polls before it sleeps; 0: off; UINT32_MAX: auto */
     uint32_t max_connections; /* 0: derived from the limit on open descriptors */
     uint32_t max_flows;       /* 0: derived from the limit on open descriptors */
+    uint32_t probes_max;      /* probes in flight, 1 to CONFIG_PROBES_MAX */
     uint64_t seed;            /* of the keyed hash; load balancers with the same seed choose the same backends */
     uint32_t drain_timeout_ms;
     const char *log;          /* "stderr" or a path */

@@ -2,10 +2,13 @@
 #ifndef HEALTH_HEALTH_H
 #define HEALTH_HEALTH_H
 
-/* Maximum number of probes in flight, over all kinds. Control reserves a descriptor for each. Further probes wait. */
-#define HEALTH_PROBES_MAX 256
+#include <stdint.h>
 
-struct config;
+#include "config/config.h"
+
+/* The greatest maximum number of probes in flight, over all kinds. */
+#define HEALTH_PROBES_MAX CONFIG_PROBES_MAX
+
 struct health;
 struct table;
 struct table_change;
@@ -17,9 +20,10 @@ struct health_workers {
     void *context;
 };
 
-/* Starts the thread, with all signals blocked; it probes the table's backends. `table` and `workers` must outlive it; `workers` may be NULL. Until
- * health_stop() returns, no other thread may write the table. On failure returns NULL and sets `*error` to a negative errno. Control only. */
-struct health *health_start(struct table *table, const struct health_workers *workers, int *error);
+/* Starts the thread, with all signals blocked; it probes the table's backends. At most `probes_max` probes are in flight (1 to HEALTH_PROBES_MAX); control has
+ * reserved a descriptor for each. Further probes wait. `table` and `workers` must outlive it; `workers` may be NULL. Until health_stop() returns, no other
+ * thread may write the table. On failure returns NULL and sets `*error` to a negative errno. Control only. */
+struct health *health_start(struct table *table, const struct health_workers *workers, uint32_t probes_max, int *error);
 
 /* Makes the thread apply a configuration to the table (table_apply() in table/table.h) and probe accordingly, and waits until that is done. `config` is read
  * only during the call. Returns 0; -ENOMEM; or -ETIMEDOUT if the thread did not take the request within a second. After an error nothing has changed.

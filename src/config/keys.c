@@ -38,6 +38,9 @@ const struct config_key config_keys[] = {
     {.name = "max_flows", GLOBAL(max_flows), .type = CONFIG_NUMBER, .initial = "auto", .zero = "auto", .min = 1, .max = CONNECTIONS_MAX,
      .help = "Maximum number of open UDP flows, over all listeners and workers. Datagrams of further clients are dropped and counted. auto: as many as "
              "the limit on open files allows."},
+    {.name = "probes_max", GLOBAL(probes_max), .type = CONFIG_NUMBER, .initial = "256", .min = 1, .max = CONFIG_PROBES_MAX,
+     .help = "Maximum number of probes of backends in flight. Further probes wait, and the log says so when they are late. A quarter is kept for backends that "
+             "are up or busy, so that backends that hang do not delay the others."},
     {.name = "seed", GLOBAL(seed), .type = CONFIG_NUMBER, .initial = "0", .max = UINT64_MAX,
      .help = "Seed of the keyed hash, decimal or hexadecimal with 0x. Load balancers with equal pools and equal seeds choose the same backends."},
     {.name = "drain_timeout", GLOBAL(drain_timeout_ms), .type = CONFIG_DURATION, .initial = "30s", .max = H(24),

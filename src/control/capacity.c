@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "health/health.h"
 #include "log/log.h"
 
 enum {
@@ -44,7 +43,7 @@ static uint64_t probe_descriptors(const struct config *config)
         if (config->pools[i].settings.check != CONFIG_CHECK_NONE)
             backends += config->pools[i].backend_count;
     }
-    return backends < HEALTH_PROBES_MAX ? backends : HEALTH_PROBES_MAX;
+    return backends < config->probes_max ? backends : config->probes_max;
 }
 
 /* Opens and closes a high descriptor, so that the kernel allocates a table of that size now. If a process with threads outgrows its table later, it

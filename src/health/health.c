@@ -147,7 +147,7 @@ static int start_thread(struct health *health)
     return error;
 }
 
-struct health *health_start(struct table *table, const struct health_workers *workers, int *error)
+struct health *health_start(struct table *table, const struct health_workers *workers, uint32_t probes_max, int *error)
 {
     const struct mailbox_options options = {.capacity = MAILBOX_MESSAGES, .message_bytes = sizeof(struct apply_request *)};
     struct health *health = calloc(1, sizeof(*health));
@@ -157,7 +157,7 @@ struct health *health_start(struct table *table, const struct health_workers *wo
         return NULL;
     health->sync_at_ns = UINT64_MAX;
     publisher_init(&health->publisher, table, workers, clock_now_ns());
-    targets_init(&health->targets, &health->publisher);
+    targets_init(&health->targets, &health->publisher, probes_max);
     ejection_init(&health->ejection, &health->publisher);
     health->targets.ejection = &health->ejection;
     *error = mailbox_init(&health->mailbox, &options);

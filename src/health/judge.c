@@ -80,17 +80,17 @@ uint64_t judge_heard_since(const struct pool_settings *settings, uint64_t before
     return before_ns < lately_ns ? before_ns : lately_ns;
 }
 
-uint32_t judge_interval_ms(const struct judge *judge, const struct pool_settings *settings, uint64_t *random)
+uint32_t judge_interval_ms(const struct judge *judge, const struct pool_settings *settings)
 {
-    uint32_t interval_ms = settings->check_interval_ms;
-
     if (is_down(judge))
-        interval_ms = judge->passes > 0 ? settings->check_fast_interval_ms : settings->check_down_interval_ms;
-    else if (judge->bad > 0)
-        interval_ms = settings->check_fast_interval_ms;
+        return judge->passes > 0 ? settings->check_fast_interval_ms : settings->check_down_interval_ms;
+    return judge->bad > 0 ? settings->check_fast_interval_ms : settings->check_interval_ms;
+}
 
-    assert(settings->check_jitter_percent <= 50);
-    uint32_t jitter_ms = (uint32_t)((uint64_t)interval_ms * settings->check_jitter_percent / 100);
+uint32_t judge_jittered_ms(uint32_t interval_ms, uint32_t jitter_percent, uint64_t *random)
+{
+    assert(jitter_percent <= 50);
+    uint32_t jitter_ms = (uint32_t)((uint64_t)interval_ms * jitter_percent / 100);
     uint64_t drawn_ms = (uint64_t)interval_ms - jitter_ms + random_below(random, 2 * jitter_ms + 1);
     if (drawn_ms > UINT32_MAX)
         return UINT32_MAX;

@@ -46,10 +46,13 @@ bool judge_result(struct judge *judge, const struct pool_settings *settings, enu
  * `before_ns`, and during the last check_interval. */
 uint64_t judge_heard_since(const struct pool_settings *settings, uint64_t before_ns, uint64_t now_ns);
 
-/* Returns the milliseconds to the next probe, at least 1: check_fast_interval in doubt, that is while a row of bad probes may take the backend out or a row of
- * passes may bring it back; check_down_interval while down; else check_interval. A busy backend is not probed faster, because that would add to its load. The
- * result varies uniformly by check_jitter_percent, so that many backends and load balancers do not synchronise. `random` is the state of random_next(). */
-uint32_t judge_interval_ms(const struct judge *judge, const struct pool_settings *settings, uint64_t *random);
+/* Returns the milliseconds to the next probe: check_fast_interval in doubt, that is while a row of bad probes may take the backend out or a row of passes may
+ * bring it back; check_down_interval while down; else check_interval. A busy backend is not probed faster, because that would add to its load. */
+uint32_t judge_interval_ms(const struct judge *judge, const struct pool_settings *settings);
+
+/* Returns the interval, varied uniformly by `jitter_percent` (0 to 50), so that many backends and load balancers do not synchronise; at least 1. `random` is
+ * the state of random_next(). */
+uint32_t judge_jittered_ms(uint32_t interval_ms, uint32_t jitter_percent, uint64_t *random);
 
 /* Returns the milliseconds from the start to the first probe of backend `index` of `count` probed backends. First probes are spread evenly over the pool's
  * check_interval or one second, whichever is shorter. */

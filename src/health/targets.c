@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/hash.h"
 #include "health/ejection.h"
-#include "health/health.h"
 #include "health/judge.h"
 #include "log/log.h"
 
@@ -22,7 +22,7 @@ enum target_state { TARGET_IDLE, TARGET_WAITING, TARGET_PROBING };
 struct target {
     struct due due;      /* first member: due_first() is cast to a target; in the heap while idle and while probing */
     struct list link;    /* in targets.all */
-    struct list in_line; /* in targets.waiting, while waiting */
+    struct cap_turn turn; /* in a line while waiting; counts as in flight while probing */
     struct targets *targets;
     struct backend *backend;
     const struct pool_settings *settings;            /* from the last start_target(); the table keeps them until the next targets_sync() */
@@ -81,7 +81,8 @@ static void take_result(struct target *target, const struct probe_result *result
         note_no_means(target, result->reason, now_ns);
     else
         judge_target(target, result, now_ns);
-    uint64_t next_ns = target->started_ns + judge_interval_ms(&target->judge, target->settings, &targets->random) * NS_PER_MS;
+    uint32_t interval_ms = judge_interval_ms(&target->judge, target->settings);
+    uint64_t next_ns = target->started_ns + judge_jittered_ms(interval_ms, target->settings->check_jitter_percent, &targets->random) * NS_PER_MS;
     due_add(&targets->due, &target->due, next_ns > now_ns ? next_ns : now_ns + NS_PER_MS);
     if (targets->ejection && result->outcome != PROBE_NO_MEANS)
         ejection_note_probe(targets->ejection, target->backend, result->outcome == PROBE_PASSED, now_ns);
@@ -89,9 +90,9 @@ static void take_result(struct target *target, const struct probe_result *result
 
 static void end_probe(struct target *target)
 {
-    assert(target->state == TARGET_PROBING && target->targets->under_way > 0);
+    assert(target->state == TARGET_PROBING);
     due_remove(&target->targets->due, &target->due);
-    target->targets->under_way--;
+    cap_end(&target->targets->cap, &target->turn);
 }
 
 /* probe_done_fn */
@@ -120,35 +121,63 @@ static void begin_probe(struct target *target)
 
     target->started_ns = clock_now_ns();
     if (target->prober->ops->start(target->prober, &request, &target->probe, &result) != PROBE_PENDING) {
+        cap_end(&targets->cap, &target->turn);
         take_result(target, &result);
         return;
     }
     target->state = TARGET_PROBING;
-    targets->under_way++;
     due_add(&targets->due, &target->due, target->started_ns + probe_limit_ms(target->settings) * NS_PER_MS);
+}
+
+/* Lets the target wait until the cap on probes in flight admits it. */
+static void await_turn(struct target *target)
+{
+    uint64_t due_ns = target->due.at_ns;
+
+    due_remove(&target->targets->due, &target->due);
+    target->state = TARGET_WAITING;
+    target->turn.preferred = target->judge.state == BACKEND_PROBE_UP || target->judge.state == BACKEND_PROBE_BUSY;
+    target->turn.interval_ms = judge_interval_ms(&target->judge, target->settings);
+    cap_wait(&target->targets->cap, &target->turn, due_ns);
+}
+
+static void log_lateness(struct targets *targets, uint64_t now_ns)
+{
+    char text[DURATION_TEXT_BYTES];
+    uint64_t late_ns;
+    uint32_t count;
+
+    switch (cap_news(&targets->cap, now_ns, &count, &late_ns)) {
+    case CAP_LATE:
+        log_warn("%u probe%s began more than an interval late, by up to %s: probes_max = %u are in flight; the states of backends may be out of date; raise "
+                 "probes_max, or lower check_timeout; reported at most once a minute", count, count == 1 ? "" : "s",
+                 duration_format(late_ns / NS_PER_MS, text, sizeof(text)), targets->cap.max);
+        break;
+    case CAP_ON_TIME:
+        log_info("probes begin on time again");
+        break;
+    case CAP_NO_NEWS:
+        break;
+    }
 }
 
 /* Handles time limits first, so that waiting targets can start at once. */
 void targets_run(struct targets *targets)
 {
     uint64_t now_ns = clock_now_ns();
+    struct cap_turn *turn;
     struct due *due;
 
     while ((due = due_first(&targets->due)) != NULL && due->at_ns <= now_ns) {
         struct target *target = (struct target *)due;
-        if (target->state == TARGET_PROBING) {
+        if (target->state == TARGET_PROBING)
             time_out(target);
-        } else {
-            due_remove(&targets->due, due);
-            target->state = TARGET_WAITING;
-            list_append(&targets->waiting, &target->in_line);
-        }
+        else
+            await_turn(target);
     }
-    while (!list_empty(&targets->waiting) && targets->under_way < HEALTH_PROBES_MAX) {
-        struct target *target = container_of(targets->waiting.next, struct target, in_line);
-        list_remove(&target->in_line);
-        begin_probe(target);
-    }
+    while ((turn = cap_next(&targets->cap, clock_now_ns())) != NULL)
+        begin_probe(container_of(turn, struct target, turn));
+    log_lateness(targets, now_ns);
 }
 
 void targets_hurry(struct backend *backend, uint64_t now_ns)
@@ -177,7 +206,7 @@ void targets_process(struct targets *targets)
 uint64_t targets_wake_ns(const struct targets *targets)
 {
     const struct due *due = due_first(&targets->due);
-    uint64_t wake_ns = due ? due->at_ns : UINT64_MAX;
+    uint64_t wake_ns = due && due->at_ns < targets->cap.news_at_ns ? due->at_ns : targets->cap.news_at_ns;
 
     for (int i = 0; i < TARGETS_KINDS; i++)
         if (targets->probers[i] && targets->probers[i]->wake_ns < wake_ns)
@@ -229,7 +258,7 @@ static void stop_target(struct target *target)
         due_remove(&target->targets->due, &target->due);
         break;
     case TARGET_WAITING:
-        list_remove(&target->in_line);
+        cap_leave(&target->turn);
         break;
     }
     target->state = TARGET_IDLE;
@@ -273,7 +302,7 @@ static int add_target(struct targets *targets, struct backend *backend, uint32_t
     }
     target->targets = targets;
     target->backend = backend;
-    list_init(&target->in_line);
+    list_init(&target->turn.in_line);
     list_append(&targets->all, &target->link);
     targets->count++;
     backend->target = target;
@@ -339,11 +368,11 @@ int targets_sync(struct targets *targets)
     return present < 0 ? present : missing;
 }
 
-void targets_init(struct targets *targets, struct publisher *publisher)
+void targets_init(struct targets *targets, struct publisher *publisher, uint32_t probes_max)
 {
     *targets = (struct targets){.publisher = publisher};
     list_init(&targets->all);
-    list_init(&targets->waiting);
+    cap_init(&targets->cap, probes_max);
     /* The configured seed is not used here: load balancers that share it must not probe at the same times. */
     targets->random = clock_now_ns() ^ ((uint64_t)getpid() << 32);
 }

@@ -2,8 +2,8 @@
  *
  *      idle --due--> waiting --a probe ended--> probing --result or time limit--> idle
  *
- * Each target has one deadline in a common heap: its next probe while it is idle, its time limit while a probe is in flight. If HEALTH_PROBES_MAX probes are in
- * flight, a due target waits in a queue. */
+ * Each target has one deadline in a common heap: its next probe while it is idle, its time limit while a probe is in flight. If probes_max probes are in
+ * flight, a due target waits in a line (health/cap.h). */
 #ifndef HEALTH_TARGETS_H
 #define HEALTH_TARGETS_H
 
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "health/cap.h"
 #include "health/due.h"
 #include "health/probe.h"
 #include "health/publisher.h"
@@ -25,15 +26,14 @@ struct targets {
     struct prober *probers[TARGETS_KINDS]; /* NULL: no pool has had this kind of check */
     struct list all;             /* owned */
     size_t count;
-    struct list waiting;         /* due targets that wait for the end of another probe, in the order in which they became due */
     struct due_heap due;
-    size_t under_way;            /* number of probes in flight */
+    struct cap cap;              /* due targets that wait, and the number of probes in flight */
     uint64_t random;
     uint64_t no_means_logged_ns; /* 0: never */
 };
 
-/* Makes an empty set. */
-void targets_init(struct targets *targets, struct publisher *publisher);
+/* Makes an empty set. `probes_max`: the maximum number of probes in flight, 1 to HEALTH_PROBES_MAX. */
+void targets_init(struct targets *targets, struct publisher *publisher, uint32_t probes_max);
 /* Abandons the probes in flight and frees all targets. */
 void targets_deinit(struct targets *targets);
 

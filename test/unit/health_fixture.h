@@ -74,7 +74,7 @@ static inline void prepare(enum config_check check, const struct addr *addrs, si
         .settings.check_timeout_ms = 1000, .settings.rise = 2, .settings.fall = 3, .settings.check_jitter_percent = 10, .settings.check_initial_up = true,
         .settings.check_path = "/", .settings.check_method = "GET", .settings.check_status = "200-399",
     };
-    config = (struct config){ .pools = &pool, .pool_count = 1 };
+    config = (struct config){ .pools = &pool, .pool_count = 1, .probes_max = 256 };
 }
 
 static inline void start(void)
@@ -93,7 +93,7 @@ static inline void start(void)
     table = table_new(epoch, NULL);
     assert_non_null(table);
     assert_int_equal(table_apply(table, &config, NULL), 0);
-    health = health_start(table, NULL, &error);
+    health = health_start(table, NULL, config.probes_max, &error);
     assert_non_null(health);
 }
 

@@ -116,9 +116,8 @@ static void bytes_count_since_the_result_before_and_for_an_interval(void **state
 static uint32_t interval_after(enum backend_probe_state first, const char *results)
 {
     struct judge judge = { .state = first };
-    uint64_t random = 1;
     judge_all(&judge, &pool, results);
-    return judge_interval_ms(&judge, &pool, &random);
+    return judge_interval_ms(&judge, &pool);
 }
 
 static void the_interval_follows_the_state(void **state)
@@ -139,14 +138,10 @@ static void the_interval_follows_the_state(void **state)
 static void jitter_fills_its_range_and_stays_inside(void **state)
 {
     (void)state;
-    struct pool_settings jittered = pool;
-    struct judge judge = { .state = BACKEND_PROBE_UP };
     uint64_t random = 7, sum = 0;
     uint32_t least = UINT32_MAX, most = 0;
-    jittered.check_jitter_percent = 50;
-    jittered.check_interval_ms = 100;
     for (int i = 0; i < 20000; i++) {
-        uint32_t ms = judge_interval_ms(&judge, &jittered, &random);
+        uint32_t ms = judge_jittered_ms(100, 50, &random);
         least = ms < least ? ms : least;
         most = ms > most ? ms : most;
         sum += ms;
@@ -154,20 +149,16 @@ static void jitter_fills_its_range_and_stays_inside(void **state)
     assert_int_equal(least, 50);
     assert_int_equal(most, 150);
     assert_in_range(sum / 20000, 98, 102);
+    assert_int_equal(judge_jittered_ms(100, 0, &random), 100);
 }
 
 static void no_interval_is_zero_or_wraps(void **state)
 {
     (void)state;
-    struct pool_settings extreme = pool;
-    struct judge judge = { .state = BACKEND_PROBE_UP };
     uint64_t random = 3;
-    extreme.check_jitter_percent = 50;
-    extreme.check_interval_ms = 0;
-    assert_int_equal(judge_interval_ms(&judge, &extreme, &random), 1);
-    extreme.check_interval_ms = UINT32_MAX / 2;
+    assert_int_equal(judge_jittered_ms(0, 50, &random), 1);
     for (int i = 0; i < 1000; i++)
-        assert_true(judge_interval_ms(&judge, &extreme, &random) >= UINT32_MAX / 4 - 1);
+        assert_true(judge_jittered_ms(UINT32_MAX / 2, 50, &random) >= UINT32_MAX / 4 - 1);
 }
 
 static void first_probes_are_spread_over_a_second_at_most(void **state)

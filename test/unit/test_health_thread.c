@@ -173,13 +173,15 @@ static unsigned open_descriptors(void)
 static void probes_under_way_are_bounded_and_the_rest_waits(void **state)
 {
     (void)state;
-    static struct addr addrs[2 * HEALTH_PROBES_MAX + 88];
+    enum { PROBES_MAX = 100 };
+    static struct addr addrs[2 * PROBES_MAX + 88];
     const size_t count = sizeof addrs / sizeof addrs[0];
     int listener = listen_on(&addrs[0]);
     for (size_t i = 1; i < count; i++)
         addrs[i] = addrs[0];
     prepare(CONFIG_CHECK_HTTP, addrs, count);
     pool.settings.check_timeout_ms = 150;
+    config.probes_max = PROBES_MAX;
     unsigned before = open_descriptors(), most = 0;
     start();
     uint64_t deadline_ns = clock_now_ns() + DEADLINE_MS * UINT64_C(1000000);
@@ -188,10 +190,49 @@ static void probes_under_way_are_bounded_and_the_rest_waits(void **state)
         most = now > most ? now : most;
     }
     assert_int_equal(usable(NULL), 0);
-    assert_in_range(most, before + HEALTH_PROBES_MAX, before + HEALTH_PROBES_MAX + 16);
+    assert_in_range(most, before + PROBES_MAX, before + PROBES_MAX + 16);
     free(stop());
     assert_int_equal(open_descriptors(), before);
     close(listener);
+}
+
+/* Twenty backends never complete a handshake, because the queue of their listener is full. They are more than the cap, but one that is up is probed on time. */
+static void backends_that_hang_do_not_delay_the_others(void **state)
+{
+    (void)state;
+    enum { HANGING = 20, FILLERS = 3 };
+    struct addr addrs[HANGING + 1] = { 0 }, full = { .length = sizeof full.in };
+    int fillers[FILLERS], hanging = socket(AF_INET, SOCK_STREAM, 0), steady = listen_on(&addrs[HANGING]);
+    full.in = (struct sockaddr_in){ .sin_family = AF_INET };
+    assert_int_equal(bind(hanging, &full.sa, full.length), 0);
+    assert_int_equal(getsockname(hanging, &full.sa, &full.length), 0);
+    assert_int_equal(listen(hanging, 0), 0);
+    for (int i = 0; i < HANGING; i++) {
+        addrs[i] = full;
+        addrs[i].in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)i);
+    }
+    for (int i = 0; i < FILLERS; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fillers[i], &addrs[0].sa, addrs[0].length);
+    }
+    prepare(CONFIG_CHECK_TCP, addrs, HANGING + 1);
+    pool.settings.check_timeout_ms = 300;
+    pool.settings.fall = 1;
+    config.probes_max = 4;
+    start();
+    assert_true(await_usable(1));
+    assert_true(await_probes(steady, 1)); /* those that came meanwhile */
+    uint64_t began_ns = clock_now_ns();
+    assert_true(await_probes(steady, 20)); /* one every 50 ms; if it had to wait for the others, one every 1.5 s */
+    assert_true(clock_now_ns() - began_ns < UINT64_C(10000000000));
+    char *text = stop();
+    assert_non_null(strstr(text, " probes began more than an interval late, by up to "));
+    assert_non_null(strstr(text, ": probes_max = 4 are in flight"));
+    free(text);
+    for (int i = 0; i < FILLERS; i++)
+        close(fillers[i]);
+    close(hanging);
+    close(steady);
 }
 
 static void stopping_abandons_what_is_under_way(void **state)
@@ -291,6 +332,7 @@ int main(void)
         cmocka_unit_test(the_probed_port_may_be_another_one),
         cmocka_unit_test(without_descriptors_of_our_own_backends_stay_as_they_are),
         cmocka_unit_test(probes_under_way_are_bounded_and_the_rest_waits),
+        cmocka_unit_test(backends_that_hang_do_not_delay_the_others),
         cmocka_unit_test(stopping_abandons_what_is_under_way),
         cmocka_unit_test(the_threads_have_names_and_take_no_signals),
         cmocka_unit_test(ten_thousand_backends_are_judged_and_published_in_batches),
