@@ -128,8 +128,10 @@ void relay_copy_push(struct direction *direction)
     while (!direction->sending && direction->held.first) {
         struct buffer *buffer = buffer_queue_take(&direction->held);
 
-        if (!send_buffer(direction, buffer))
+        if (!send_buffer(direction, buffer)) {
             buffer_free(&io_of(direction)->buffers, buffer);
+            session_touch(session_of_direction(direction));
+        }
     }
     if (direction->sending)
         want_sent(direction);
