@@ -89,6 +89,7 @@ struct pool_settings {
     uint32_t half_close_timeout_ms;
     uint32_t retries;          /* number of further attempts if connecting to a backend fails */
     enum config_retry retry_backend;
+    uint32_t replay_bytes;     /* how much is kept from the client until the backend answers; 0: nothing */
     uint32_t retry_timeout_ms; /* from the accept; no further attempt begins after it; 0: no limit */
     enum config_splice splice;
 

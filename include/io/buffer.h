@@ -47,6 +47,8 @@ static inline uint32_t buffer_length(const struct buffer *buffer)
 /* Appends the bytes of a buffer. Returns true if the queue now owns the buffer. Returns false if the bytes were copied into the free space of the last buffer,
  * so that many small pieces need no more memory than a few large ones; the caller then still owns the buffer. */
 bool buffer_queue_put(struct buffer_queue *queue, struct buffer *buffer);
+/* Appends a copy of these bytes, with buffers of the pool. Returns 0, or -ENOMEM, and then the queue has only some of them. */
+int buffer_queue_copy(struct buffer_queue *queue, struct buffer_pool *pool, const uint8_t *data, uint32_t bytes);
 /* Removes the first buffer and returns it; the caller then owns it. Returns NULL if the queue is empty. */
 struct buffer *buffer_queue_take(struct buffer_queue *queue);
 /* Appends all buffers of `from` to `to`. `from` is empty after that. */

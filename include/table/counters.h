@@ -13,6 +13,7 @@ struct counters {
     _Atomic uint64_t handed_over;         /* accepted here and handed over to another worker */
     _Atomic uint64_t ended;
     _Atomic uint64_t failed;              /* sessions that ended without a connected backend */
+    _Atomic uint64_t replayed;            /* how often a backend died before it answered, and another one got the client's bytes again */
     _Atomic uint64_t bytes[2];            /* from clients to backends, and from backends to clients */
     _Atomic uint64_t flows;               /* UDP flows that were opened */
     _Atomic uint64_t flows_refused;       /* datagrams that needed a new flow and were dropped at a limit */

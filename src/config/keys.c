@@ -200,6 +200,9 @@ const struct config_key config_keys[] = {
      .help = "Where a further attempt goes. next: to another backend; each is tried once. same: to the same backend, 100ms later, as long as it is up."},
     {.name = "retry_timeout", POOL(retry_timeout_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 1, .max = H(24),
      .help = "No further attempt begins when this time has passed since the client was accepted. off: no limit."},
+    {.name = "replay", POOL(replay_bytes), .type = CONFIG_SIZE, .initial = "off", .zero = "off", .min = KIB(16), .max = KIB(1024),
+     .help = "Keep up to so many bytes from the client until the first byte comes from the backend. If the backend closes, resets or times out before that, "
+             "the next one gets them instead, as retries allows, and the client notices nothing. A server may then get a request twice. off: keep nothing."},
     {.name = "eject_after", POOL(eject_after), .type = CONFIG_NUMBER, .initial = "5", .zero = "off", .min = 1, .max = 1000,
      .help = "Number of failures in a row, over all workers, after which a backend is ejected: attempts to connect that fail, and sessions that the backend "
              "resets or closes before its first byte. It then gets no new sessions for a while. A lack of descriptors, memory or ports on this machine does "
@@ -245,7 +248,7 @@ const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers", "allow_exec",
     "hash_load_bound", "prefer_zone", "check_service", "max_connections", "queue_limit",
-    "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet", "replay",
+    "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet",
     "panic_threshold", "all_down",
     "source", "transparent",
 };

@@ -1,6 +1,7 @@
 /* io/buffer.c: a worker's pool of receive buffers, and queues of them. Worker thread; owns the free buffers. */
 #include "io/buffer.h"
 
+#include <errno.h>
 #include <string.h>
 
 void buffer_pool_init(struct buffer_pool *pool)
@@ -46,6 +47,24 @@ bool buffer_queue_put(struct buffer_queue *queue, struct buffer *buffer)
         queue->first = buffer;
     queue->last = buffer;
     return true;
+}
+
+int buffer_queue_copy(struct buffer_queue *queue, struct buffer_pool *pool, const uint8_t *data, uint32_t bytes)
+{
+    while (bytes > 0) {
+        uint32_t piece = bytes < BUFFER_BYTES ? bytes : BUFFER_BYTES;
+        struct buffer *buffer = buffer_new(pool);
+
+        if (!buffer)
+            return -ENOMEM;
+        memcpy(buffer->data, data, piece);
+        buffer->end = piece;
+        if (!buffer_queue_put(queue, buffer))
+            buffer_free(pool, buffer);
+        data += piece;
+        bytes -= piece;
+    }
+    return 0;
 }
 
 struct buffer *buffer_queue_take(struct buffer_queue *queue)

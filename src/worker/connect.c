@@ -9,11 +9,13 @@
 #include "io/congestion.h"
 #include "log/log.h"
 #include "table/backend.h"
+#include "table/counters.h"
 #include "worker/acceptor.h"
 #include "worker/context.h"
 #include "worker/outcome.h"
 #include "worker/pick.h"
 #include "worker/relay.h"
+#include "worker/replay.h"
 #include "worker/session.h"
 
 enum {
@@ -33,7 +35,7 @@ bool connect_lacks_resources(int error)
     return is_shortage(error) || error == EADDRNOTAVAIL || error == EAGAIN;
 }
 
-/* Schedules another attempt, unless connect_timeout has passed since the client was accepted. */
+/* Schedules another attempt, unless connect_timeout has passed since the session began to connect. */
 static void wait_for_resources(struct session *session, int error)
 {
     struct worker *worker = session->worker;
@@ -50,7 +52,7 @@ static void wait_for_resources(struct session *session, int error)
         acceptor_hold(worker);
         pipe_pool_trim(&worker->pipes);
     }
-    if (due_ms > session->accepted_ns / 1000000 + session_settings(session)->connect_timeout_ms)
+    if (due_ms > session->accepted_ns / 1000000 + session->connecting_ms + session_settings(session)->connect_timeout_ms)
         session_end(session, END_NO_RESOURCES, 1u << CLIENT);
     else
         timer_arm(&worker->timers, &session->timer, due_ms);
@@ -62,6 +64,11 @@ static bool is_late(const struct session *session)
     uint32_t timeout_ms = session_settings(session)->retry_timeout_ms;
 
     return timeout_ms > 0 && worker_now_ms(session->worker) >= session->accepted_ns / 1000000 + timeout_ms;
+}
+
+bool connect_may_retry(const struct session *session)
+{
+    return session->failures < session_settings(session)->retries && !is_late(session);
 }
 
 /* Adds a backend to the list of tried ones. Those that failed through their own fault are at the front; the others may be tried again. */
@@ -105,26 +112,24 @@ static void attempt_again(struct session *session)
     connect_start(session);
 }
 
-static void attempt_failed(struct session *session, enum session_end reason, int error)
+void connect_failed(struct session *session, enum session_end reason, int error, bool own_fault)
 {
     struct worker *worker = session->worker;
-    bool lack = connect_lacks_resources(error) && !(error == EADDRNOTAVAIL && io_lacks_address(worker->io, &session->lease.backend->addr));
 
     timer_cancel(&worker->timers, &session->timer);
-    session->again = !lack && session_settings(session)->retry_backend == CONFIG_RETRY_SAME;
+    session->again = own_fault && session_settings(session)->retry_backend == CONFIG_RETRY_SAME;
     if (!session->again)
-        note_tried(session, session->lease.backend->id, !lack);
-    if (lack) {
-        session->lacking = error;
-    } else {
+        note_tried(session, session->lease.backend->id, own_fault);
+    if (own_fault) {
         session->end = reason;
         session->failures++;
-        outcome_connect_failed(session, error);
+    } else {
+        session->lacking = error;
     }
     if (log_enabled(LOG_DEBUG)) {
         char text[ADDR_TEXT_BYTES];
 
-        log_debug("pool %s: session " SESSION_NUMBER ": backend %s (%s): connect failed: %s", session->lease.pool->name, SESSION_NUMBER_OF(session),
+        log_debug("pool %s: session " SESSION_NUMBER ": backend %s (%s) failed: %s", session->lease.pool->name, SESSION_NUMBER_OF(session),
                   session->lease.backend->name, addr_format(&session->lease.backend->addr, text, sizeof(text)), strerrorname_np(error));
     }
     note_failed(session);
@@ -138,18 +143,33 @@ static void attempt_failed(struct session *session, enum session_end reason, int
         attempt_again(session);
 }
 
+/* An attempt to connect has failed. */
+static void attempt_failed(struct session *session, enum session_end reason, int error)
+{
+    bool own_fault = !connect_lacks_resources(error) ||
+                     (error == EADDRNOTAVAIL && io_lacks_address(session->worker->io, &session->lease.backend->addr));
+
+    if (own_fault)
+        outcome_connect_failed(session, error);
+    connect_failed(session, reason, error, own_fault);
+}
+
+void connect_client_left(struct session *session, int error)
+{
+    session->ends[CLIENT].error = error;
+    session->attempts += session->ends[BACKEND].open && !session->ends[BACKEND].sock.closing; /* counts the attempt in progress */
+    session_end(session, END_CLIENT_LEFT, 1u << CLIENT | 1u << BACKEND);
+}
+
 /* Ends the session if its client has reset the connection, because other clients may wait for the place at a backend. FIN alone does not end it: the client may
- * wait for its answer. No receive is in flight before a backend is connected, so no event reports the reset, and the socket has to be checked. */
+ * wait for its answer. Usually no receive is in flight before a backend is connected, so no event reports the reset, and the socket has to be checked. */
 static bool client_left(struct session *session)
 {
-    struct end *client = &session->ends[CLIENT];
+    int error = io_broken(session->worker->io, &session->ends[CLIENT].sock);
 
-    client->error = io_broken(session->worker->io, &client->sock);
-    if (!client->error)
-        return false;
-    session->attempts += session->ends[BACKEND].open; /* counts the attempt in progress */
-    session_end(session, END_CLIENT_LEFT, 1u << CLIENT | 1u << BACKEND);
-    return true;
+    if (error)
+        connect_client_left(session, error);
+    return error;
 }
 
 static uint64_t attempt_due_ms(const struct session *session)
@@ -190,7 +210,7 @@ void connect_start(struct session *session)
     struct end *end = &session->ends[BACKEND];
     int fd, result;
 
-    assert(session->state == SESSION_CONNECTING && !end->open && (!session->lease.backend || session->again));
+    assert((session->state == SESSION_CONNECTING || session->state == SESSION_RECONNECTING) && !end->open && (!session->lease.backend || session->again));
     if (client_left(session))
         return;
     if (session->attempts > 0 && is_late(session)) {
@@ -213,7 +233,7 @@ void connect_start(struct session *session)
     }
     options.congestion = congestion_for_backend(listener->congestion_control, worker->shared->loopback_congestion, &session->lease.backend->addr);
     fd = io_socket(worker->io, addr_family(&session->lease.backend->addr));
-    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, connect_handlers.events);
+    result = fd < 0 ? fd : io_open(worker->io, &end->sock, fd, session_handlers(session->state)->events);
     if (result < 0 && connect_lacks_resources(-result)) {
         lease_give(&session->lease, LEASE_BACKEND);
         wait_for_resources(session, -result);
@@ -229,10 +249,11 @@ void connect_start(struct session *session)
     arm_timer(session);
 }
 
-static void on_connected(struct io_sock *sock, int error)
+void connect_connected(struct io_sock *sock, int error)
 {
     struct session *session = session_of_sock(sock);
     struct worker *worker = session->worker;
+    bool is_first;
 
     /* If no process listens on a local port within the range for outgoing connections, a connection can be established with itself. */
     if (!error && addr_port(&session->lease.backend->addr) >= worker->shared->outgoing_port_min &&
@@ -243,16 +264,22 @@ static void on_connected(struct io_sock *sock, int error)
         return;
     }
     timer_cancel(&worker->timers, &session->timer);
+    is_first = session->state == SESSION_CONNECTING;
     session->connected_ns = worker->io->now_ns;
     session_move(session, SESSION_RELAYING);
     session_touch(session);
     session_arm(session);
-    if (worker->shared->relaying)
+    if (is_first && worker->shared->relaying)
         worker->shared->relaying(session);
+    if (is_first)
+        replay_begin(session);
+    session->replays += session->resends;
+    counters_add(&worker->counters->replayed, session->resends);
+    session->resends = false;
     relay_start(session);
 }
 
-static void on_timer(struct timer *timer)
+void connect_timer(struct timer *timer)
 {
     struct session *session = container_of(timer, struct session, timer);
 
@@ -264,23 +291,23 @@ static void on_timer(struct timer *timer)
         arm_timer(session);
 }
 
-/* The socket of a failed attempt is closed: starts the next attempt. */
-static void on_closed(struct io_sock *sock)
+void connect_closed(struct io_sock *sock)
 {
     struct session *session = session_of_sock(sock);
 
     end_of_sock(sock)->open = false;
+    relay_release_sent(direction_to(sock));
     attempt_again(session);
 }
 
 static const struct io_events connecting_events = {
-    .connected = on_connected,
+    .connected = connect_connected,
     .received = session_never_received,
     .rest = session_never_rest,
     .sent = session_never_sent,
     .readable = session_never_ready,
     .writable = session_never_ready,
-    .closed = on_closed,
+    .closed = connect_closed,
 };
 
-const struct session_handlers connect_handlers = {.events = &connecting_events, .timer = on_timer};
+const struct session_handlers connect_handlers = {.events = &connecting_events, .timer = connect_timer};

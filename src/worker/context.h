@@ -38,7 +38,7 @@ struct worker {
     uint64_t random;                 /* generator state */
     struct counters *counters;       /* this worker's block */
 
-    struct slab sessions_slab;
+    struct slab sessions_slab, replays_slab;
     struct list sessions;            /* the oldest first, except while evict visits them */
     struct evict evict;
     uint64_t session_number;         /* number of the last session */

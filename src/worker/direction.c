@@ -17,7 +17,7 @@ static const struct {
     [DIRECTION_SPLICE] = {"SPLICE", 1u << DIRECTION_COPY | 1u << DIRECTION_DROP | 1u << DIRECTION_BROKEN},
     [DIRECTION_DROP] = {"DROP", 1u << DIRECTION_ENDING | 1u << DIRECTION_BROKEN},
     [DIRECTION_ENDING] = {"ENDING", 1u << DIRECTION_ENDED | 1u << DIRECTION_BROKEN},
-    [DIRECTION_ENDED] = {"ENDED", 1u << DIRECTION_BROKEN},
+    [DIRECTION_ENDED] = {"ENDED", 1u << DIRECTION_ENDING | 1u << DIRECTION_BROKEN},
     [DIRECTION_BROKEN] = {"BROKEN", 0},
 };
 _Static_assert(sizeof(phases) / sizeof(phases[0]) == DIRECTION_PHASES, "every phase has a row");

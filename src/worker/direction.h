@@ -12,6 +12,8 @@
  *    +-+----------------+-------------------+
  *                       v          all is sent: FIN
  *                    ENDING -----------------------------> ENDED
+ *                       ^                                    |
+ *                       +------------------------------------+   another backend gets everything again, and then FIN
  *
  *   any phase -------------> BROKEN     the destination is gone
  *
@@ -62,7 +64,7 @@ struct direction {
     uint32_t streamed;         /* bytes taken from the source since the last bytes in the other direction; at most UINT32_MAX */
     struct buffer *sending;    /* the buffer being sent; the engine has it until `sent` */
     struct buffer_queue held;  /* buffers to be sent after `sending` */
-    struct tap *tap;           /* TAPPED and ENDING: gets the bytes before they are in `held`; NULL: none */
+    struct tap *tap;           /* TAPPED and ENDING, and ENDED if it is lasting: gets the bytes before they are in `held`; NULL: none */
     uint64_t bytes;            /* total number of bytes taken from the source */
     struct io_pipe pipe;       /* splice: only while bytes are in transit */
 };

@@ -5,8 +5,6 @@
 #include "worker/context.h"
 #include "worker/session.h"
 
-#define AT_ONCE_NS ((uint64_t)1000000000) /* a server keeps an unused connection for longer than this */
-
 static void note_failure(struct session *session, enum backend_failure what, int error)
 {
     const struct worker_shared *shared = session->worker->shared;
@@ -31,10 +29,10 @@ void outcome_backend_closed(struct session *session)
 
     if (session->directions[BACKEND].bytes > 0)
         return;
-    if (client->phase == DIRECTION_ENDING || client->phase == DIRECTION_ENDED) {
+    if (client->phase == DIRECTION_ENDED) {
         if (client->bytes > 0)
             backend_note_success(session->lease.backend);
-    } else if (client->bytes > 0 || session->worker->io->now_ns - session->connected_ns < AT_ONCE_NS) {
+    } else if (client->bytes > 0 || session->worker->io->now_ns - session->connected_ns < OUTCOME_AT_ONCE_NS) {
         note_failure(session, BACKEND_CLOSED, 0);
     }
 }

@@ -13,6 +13,11 @@
 #ifndef WORKER_OUTCOME_H
 #define WORKER_OUTCOME_H
 
+#include <stdint.h>
+
+/* A server keeps an unused connection for longer than this. */
+#define OUTCOME_AT_ONCE_NS UINT64_C(1000000000)
+
 struct session;
 
 /* An attempt to connect to lease.backend has failed through its own fault. */

@@ -22,6 +22,8 @@
 #include "table/backend.h"
 #include "worker/context.h"
 #include "worker/outcome.h"
+#include "worker/reconnect.h"
+#include "worker/replay.h"
 #include "worker/session.h"
 #include "worker/tap.h"
 
@@ -71,12 +73,21 @@ void relay_resume(struct direction *direction)
         relay_copy_start(direction);
 }
 
+/* The first bytes have come from the backend. */
+static void answer_began(struct session *session)
+{
+    outcome_first_byte(session);
+    replay_end(&session->directions[CLIENT]);
+    if (session->state == SESSION_RELAYING && session->ends[BACKEND].error) /* reconnect_awaits() was told of it */
+        session_abort(session, BACKEND);
+}
+
 void relay_took(struct direction *direction, uint32_t bytes)
 {
     struct session *session = session_of_direction(direction);
 
-    if (direction->source == BACKEND && direction->bytes == 0)
-        outcome_first_byte(session);
+    if (direction->bytes == 0 && direction->source == BACKEND)
+        answer_began(session);
     direction->bytes += bytes;
     direction->streamed = direction->streamed > UINT32_MAX - bytes ? UINT32_MAX : direction->streamed + bytes;
     direction_reverse(direction)->streamed = 0;
@@ -122,7 +133,7 @@ void relay_drained(struct direction *direction)
     case DIRECTION_ENDING:
         if (direction->tap && direction->tap->held.first)
             break;
-        tap_free(direction);
+        tap_drained(direction);
         if (session->state == SESSION_ABORTING)
             session_abort_progress(session);
         else
@@ -137,8 +148,11 @@ void relay_source_ended(struct direction *direction)
 {
     if (direction->phase == DIRECTION_BROKEN)
         return;
-    if (direction->source == BACKEND)
+    if (direction->source == BACKEND) {
         outcome_backend_closed(session_of_direction(direction));
+        if (reconnect_after_fin(session_of_direction(direction)))
+            return;
+    }
     direction_move(direction, DIRECTION_ENDING);
     if (direction->tap && !tap_ended(direction))
         return;
@@ -152,6 +166,8 @@ void relay_source_broke(struct direction *direction, int error)
     struct session *session = session_of_direction(direction);
     struct end *source = direction_source(direction);
 
+    if (direction->source == BACKEND && reconnect_awaits(session, error))
+        return;
     if (!source->error)
         source->error = error;
     if (session->state == SESSION_RELAYING)
@@ -169,6 +185,8 @@ void relay_source_failed(struct direction *direction, int error)
         session_end(session, session->end, 1u << CLIENT | 1u << BACKEND);
         return;
     }
+    if (direction->source == BACKEND && reconnect_start(session, END_BACKEND_GONE, source->error))
+        return;
     direction_move(direction, DIRECTION_ENDING);
     if (direction->tap && !tap_ended(direction))
         return;
@@ -210,6 +228,22 @@ static bool only_stopped_reading(struct direction *direction, int error)
     return error == EPIPE && addr_family(destination) == AF_UNIX;
 }
 
+/* If the backend has not answered, its receive shows whether it has died or may still answer. Until then, bytes for it are dropped; they are kept for another
+ * backend. Returns false if there can be no other one. */
+static bool await_answer(struct direction *direction, int error)
+{
+    struct session *session = session_of_direction(direction);
+    bool may_be_alive = only_stopped_reading(direction, error);
+
+    if (may_be_alive ? !reconnect_possible(session) : !reconnect_awaits(session, error))
+        return false;
+    buffer_queue_clear(&direction->held, &session->worker->io->buffers);
+    session_touch(session);
+    if (may_be_alive)
+        relay_drained(direction);
+    return true;
+}
+
 /* Bytes that the destination sent before it left may still be unread: if a server answers early and closes, the next send fails, but its answer must not be
  * lost. The session therefore becomes ABORTING, and the other direction continues to its end as long as its own destination makes progress
  * (session_abort_progress()). */
@@ -219,6 +253,8 @@ void relay_destination_failed(struct direction *direction, int error)
     struct end *destination = direction_destination(direction);
 
     if (direction->phase == DIRECTION_BROKEN) /* already known */
+        return;
+    if (direction->source == CLIENT && await_answer(direction, error))
         return;
     if (session->state == SESSION_RELAYING && only_stopped_reading(direction, error)) {
         release_direction(direction);

@@ -26,7 +26,7 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
     if (session->state == SESSION_CLOSING)
         return;
     session->end = reason;
-    if (reason == END_BACKEND_GONE)
+    if (reason == END_BACKEND_GONE && session->connected_ns) /* otherwise reconnect_start() has noted it */
         outcome_backend_gone(session);
     session_move(session, SESSION_CLOSING);
     timer_cancel(&worker->timers, &session->timer);

@@ -30,6 +30,7 @@ enum session_end {
     END_CLIENT_GONE,      /* the client reset the connection, or its connection timed out */
     END_CLIENT_LEFT,      /* the same, before a backend was connected */
     END_BACKEND_GONE,
+    END_NO_ANSWER,        /* the backend closed the connection before it answered, and no other one could be connected */
     END_CLIENT_IDLE,      /* idle_timeout or half_close_timeout, while the client was expected to send, read or close */
     END_BACKEND_IDLE,
     END_CONNECT_REFUSED,  /* all tried backends refused, or failed otherwise */
@@ -61,10 +62,13 @@ struct session {
     bool last_small;           /* the last bytes were a small message; for traffic_received() */
     uint8_t last_source : 1;   /* enum side: the source of the last bytes */
     bool looked_after : 1;     /* RELAYING: the timer also checks ends on which nothing is in flight */
+    bool resends : 1;          /* RECONNECTING: the next backend gets bytes that another one has had */
+    uint8_t replays : 4;       /* number of backends that got such bytes; at most 15, as `retries` */
     bool again : 1;            /* CONNECTING: the next attempt goes to the same backend, whose slot is kept until then */
     uint8_t failures;          /* CONNECTING: number of attempts that failed through the backend's fault */
     uint8_t excluded;          /* CONNECTING: how many backends at the front of request.tried are not tried again, because they failed by their own fault */
     uint16_t attempts;         /* number of failed attempts, for the log */
+    uint32_t connecting_ms;    /* when it began to connect or to reconnect, after accepted_ns */
     uint32_t undelivered;      /* ABORTING: bytes that the remaining side had not acknowledged at the last check */
     struct end ends[2];        /* by enum side */
     struct direction directions[2]; /* by enum side of the source */

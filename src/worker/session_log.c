@@ -17,6 +17,7 @@ static const struct {
     [END_CLIENT_GONE] = {"CD", "client reset the connection"},
     [END_CLIENT_LEFT] = {"CC", "client reset the connection before a backend was connected"},
     [END_BACKEND_GONE] = {"SD", "backend reset the connection"},
+    [END_NO_ANSWER] = {"SH", "backend closed the connection before it answered"},
     [END_CLIENT_IDLE] = {"cD", "client was silent too long"},
     [END_BACKEND_IDLE] = {"sD", "backend was silent too long"},
     [END_CONNECT_REFUSED] = {"SC", "no backend took the connection"},
@@ -60,9 +61,9 @@ void session_log(struct session *session, const struct lease *lease)
     if (session->connected_ns)
         (void)snprintf(connect, sizeof(connect), "%" PRIu64, (session->connected_ns - session->accepted_ns) / 1000000);
     log_access("session=" SESSION_NUMBER " client=%s listener=%s pool=%s backend=%s addr=%s worker=%u connect_ms=%s duration_ms=%" PRIu64
-               " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " tries=%u end=%s reason=\"%s\"",
+               " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " tries=%u replayed=%u end=%s reason=\"%s\"",
                SESSION_NUMBER_OF(session), client, lease->listener->name, lease->pool->name,
                backend ? backend->name : "-", addr, worker->index, connect,
                (worker->io->now_ns - session->accepted_ns) / 1000000, session->directions[CLIENT].bytes, session->directions[BACKEND].bytes,
-               session->attempts + (session->connected_ns ? 1u : 0u), ends[session->end].code, ends[session->end].text);
+               session->attempts + (session->connected_ns ? 1u : 0u), session->replays, ends[session->end].code, ends[session->end].text);
 }

@@ -15,7 +15,8 @@ static const struct {
     const struct session_handlers *handlers;
 } states[] = {
     [SESSION_CONNECTING] = {"CONNECTING", 1u << SESSION_RELAYING | 1u << SESSION_CLOSING, &connect_handlers},
-    [SESSION_RELAYING] = {"RELAYING", 1u << SESSION_ABORTING | 1u << SESSION_CLOSING, &relay_handlers},
+    [SESSION_RECONNECTING] = {"RECONNECTING", 1u << SESSION_RELAYING | 1u << SESSION_CLOSING, &reconnect_handlers},
+    [SESSION_RELAYING] = {"RELAYING", 1u << SESSION_RECONNECTING | 1u << SESSION_ABORTING | 1u << SESSION_CLOSING, &relay_handlers},
     [SESSION_ABORTING] = {"ABORTING", 1u << SESSION_CLOSING, &session_abort_handlers},
     [SESSION_CLOSING] = {"CLOSING", 0, &session_closing_handlers},
 };

@@ -4,8 +4,11 @@
  *                        +------+
  *                        v      |
  *   accepted ------> CONNECTING +-----> RELAYING -----> ABORTING -----> CLOSING -----> (freed)
- *                        |                  |                              ^
- *                        +------------------+------------------------------+
+ *                        |               ^  |  |                           ^
+ *                        |               |  v  |                           |
+ *                        |          RECONNECTING                           |
+ *                        |               |     |                           |
+ *                        +---------------+-----+---------------------------+
  *
  * The contract of each state: what happens in it; for each socket, whether it is open, what is in flight, and (after ->) which events may occur; what the
  * timer is for; and which fields have a meaning in addition to those that always have one.
@@ -18,6 +21,12 @@
  *     fields    active_ns: when the attempt began; request, failures, excluded, again, attempts, failed, last_error, lacking; end: why the last attempt failed.
  *               lease.backend is set from the selection until the socket of the attempt is closed or, with `again`, until the next attempt has failed.
  *               Both directions are in COPY and at rest
+ *
+ *   RECONNECTING  The backend has died before it answered, and another one is chosen and connected. As CONNECTING, except for:
+ *     client    open; a receive may be in flight, -> `received`, `rest`. It is checked as in CONNECTING, too
+ *     backend   as in CONNECTING; at first, the one that has died is closing
+ *     fields    as in CONNECTING. The direction from the client is in COPY, TAPPED or ENDING; it holds everything from the client, for the next backend. Its
+ *               `sending` is with the backend that is closing, until `closed`. The other direction is in COPY and at rest. connected_ns is 0
  *
  *   RELAYING    Both directions run, each until FIN from its source was passed on: worker/direction.h.
  *     both      open. A receive, a send and polls are in flight, as the fields of the directions say, -> `received`, `rest`, `sent`, `readable`, `writable`
@@ -46,7 +55,7 @@
 
 struct session;
 
-enum session_state { SESSION_CONNECTING, SESSION_RELAYING, SESSION_ABORTING, SESSION_CLOSING, SESSION_STATES };
+enum session_state { SESSION_CONNECTING, SESSION_RECONNECTING, SESSION_RELAYING, SESSION_ABORTING, SESSION_CLOSING, SESSION_STATES };
 
 /* The event handlers of a state. session_move() installs them in both sockets and the timer, so that no handler has to test the state. */
 struct session_handlers {
@@ -55,7 +64,7 @@ struct session_handlers {
 };
 
 /* One for each state, defined in the file of that state. */
-extern const struct session_handlers connect_handlers, relay_handlers, session_abort_handlers, session_closing_handlers;
+extern const struct session_handlers connect_handlers, reconnect_handlers, relay_handlers, session_abort_handlers, session_closing_handlers;
 
 const struct session_handlers *session_handlers(enum session_state state);
 

@@ -1,6 +1,7 @@
 /* worker/session_timer.c: the timer of a RELAYING session: idle and half-closed connections, and checks of ends for which no event would come. Worker thread;
  * owns nothing beyond the session. */
 #include "worker/context.h"
+#include "worker/reconnect.h"
 #include "worker/relay.h"
 #include "worker/session.h"
 
@@ -70,7 +71,7 @@ static bool look_after(struct session *session)
     for (enum side side = CLIENT; side <= BACKEND; side++) {
         int error = io_broken(session->worker->io, &session->ends[side].sock);
 
-        if (!error)
+        if (!error || (side == BACKEND && reconnect_awaits(session, error)))
             continue;
         session->ends[side].error = error;
         session_abort(session, side);

@@ -2,8 +2,6 @@
 #include "worker/tap.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <string.h>
 
 #include "worker/context.h"
 #include "worker/session.h"
@@ -38,20 +36,7 @@ void tap_pass(struct direction *direction)
 int tap_inject(struct direction *direction, const uint8_t *data, uint32_t bytes)
 {
     assert(direction->tap);
-    while (bytes > 0) {
-        uint32_t piece = bytes < BUFFER_BYTES ? bytes : BUFFER_BYTES;
-        struct buffer *buffer = buffer_new(pool_of(direction));
-
-        if (!buffer)
-            return -ENOMEM;
-        memcpy(buffer->data, data, piece);
-        buffer->end = piece;
-        if (!buffer_queue_put(&direction->held, buffer))
-            buffer_free(pool_of(direction), buffer);
-        data += piece;
-        bytes -= piece;
-    }
-    return 0;
+    return buffer_queue_copy(&direction->held, pool_of(direction), data, bytes);
 }
 
 void tap_free(struct direction *direction)
@@ -71,6 +56,12 @@ void tap_remove(struct direction *direction)
     tap_free(direction);
     if (direction->phase == DIRECTION_TAPPED)
         direction_move(direction, DIRECTION_COPY);
+}
+
+void tap_drained(struct direction *direction)
+{
+    if (direction->tap && !direction->tap->ops->lasting)
+        tap_free(direction);
 }
 
 void tap_push(struct direction *direction)

@@ -12,7 +12,7 @@
  *  - The credit of a receive bounds the memory, as without a tap: held bytes reduce the credit, and no receive starts while the queue is not empty. When the
  *    tap holds as many bytes as the credit, nothing more is received, so a tap that needs more bytes than that waits until idle_timeout. Injected bytes are in
  *    addition to this.
- *  - FIN waits until the tap holds nothing. Then the tap is freed, and FIN is passed on.
+ *  - FIN waits until the tap holds nothing. Then the tap is freed, unless it is lasting, and FIN is passed on.
  *  - If the direction breaks or its session ends, the held bytes are dropped and the tap is freed.
  *
  * An implementation embeds struct tap in a struct of its own. */
@@ -37,6 +37,7 @@ struct tap_ops {
     int (*ended)(struct tap *tap, struct direction *direction);
     /* Frees the tap, which the direction no longer uses and which holds nothing. Cancels everything that could still call it, such as a timer. */
     void (*free)(struct tap *tap);
+    bool lasting; /* the tap stays after FIN was passed on, until tap_remove() */
 };
 
 struct tap {
@@ -74,6 +75,8 @@ static inline bool tap_full(const struct tap *tap)
 bool tap_received(struct direction *direction, struct buffer *buffer);
 /* A direction with a tap has become ENDING. Returns false if the session has ended. */
 bool tap_ended(struct direction *direction);
+/* Everything was sent and FIN is about to be passed on: frees the tap, unless it is lasting. Does nothing without a tap. */
+void tap_drained(struct direction *direction);
 /* Drops the held bytes and frees the tap. Does nothing without a tap. */
 void tap_free(struct direction *direction);
 

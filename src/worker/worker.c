@@ -24,6 +24,7 @@
 #include "worker/admission.h"
 #include "worker/context.h"
 #include "worker/mail.h"
+#include "worker/replay.h"
 #include "worker/session.h"
 #include "worker/udp.h"
 #include "worker/udp_relay.h"
@@ -141,7 +142,8 @@ int worker_open_mail(struct worker *worker)
 
 static bool memory_to_spare(const struct worker *worker)
 {
-    return slab_trimmable(&worker->sessions_slab) || (worker->udp && slab_trimmable(&worker->udp->flows_slab)) || io_trimmable(worker->io);
+    return slab_trimmable(&worker->sessions_slab) || slab_trimmable(&worker->replays_slab) ||
+           (worker->udp && slab_trimmable(&worker->udp->flows_slab)) || io_trimmable(worker->io);
 }
 
 static void arm_trim_timer(struct worker *worker)
@@ -155,6 +157,7 @@ static void on_trim_timer(struct timer *timer)
     struct worker *worker = container_of(timer, struct worker, trim_timer);
 
     slab_trim(&worker->sessions_slab);
+    slab_trim(&worker->replays_slab);
     if (worker->udp)
         slab_trim(&worker->udp->flows_slab);
     io_trim(worker->io);
@@ -243,6 +246,7 @@ int worker_prepare(struct worker *worker, struct io *io)
     timer_wheel_init(&worker->timers, worker_now_ms(worker));
     waiting_init(&worker->waiting, shared->busy_poll_us);
     slab_init(&worker->sessions_slab, sizeof(struct session), shared->sessions_max);
+    replay_slab_init(&worker->replays_slab, shared->sessions_max);
     list_init(&worker->sessions);
     timer_init(&worker->trim_timer, on_trim_timer);
     evict_init(worker);
@@ -259,6 +263,7 @@ void worker_dismantle(struct worker *worker)
     udp_free(worker);
     pipe_pool_deinit(&worker->pipes);
     slab_deinit(&worker->sessions_slab);
+    slab_deinit(&worker->replays_slab);
     free(worker->acceptors);
     io_free(worker->io);
 }

@@ -6,11 +6,21 @@
 
 enum { SAME_RETRY_MS = 100, SLACK_MS = 1200, IDLE_SLACK_MS = 100, NOTICE_MS = 1000 };
 
+/* After a failed send to a backend, its receive, which is in flight, shows whether it has answered. */
+static bool awaits_answer(const struct session *session, int side)
+{
+    const struct direction *answer = &session->directions[BACKEND];
+
+    return side == BACKEND && answer->bytes == 0 && (answer->receiving || answer->polling_in);
+}
+
 static void check_direction(struct world *world, const struct session *session, const struct direction *direction)
 {
     uint64_t held = direction->sending ? buffer_length(direction->sending) : 0;
     unsigned pair = pair_of(world, session)->index;
-    bool waiting = direction->receiving || direction->polling_in || direction->polling_out || direction->sending;
+    const struct pool_settings *longest = &world->longest[session->lease.pool->name[0] - 'a'];
+    bool waiting = direction->receiving || direction->polling_in || direction->polling_out || direction->sending ||
+                   (direction->source == CLIENT && session->ends[BACKEND].error && awaits_answer(session, BACKEND));
 
     for (const struct buffer *buffer = direction->held.first; buffer; buffer = buffer->next)
         held += buffer_length(buffer);
@@ -18,8 +28,10 @@ static void check_direction(struct world *world, const struct session *session, 
         held += direction->tap->held_bytes;
         waiting |= direction->tap->held.first != NULL;
     }
-    if (held > RELAY_CREDIT_BYTES + BUFFER_BYTES + world->tap_records[pair][direction->source].injected)
+    if (held > RELAY_CREDIT_BYTES + BUFFER_BYTES + world->tap_records[pair][direction->source].injected + longest->replay_bytes)
         world_fail(world, "pair %u: a direction holds %llu bytes", pair, (unsigned long long)held);
+    if (direction->tap && direction->tap->ops->lasting && session->directions[BACKEND].bytes > 0)
+        world_fail(world, "pair %u: the client's bytes are kept although the backend has answered", pair);
     if (direction->pipe.fds[0] < 0 && direction->pipe.bytes > 0)
         world_fail(world, "pair %u: no pipe, but bytes in it", pair);
     if (session->state == SESSION_RELAYING && direction->phase < DIRECTION_ENDED && !waiting)
@@ -44,7 +56,7 @@ static void check_spliced(struct world *world, struct session *session, const st
 
     if (session_settings(session)->splice == CONFIG_SPLICE_ALWAYS && direction->phase == DIRECTION_COPY && !direction->never_splice && chances->no_pipe == 0 &&
         chances->small_pipe == 0 && chances->again == 0 && chances->spurious == 0 && world->shared.pipes_max == 100 && source->script.urgent == 0 &&
-        !world->shared.relaying)
+        !world->shared.relaying && !(world->deadly && direction->source == CLIENT))
         world_fail(world, "pair %u: a direction copies although it may splice", pair->index);
 }
 
@@ -78,8 +90,9 @@ static void check_time(struct world *world, const struct session *session)
     const struct pool_settings *longest = &world->longest[session->lease.pool->name[0] - 'a'];
 
     switch (session->state) {
-    case SESSION_CONNECTING: /* a session whose pool has left starts again in another pool */
-        due = (pair && pair->pool_ns > session->accepted_ns ? pair->pool_ns : session->accepted_ns) + (longest->retries + 2) * (longest->connect_timeout_ms + SAME_RETRY_MS) * MS;
+    case SESSION_CONNECTING:
+    case SESSION_RECONNECTING: /* a session whose pool has left starts again in another pool */
+        due = (pair && pair->pool_ns > check_began_ns(session) ? pair->pool_ns : check_began_ns(session)) + (longest->retries + 2) * (longest->connect_timeout_ms + SAME_RETRY_MS) * MS;
         break;
     case SESSION_RELAYING:
         due = check_last_activity_ns(world, session) + check_patience_ms(session, longest) * MS;
@@ -104,7 +117,7 @@ static void check_noticed(struct world *world, const struct session *session)
 
         if (session->directions[!side].phase == DIRECTION_DROP) /* a send noticed it: a closed UNIX peer looks like one that only stopped reading */
             continue;
-        if (session->ends[side].error)
+        if (session->ends[side].error && !awaits_answer(session, side))
             world_fail(world, "pair %u: the %s is known to be gone, and the session goes on", pair_of(world, session)->index,
                        side == CLIENT ? "client" : "backend");
         if (conn->failed && session->worker->io->now_ns > conn->failed_ns + NOTICE_MS * MS &&
@@ -138,11 +151,11 @@ static void check_session(struct world *world, struct session *session)
     check_not_left(world, session);
     if (session->state == SESSION_RELAYING)
         check_noticed(world, session);
-    else if (session->state == SESSION_CONNECTING && client_failed(world, session) &&
+    else if (session->state <= SESSION_RECONNECTING && client_failed(world, session) &&
              session->worker->io->now_ns > pair_of(world, session)->client.conn->failed_ns + NOTICE_MS * MS &&
              session->worker->io->now_ns > session->accepted_ns + NOTICE_MS * MS)
         world_fail(world, "pair %u: that the client is gone was not noticed while connecting", pair_of(world, session)->index);
-    for (int source = CLIENT; source <= BACKEND && session->state != SESSION_CONNECTING; source++) {
+    for (int source = CLIENT; source <= BACKEND && session->state > SESSION_RECONNECTING; source++) {
         check_direction(world, session, &session->directions[source]);
         check_spliced(world, session, &session->directions[source]);
     }

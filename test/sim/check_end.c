@@ -15,6 +15,11 @@ bool check_is_late(const struct session *session)
     return timeout_ns > 0 && session->worker->io->now_ns / MS * MS >= session->accepted_ns / MS * MS + timeout_ns;
 }
 
+uint64_t check_began_ns(const struct session *session)
+{
+    return session->accepted_ns + session->connecting_ms * MS;
+}
+
 /* A session that ended without a backend has used all its retries, or has tried every backend that could have served it. If its pool has left the
  * configuration, it has moved to the pool that its listener names, which is missing only if the listener has left too. */
 static void check_unserved(struct world *world, const struct session *session)
@@ -22,6 +27,8 @@ static void check_unserved(struct world *world, const struct session *session)
     const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
     const struct listener *listener = session->lease.listener;
 
+    if ((session->end == END_NO_ANSWER || session->end == END_BACKEND_GONE) && session->failures > world->longest[session->lease.pool->name[0] - 'a'].retries)
+        world_fail(world, "a session gave up its backend although it may not try another one");
     if (session->failures > session_settings(session)->retries || check_is_late(session))
         return;
     if (!pool) {
@@ -38,6 +45,29 @@ static void check_unserved(struct world *world, const struct session *session)
         if (!tried && !backend_full(backend))
             world_fail(world, "backend %s was never asked by a session that ended unserved", backend->name);
     }
+}
+
+/* Nothing may have been sent to the client, and nothing that has come from it may be missing: the next backend gets everything. */
+void check_given_up(struct world *world, const struct session *session)
+{
+    struct pair *pair = pair_of(world, session);
+    const struct sim_conn *client = pair->client.conn, *backend = pair->backend.conn;
+    const struct direction *request = &session->directions[CLIENT];
+    uint64_t held = 0;
+
+    for (const struct buffer *buffer = request->held.first; buffer; buffer = buffer->next)
+        held += buffer_length(buffer);
+    if (client->out.total > 0 || client->out.length > 0 || client->out.fin)
+        world_fail(world, "pair %u: another backend is tried after something was sent to the client", pair->index);
+    if (held != request->bytes)
+        world_fail(world, "pair %u: %llu bytes are held for the next backend, and %llu have come", pair->index, (unsigned long long)held,
+                   (unsigned long long)request->bytes);
+    if (backend->in.total > 0 && session->last_error != 110)
+        world_fail(world, "pair %u: the backend is given up although its answer has come", pair->index);
+    if (session->last_error == 61 /* ENODATA: it has sent FIN */ && !(pair->backend.fin_sent && pair->backend.sent == 0))
+        world_fail(world, "pair %u: the backend is given up although it has not ended", pair->index);
+    if (backend->established && !backend->failed && session->last_error != 61 && session->last_error != 110 && session->last_error != 111)
+        world_fail(world, "pair %u: the backend is given up although it is not gone", pair->index);
 }
 
 static void check_idle(struct world *world, const struct session *session, const struct pair *pair)
@@ -75,7 +105,9 @@ void check_closing(struct world *world, struct session *session)
         break;
     case END_CLIENT_GONE:
     case END_BACKEND_GONE:
-        if (!(session->end == END_CLIENT_GONE ? &pair->client : &pair->backend)->conn->failed)
+        if (session->end == END_BACKEND_GONE && !session->connected_ns)
+            check_unserved(world, session);
+        else if (!(session->end == END_CLIENT_GONE ? &pair->client : &pair->backend)->conn->failed)
             world_fail(world, "pair %u: the %s is not gone", pair->index, session->end == END_CLIENT_GONE ? "client" : "backend");
         break;
     case END_CLIENT_LEFT:
@@ -86,13 +118,14 @@ void check_closing(struct world *world, struct session *session)
     case END_BACKEND_IDLE:
         check_idle(world, session, pair);
         break;
+    case END_NO_ANSWER:
     case END_NO_BACKEND:
     case END_CONNECT_REFUSED:
     case END_CONNECT_TIMEOUT:
         check_unserved(world, session);
         break;
     case END_NO_RESOURCES:
-        if (!check_is_late(session) && session->worker->io->now_ns + RESOURCES_RETRY_MS * MS < session->accepted_ns + session_settings(session)->connect_timeout_ms * MS)
+        if (!check_is_late(session) && session->worker->io->now_ns + RESOURCES_RETRY_MS * MS < check_began_ns(session) + session_settings(session)->connect_timeout_ms * MS)
             world_fail(world, "pair %u: patience with a lack of resources ended too early", pair->index);
         break;
     case END_BACKEND_DOWN:
@@ -168,7 +201,7 @@ void check_pairs(struct world *world)
             check_normal(world, &pair->backend);
         } else if (pair->reason == END_CLIENT_GONE) {
             check_survivor(world, &pair->backend, &pair->client);
-        } else if (pair->reason == END_BACKEND_GONE) {
+        } else if (pair->reason == END_BACKEND_GONE && pair->relayed) {
             check_survivor(world, &pair->client, &pair->backend);
         }
     }

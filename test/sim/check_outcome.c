@@ -20,7 +20,7 @@ static bool justifies_failure(const struct pair *pair, const struct session *ses
     const struct peer *backend = &pair->backend;
 
     if (what == BACKEND_CONNECT_FAILED)
-        return session->state == SESSION_CONNECTING;
+        return session->state == SESSION_CONNECTING || session->state == SESSION_RECONNECTING;
     if (session->state < SESSION_RELAYING || session->state > SESSION_ABORTING || session->directions[BACKEND].bytes > 0)
         return false;
     return what == BACKEND_RESET ? backend->conn->failed : backend->fin_sent && backend->sent == 0;

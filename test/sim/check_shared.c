@@ -160,6 +160,8 @@ void check_member_end(struct member *member)
         world_fail(world, "worker %u ends with %u clients on their way to it", worker->index, underway(world, worker->index));
     if (worker->sessions_slab.used > 0 || counters_active(worker->counters) > 0)
         world_fail(world, "worker %u ends with %u sessions", worker->index, worker->sessions_slab.used);
+    if (worker->replays_slab.used > 0)
+        world_fail(world, "worker %u: %u replays were not given back", worker->index, worker->replays_slab.used);
     if (member->engine->io.buffers.slab.used > 0)
         world_fail(world, "worker %u: %u buffers were not given back", worker->index, member->engine->io.buffers.slab.used);
 }

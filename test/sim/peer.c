@@ -43,6 +43,33 @@ static bool peer_is_local(const struct peer *peer)
     return peer->side == CLIENT ? peer->world->listener_local[peer->pair->listener] : peer->conn->local;
 }
 
+/* The backend dies before it answers: it resets the connection or it ends it, or the network fails. */
+static void draw_death(struct peer *peer)
+{
+    struct sim *sim = peer->world->sim;
+    struct script *script = &peer->script;
+
+    script->bytes = 0;
+    script->echo = script->speak_after_fin = false;
+    script->fin = sim_chance(sim, 300) ? FIN_AFTER_BYTES : sim_chance(sim, 300) ? FIN_CLOSE : FIN_NEVER;
+    if (peer->world->quick && script->fin == FIN_AFTER_BYTES) /* no reset follows, because the client may have ended first, and then this is an answer */
+        return;
+    if (peer->world->quick)
+        script->fin = FIN_NEVER;
+    script->speak_after_bytes = sim_chance(sim, 300) ? 0 : 1 + sim_below(sim, (uint32_t)peer->pair->client.script.bytes + 1);
+    script->reset_after_received = sim_chance(sim, 500) ? sim_below(sim, (uint32_t)peer->pair->client.script.bytes + 1) : NEVER;
+    script->reset_after_sent = script->speak_after_bytes > 0 || sim_chance(sim, 200) ? 0 : NEVER;
+    script->break_after_us = sim_chance(sim, 500) ? sim_below(sim, 20000) : sim_below(sim, 1000000);
+}
+
+/* Whether this backend may die. */
+static bool is_mortal(const struct peer *peer)
+{
+    const struct backend *backend = session_of_sock(peer->conn->sock)->lease.backend;
+
+    return peer->world->deadly && !(peer->world->quick && world_backend_of(backend) == 0);
+}
+
 void peer_draw(struct peer *peer)
 {
     struct world *world = peer->world;
@@ -80,6 +107,17 @@ void peer_draw(struct peer *peer)
         script->speak_after_bytes = 0;
         if (script->echo || script->speak_after_fin || script->fin == FIN_AFTER_FIN) /* it can only continue after it has read more */
             script->last_read_bytes = NEVER;
+        if (peer->side == BACKEND && peer->world->deadly) {
+            script->bytes += !script->echo; /* an end without any bytes would be a death */
+            script->fin = FIN_AFTER_FIN;
+            script->last_read_bytes = NEVER;
+        }
+        if (peer->side == BACKEND && is_mortal(peer) && sim_chance(sim, 600))
+            draw_death(peer);
+        return;
+    }
+    if (peer->side == BACKEND && is_mortal(peer) && sim_chance(sim, 600)) {
+        draw_death(peer);
         return;
     }
     if (world->lasting) {

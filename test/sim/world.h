@@ -143,6 +143,7 @@ struct world {
     bool continues, drains, stops; /* the process is stopped and continued; workers are ordered to drain, or to stop, before all clients are served */
     uint64_t accept_ns, end_ns; /* when the workers are ordered to accept, and to drain */
     bool lasting;               /* many sessions without limits, which do not end by themselves, and whose backends go down */
+    bool deadly;                /* most backends die before they answer, and the pools replay; in a quick run, the first backend of a pool does not die */
     bool rough;                 /* most peers reset their connection, and often one direction of a session is spliced while the other is copied */
 
     struct sim_event flipping, lacking, changing, reclaiming;
@@ -268,6 +269,10 @@ void check_outcome_end(struct world *world);
 
 /* Whether retry_timeout of the session has passed. */
 bool check_is_late(const struct session *session);
+/* When the session began to connect or to reconnect. */
+uint64_t check_began_ns(const struct session *session);
+/* Checks a session that gives up its backend, or whose attempt to connect to another one has failed. */
+void check_given_up(struct world *world, const struct session *session);
 /* Checks a session that begins to close, a peer that receives FIN, and the state after the run. */
 void check_closing(struct world *world, struct session *session);
 void check_fin_heard(struct peer *peer);

@@ -63,6 +63,8 @@ static void draw_settings(struct world *world, struct pool_settings *settings)
     settings->idle_timeout_ms = 300 + sim_below(sim, 10000);
     settings->half_close_timeout_ms = 200 + sim_below(sim, 5000);
     settings->retries = sim_below(sim, 4);
+    if (world->deadly)
+        settings->replay_bytes = sim_chance(sim, 500) ? 1000000 : sim_below(sim, 40000);
     settings->retry_backend = sim_chance(sim, 200) ? CONFIG_RETRY_SAME : CONFIG_RETRY_NEXT;
     settings->retry_timeout_ms = sim_chance(sim, 200) ? 1 + sim_below(sim, 3000) : 0;
     evictions_draw(world, settings);
@@ -80,6 +82,7 @@ static void note_longest(struct world *world, uint32_t pool, const struct pool_s
     longest->connect_timeout_ms = greater_of(longest->connect_timeout_ms, settings->connect_timeout_ms);
     longest->idle_timeout_ms = greater_of(longest->idle_timeout_ms, settings->idle_timeout_ms);
     longest->half_close_timeout_ms = greater_of(longest->half_close_timeout_ms, settings->half_close_timeout_ms);
+    longest->replay_bytes = greater_of(longest->replay_bytes, settings->replay_bytes);
     longest->udp_idle_timeout_ms = greater_of(longest->udp_idle_timeout_ms, settings->udp_idle_timeout_ms);
     longest->retries = greater_of(longest->retries, settings->retries);
 }

@@ -68,6 +68,8 @@ static void draw_pool(struct world *world, uint32_t p)
     evictions_draw(world, &pool->settings);
     if (world->lasting)
         pool->settings.idle_timeout_ms = 60000;
+    if (world->deadly)
+        pool->settings.replay_bytes = world->quick || sim_chance(sim, 500) ? 1000000 : sim_below(sim, 40000);
     if (world->udp.is_on)
         udp_draw_pool(world, &pool->settings);
     if (world->rough)
@@ -182,6 +184,7 @@ void world_draw(struct world *world)
     world->stops = !world->quick && sim_chance(sim, world->late_rush ? 700 : 200);
     world->accept_ns = !world->quick && sim_chance(sim, 100) ? sim_below(sim, 300000000) : 0;
     world->end_ns = world->accept_ns + (5 + sim_below(sim, 1500)) * MS;
+    world->deadly = sim_chance(sim, 300);
     world->rough = !world->quick && sim_chance(sim, 300);
     sim->options.tiny = sim_chance(sim, 50);
     sim->options.chances = draw_chances(world, sim);
@@ -222,5 +225,5 @@ void world_draw(struct world *world)
     limit_init(&world->connections, world->crowd ? PICK(sim, 2, 5, 10, 100) : world->quick || world->late_rush || world->lasting ? 100 : PICK(sim, 2, 5, 100));
     world->shared.sessions_max = !world->quick && sim_chance(sim, 50) ? 1 : limit_max(&world->connections);
     world->shared.pipes_max = PICK(sim, 0, 1, 4, 100);
-    world->shared.relaying = sim_chance(sim, 300) ? tap_world_relaying : NULL;
+    world->shared.relaying = sim_chance(sim, 300) && !world->deadly ? tap_world_relaying : NULL;
 }

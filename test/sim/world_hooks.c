@@ -108,10 +108,12 @@ static void on_closing(struct sim_conn *conn)
     struct session *session = session_of_sock(conn->sock);
     struct peer *peer = conn->peer;
 
-    if (session->state != SESSION_CLOSING) { /* the attempt has failed */
-        if (session->state != SESSION_CONNECTING || peer->side != BACKEND)
+    if (session->state != SESSION_CLOSING) { /* the attempt has failed, or the backend has died before it answered */
+        if ((session->state != SESSION_CONNECTING && session->state != SESSION_RECONNECTING) || peer->side != BACKEND)
             world_fail(world, "pair %u: one end is closed in state %d", peer->pair->index, (int)session->state);
         world_note_pool(peer->pair, session);
+        if (session->state == SESSION_RECONNECTING)
+            check_given_up(world, session);
         check_outcome_attempt(world, session);
         if (check_own_fault(world, session) && !session->again && peer->pair->failed_count < FAILED_MAX)
             peer->pair->failed[peer->pair->failed_count++] = session->lease.backend->id;
