@@ -41,8 +41,8 @@ void publisher_set(struct publisher *publisher, struct backend *backend, enum ba
 /* Call it after the set of live objects was changed, and published if there was memory for that. */
 void publisher_applied(struct publisher *publisher, uint64_t now_ns);
 
-/* Publishes pending changes, at most once in 10 ms, and the steps of slow starts. Then reviews whose sessions are closed. Frees retired snapshots that no reader
- * uses any more. */
+/* Publishes pending changes, at most once in 10 ms, and the steps of slow starts. Then reviews whose sessions are closed. Frees retired snapshots that no
+ * reader uses any more. */
 void publisher_run(struct publisher *publisher, uint64_t now_ns);
 
 /* Returns when publisher_run() must be called next; UINT64_MAX: only after a change. */

@@ -129,12 +129,13 @@ static bool is_justified(struct world *world, const struct session *session)
     const struct backend *backend = session->lease.backend;
     const struct pool_settings *settings = session_settings(session);
     uint32_t state = backend_state(backend);
+    unsigned probe = backend_state_part(state, BACKEND_PROBE);
     uint64_t drains_ns = record_of(world, backend)->drains_ns;
 
     switch (session->end) {
     case END_BACKEND_DOWN:
         return settings->on_down == CONFIG_SESSIONS_CLOSE && (backend_state_part(state, BACKEND_ADMIN) == BACKEND_ADMIN_MAINTENANCE ||
-                                                              backend_state_part(state, BACKEND_PROBE) == BACKEND_PROBE_DOWN);
+                                                              probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT);
     case END_BACKEND_DRAINED:
         return drains_ns != NEVER && settings->drain_timeout_ms != UINT32_MAX &&
                session->worker->io->now_ns >= drains_ns + settings->drain_timeout_ms * MS;

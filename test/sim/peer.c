@@ -70,6 +70,34 @@ static bool is_mortal(const struct peer *peer)
     return peer->world->deadly && !(peer->world->quick && world_backend_of(backend) == 0);
 }
 
+/* How a peer breaks its connection, if it does. */
+static void draw_break(struct peer *peer)
+{
+    struct world *world = peer->world;
+    struct sim *sim = world->sim;
+    struct script *script = &peer->script;
+
+    if (world->rough && !sim->options.tiny) {
+        if (sim_chance(sim, 500)) { /* sends little and reads slowly, so that at its reset a send to it is pending and there is nothing to read */
+            script->bytes = sim_below(sim, 2000);
+            script->read_pause_us_max = 30000;
+            script->fin = FIN_NEVER;
+            script->reset_after_received = sim_below(sim, 50000);
+            return;
+        }
+        script->bytes = 30000 + sim_below(sim, 200000);
+        script->speak_after_bytes = 0;
+        script->speak_after_fin = false;
+        script->echo = false;
+    }
+    if (sim_chance(sim, world->rough ? 600 : 150))
+        script->reset_after_sent = sim_below(sim, (uint32_t)script->bytes + 1);
+    if (sim_chance(sim, 100))
+        script->reset_after_received = sim_below(sim, 100000);
+    if (sim_chance(sim, 40))
+        script->break_after_us = sim_below(sim, 200000);
+}
+
 void peer_draw(struct peer *peer)
 {
     struct world *world = peer->world;
@@ -127,25 +155,7 @@ void peer_draw(struct peer *peer)
         script->fin = FIN_NEVER;
         return;
     }
-    if (world->rough && !sim->options.tiny) {
-        if (sim_chance(sim, 500)) { /* sends little and reads slowly, so that at its reset a send to it is pending and there is nothing to read */
-            script->bytes = sim_below(sim, 2000);
-            script->read_pause_us_max = 30000;
-            script->fin = FIN_NEVER;
-            script->reset_after_received = sim_below(sim, 50000);
-            return;
-        }
-        script->bytes = 30000 + sim_below(sim, 200000);
-        script->speak_after_bytes = 0;
-        script->speak_after_fin = false;
-        script->echo = false;
-    }
-    if (sim_chance(sim, world->rough ? 600 : 150))
-        script->reset_after_sent = sim_below(sim, (uint32_t)script->bytes + 1);
-    if (sim_chance(sim, 100))
-        script->reset_after_received = sim_below(sim, 100000);
-    if (sim_chance(sim, 40))
-        script->break_after_us = sim_below(sim, 200000);
+    draw_break(peer);
 }
 
 static void again(struct peer *peer, struct sim_event *event, uint32_t pause_us_max)
