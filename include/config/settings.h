@@ -24,6 +24,7 @@ enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_
 enum config_backend_state { CONFIG_BACKEND_READY, CONFIG_BACKEND_DRAIN, CONFIG_BACKEND_MAINTENANCE };
 enum config_retry { CONFIG_RETRY_NEXT, CONFIG_RETRY_SAME };
 enum config_sessions { CONFIG_SESSIONS_KEEP, CONFIG_SESSIONS_CLOSE };
+enum config_all_down { CONFIG_ALL_DOWN_CLOSED, CONFIG_ALL_DOWN_OPEN };
 enum config_splice { CONFIG_SPLICE_AUTO, CONFIG_SPLICE_ALWAYS, CONFIG_SPLICE_NEVER };
 
 struct listener_settings {
@@ -82,7 +83,9 @@ struct pool_settings {
     const char *check_send;          /* udp: datagram to send, in the notation of base/payload.h; NULL: one zero byte */
     const char *check_expect;        /* udp: beginning of the reply, a pattern in the notation of base/payload.h; NULL: any reply */
 
-    uint32_t slow_start_ms; /* 0: off */
+    uint32_t slow_start_ms;          /* 0: off */
+    uint8_t panic_threshold_percent; /* 0: off */
+    enum config_all_down all_down;
 
     uint32_t connect_timeout_ms;
     uint32_t idle_timeout_ms;

@@ -73,6 +73,7 @@ struct backend {
     _Atomic(const struct backend_settings *) settings; /* replaced as a whole; the old ones are freed after every worker has passed a quiescent point */
     _Atomic uint32_t state;    /* table/backend_state.h; relaxed */
     _Atomic uint32_t eviction; /* enum backend_eviction; relaxed */
+    _Atomic bool serves_anyway; /* it takes new sessions although it is not usable (table/service.h), by the last publication; relaxed */
 
     /* Written by every worker, but seldom, so that their caches keep this line. */
     _Atomic uint32_t heard_tick; /* when bytes last came from it, in ticks of backend_note_bytes(); 0: never; relaxed */
@@ -147,6 +148,12 @@ static inline bool backend_is_newcomer(const struct backend *backend)
 }
 /* Counts a session of a newcomer; does nothing for any other backend. Any worker. */
 void backend_count_newcomer(struct backend *backend);
+
+/* Whether it takes new sessions although it is not usable. Written by the publisher, read by any thread. */
+void backend_set_serves_anyway(struct backend *backend, bool serves);
+bool backend_serves_anyway(const struct backend *backend);
+/* Whether it takes new sessions: it is usable, or too few others are. Any thread. */
+bool backend_serves(const struct backend *backend);
 
 /* Takes a slot unless the backend is at max_connections (compare-and-swap: never above the limit, over all workers). Every true must be paired with exactly one
  * backend_release(), which is for table/lease.c. Any worker. */

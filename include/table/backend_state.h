@@ -50,6 +50,13 @@ enum backend_standing backend_state_standing(uint32_t state);
  * sessions that still work must not suffer from it. */
 bool backend_state_is_down(uint32_t state);
 
+/* Whether nothing but its health keeps the backend from new sessions, if anything does: it would be usable if its probes passed, its agent did not say that it
+ * is down, and it were not ejected. */
+bool backend_state_is_eligible(uint32_t state);
+
+/* Whether only timeouts of its probes keep the backend from new sessions. */
+bool backend_state_only_timed_out(uint32_t state);
+
 /* The word with one source's part replaced. `value` is one of that source's enum, below 16. */
 uint32_t backend_state_with(uint32_t state, enum backend_source source, unsigned value);
 

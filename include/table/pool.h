@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "table/rate.h"
+#include "table/service.h"
 
 struct backend;
 struct config_pool;
@@ -33,6 +34,8 @@ struct pool {
     struct backend **backends; /* those in the configuration, in its order; owns the array, not the backends */
     size_t backend_count;
     struct snapshot_set *set;  /* built by the selector from backends and settings (table/snapshot.h); owned; snapshots borrow it. NULL: none */
+    struct service service;    /* who takes new sessions by the last publication (table/service.h) */
+    enum service_rule service_logged; /* the rule that health has last logged */
     size_t usable;             /* number of `backends` that take new sessions, including backups */
     uint32_t next_id;          /* id of the next new backend */
     struct list all_backends;  /* including those that are leaving; owns the backends */

@@ -39,7 +39,7 @@ struct snapshot_pool {
     const struct pool_settings *settings;   /* the settings when the snapshot was built; borrowed */
     uint64_t hash_seed;                     /* from the configuration's seed */
 
-    /* The backends that may be picked, in the order of the configuration: the usable ones that are not backups, or the usable backups if there are none. */
+    /* The backends that may be picked, in the order of the configuration: those that take new sessions (table/service.h). All are primaries or all backups. */
     const struct snapshot_backend *usable;
     uint32_t usable_count;
     uint32_t greatest_weight;         /* greatest weight in `usable`; 0: it is empty */

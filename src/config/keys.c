@@ -188,6 +188,12 @@ const struct config_key config_keys[] = {
     {.name = "slow_start", POOL(slow_start_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 100, .max = H(1),
      .help = "How long the weight and max_connections of a backend grow, from a tenth to all, after it has become usable or was added. Not at the start "
              "of Penstock. off: it has all at once."},
+    {.name = "panic_threshold", POOL(panic_threshold_percent), .type = CONFIG_PERCENT, .initial = "off", .zero = "off", .min = 1, .max = 100,
+     .help = "If fewer than this share of the primaries are usable (or of the backups, while they serve), health is ignored and all of them take new "
+             "sessions, except those that drain or are in maintenance. Also if none is usable. off: only healthy backends take sessions."},
+    {.name = "all_down", POOL(all_down), .type = CONFIG_CHOICE, .initial = "fail_closed", .choices = "fail_closed|fail_open",
+     .help = "What happens to new sessions if no backend is usable. fail_closed: they are reset. fail_open: all backends take them, whatever their health. "
+             "In both cases, if timeouts alone took backends out, these take them."},
     {.name = "connect_timeout", POOL(connect_timeout_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 1, .max = S(600),
      .help = "How long connecting to one backend may take before the next backend is tried."},
     {.name = "idle_timeout", POOL(idle_timeout_ms), .type = CONFIG_DURATION, .initial = "1h", .min = 10, .max = H(720),
@@ -249,7 +255,6 @@ static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers", "allow_exec",
     "hash_load_bound", "prefer_zone", "check_service", "max_connections", "queue_limit",
     "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet",
-    "panic_threshold", "all_down",
     "source", "transparent",
 };
 

@@ -194,7 +194,7 @@ static enum backend_eviction eviction_of(const struct review *review, const stru
 {
     const struct pool_settings *settings = pool_settings(backend->pool);
 
-    if (settings->on_down == CONFIG_SESSIONS_CLOSE && backend_state_is_down(backend_state(backend)))
+    if (settings->on_down == CONFIG_SESSIONS_CLOSE && backend_state_is_down(backend_state(backend)) && !backend_serves_anyway(backend))
         return EVICTION_DOWN;
     if (review->now_ns >= deadline_ns(backend))
         return EVICTION_DRAINED;

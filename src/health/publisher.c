@@ -17,6 +17,8 @@ enum { COALESCE_MS = 10, RETRY_MS = 100, RECLAIM_MS = 100 };
 void publisher_init(struct publisher *publisher, struct table *table, const struct health_workers *workers, uint64_t now_ns)
 {
     *publisher = (struct publisher){.table = table, .advance_at_ns = table_advance(table, now_ns), .reclaim_at_ns = UINT64_MAX};
+    for (size_t i = 0; i < table_pool_count(table); i++)
+        table_pool(table, i)->service_logged = table_pool(table, i)->service.rule; /* the start is no change */
     lifecycle_init(&publisher->lifecycle, table, workers);
 }
 
@@ -94,8 +96,50 @@ static void log_change(const struct publisher_change *change)
         log_info("pool %s: backend %s (%s) is %s", pool->name, backend->name, where, what);
     else
         log_warn("pool %s: backend %s (%s) is %s", pool->name, backend->name, where, what);
-    if (is_down(change->to) && pool->usable == 0)
+}
+
+/* ---- who takes new sessions ---- */
+
+static void log_service(const struct pool *pool)
+{
+    const struct service *service = &pool->service;
+
+    switch (service->rule) {
+    case SERVICE_PRIMARIES:
+        if (pool->service_logged != SERVICE_NONE) /* otherwise the line about the backend says it */
+            log_info("pool %s: only usable primaries take new sessions again; %zu of %zu usable", pool->name, pool->usable, pool->backend_count);
+        break;
+    case SERVICE_BACKUPS:
+        log_warn("pool %s: no primary is usable: backups take new sessions; %zu of %zu usable", pool->name, pool->usable, pool->backend_count);
+        break;
+    case SERVICE_PANIC:
+        log_error("pool %s: PANIC: %zu of %zu %s usable, less than panic_threshold = %u%%: all %zu take new sessions, whatever their health", pool->name,
+                  service->usable, service->eligible, service->uses_backups ? "backups" : "primaries", pool_settings(pool)->panic_threshold_percent,
+                  service->takers);
+        break;
+    case SERVICE_TIMED_OUT:
+        log_error("pool %s: no backend is usable: those whose probes only timed out take new sessions (%zu)", pool->name, service->takers);
+        break;
+    case SERVICE_FAIL_OPEN:
+        log_error("pool %s: no backend is usable: all %zu take new sessions, whatever their health (all_down = fail_open)", pool->name, service->takers);
+        break;
+    case SERVICE_NONE:
         log_error("pool %s: no backend is usable: new connections are reset until one is up", pool->name);
+        break;
+    }
+}
+
+/* Logs each pool for which another rule holds since the last call. */
+static void log_services(const struct table *table)
+{
+    for (size_t i = 0; i < table_pool_count(table); i++) {
+        struct pool *pool = table_pool(table, i);
+
+        if (pool->service.rule == pool->service_logged)
+            continue;
+        log_service(pool);
+        pool->service_logged = pool->service.rule;
+    }
 }
 
 static void plan_publication(struct publisher *publisher, uint64_t now_ns)
@@ -141,6 +185,7 @@ static void publish_table(struct publisher *publisher, uint64_t now_ns)
     publisher->complained = false;
     publisher->pending = false;
     publisher->published_ns = now_ns;
+    log_services(publisher->table);
 }
 
 /* When to publish next: the next step of a slow start waits for a change that is pending. */

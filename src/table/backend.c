@@ -103,6 +103,22 @@ uint32_t backend_evicted(const struct backend *backend)
     return atomic_load_explicit(&backend->evicted, memory_order_relaxed);
 }
 
+void backend_set_serves_anyway(struct backend *backend, bool serves)
+{
+    if (backend_serves_anyway(backend) != serves) /* seldom, so that workers' caches keep the line */
+        atomic_store_explicit(&backend->serves_anyway, serves, memory_order_relaxed);
+}
+
+bool backend_serves_anyway(const struct backend *backend)
+{
+    return atomic_load_explicit(&backend->serves_anyway, memory_order_relaxed);
+}
+
+bool backend_serves(const struct backend *backend)
+{
+    return backend_standing(backend) == BACKEND_USABLE || backend_serves_anyway(backend);
+}
+
 void backend_set_newcomer(struct backend *backend, bool is_newcomer)
 {
     atomic_store_explicit(&backend->newcomer_left, is_newcomer ? BACKEND_NEWCOMER_SESSIONS : 0, memory_order_relaxed);

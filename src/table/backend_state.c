@@ -50,3 +50,18 @@ enum backend_standing backend_state_standing(uint32_t state)
         return BACKEND_DOWN;
     return backend_state_part(state, BACKEND_EJECTION) == BACKEND_EJECTED ? BACKEND_DOWN : BACKEND_USABLE;
 }
+
+bool backend_state_is_eligible(uint32_t state)
+{
+    uint32_t healthy = backend_state_with(backend_state_with(state, BACKEND_PROBE, BACKEND_PROBE_UP), BACKEND_EJECTION, BACKEND_IN);
+
+    if (backend_state_part(state, BACKEND_AGENT) == BACKEND_AGENT_DOWN)
+        healthy = backend_state_with(healthy, BACKEND_AGENT, BACKEND_AGENT_READY);
+    return backend_state_standing(healthy) == BACKEND_USABLE;
+}
+
+bool backend_state_only_timed_out(uint32_t state)
+{
+    return backend_state_part(state, BACKEND_PROBE) == BACKEND_PROBE_TIMED_OUT &&
+           backend_state_standing(backend_state_with(state, BACKEND_PROBE, BACKEND_PROBE_UP)) == BACKEND_USABLE;
+}

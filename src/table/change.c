@@ -8,7 +8,14 @@
 
 struct change_view change_view(const struct backend *backend)
 {
-    return (struct change_view){.is_usable = backend_standing(backend) == BACKEND_USABLE, .weight = capacity_weight(backend)};
+    uint32_t state = backend_state(backend);
+
+    return (struct change_view){
+        .is_usable = backend_state_standing(state) == BACKEND_USABLE,
+        .is_eligible = backend_state_is_eligible(state),
+        .only_timed_out = backend_state_only_timed_out(state),
+        .weight = capacity_weight(backend),
+    };
 }
 
 /* ---- slow starts ---- */
@@ -25,13 +32,13 @@ void change_end_slow_start(struct backend *backend)
     set_share(backend, RAMP_WHOLE);
 }
 
-/* Begins the slow start of a backend. Without slow_start it becomes a newcomer instead. Either ends with the next table_advance() if this is the start of the
- * process. */
+/* Begins the slow start of a backend, unless it has served all the time, whatever its health. Without slow_start it becomes a newcomer instead. Either ends
+ * with the next table_advance() if this is the start of the process. */
 static void begin_start(struct table *table, struct backend *backend)
 {
     bool is_slow = pool_settings(backend->pool)->slow_start_ms > 0;
 
-    if (table->started_ns == 0)
+    if (table->started_ns == 0 || backend_serves_anyway(backend))
         return;
     backend->ramp_since_ns = 0;
     list_append(&table->ramping, &backend->ramping);
@@ -116,7 +123,8 @@ void change_note(struct table *table, struct backend *backend, struct change_vie
     struct pool *pool = backend->pool;
     struct change_view now = change_view(backend);
 
-    if (backend->leaving || (now.is_usable == before.is_usable && now.weight == before.weight))
+    if (backend->leaving || (now.is_usable == before.is_usable && now.is_eligible == before.is_eligible && now.only_timed_out == before.only_timed_out &&
+                             now.weight == before.weight))
         return;
     pool->usable = pool->usable + now.is_usable - before.is_usable;
     pool->changed = true;

@@ -9,7 +9,7 @@
 
 /* What selectors see of a backend. */
 struct change_view {
-    bool is_usable;
+    bool is_usable, is_eligible, only_timed_out;
     uint32_t weight;
 };
 

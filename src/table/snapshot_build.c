@@ -37,20 +37,21 @@ static void set_kept(struct built_pool *built)
     }
 }
 
-/* Appends the usable backends that are backups, or those that are not. Returns whether the weight of any is reduced. */
-static bool add_usable(struct built_pool *built, const struct pool *pool, bool backups)
+/* Appends the backends that take new sessions. Returns whether the weight of any is reduced. */
+static bool add_takers(struct built_pool *built, const struct pool *pool)
 {
     bool any_reduced = false;
 
     for (size_t i = 0; i < pool->backend_count; i++) {
         struct backend *backend = pool->backends[i];
-        const struct backend_settings *settings = backend_settings(backend);
+        bool takes = service_takes(&pool->service, backend);
         uint32_t weight;
 
-        if (backend_standing(backend) != BACKEND_USABLE || settings->backup != backups)
+        backend_set_serves_anyway(backend, takes && backend_standing(backend) != BACKEND_USABLE);
+        if (!takes)
             continue;
         weight = capacity_weight(backend);
-        any_reduced |= weight < settings->weight * CAPACITY_WHOLE;
+        any_reduced |= weight < backend_settings(backend)->weight * CAPACITY_WHOLE;
         built->usable[built->pool.usable_count++] =
             (struct snapshot_backend){.backend = backend, .weight = (uint16_t)weight, .kept = UINT16_MAX, .position = (uint32_t)i};
         if (weight > built->pool.greatest_weight)
@@ -62,7 +63,6 @@ static bool add_usable(struct built_pool *built, const struct pool *pool, bool b
 const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_seed, const struct table_prepare *prepare)
 {
     struct built_pool *built = calloc(1, sizeof(*built) + pool->backend_count * sizeof(built->usable[0]));
-    bool any_reduced;
 
     if (!built)
         return NULL;
@@ -71,12 +71,9 @@ const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_s
     built->pool.hash_seed = hash_seed;
     built->pool.usable = built->usable;
     built->pool.set = pool->set;
-    any_reduced = add_usable(built, pool, false);
-    if (built->pool.usable_count == 0) {
-        any_reduced = add_usable(built, pool, true);
-        built->pool.uses_backups = built->pool.usable_count > 0;
-    }
-    if (any_reduced)
+    pool->service = service_decide(pool);
+    built->pool.uses_backups = pool->service.uses_backups && pool->service.takers > 0;
+    if (add_takers(built, pool))
         set_kept(built);
     if (prepare && prepare->pool && prepare->pool(&built->pool) < 0) {
         snapshot_pool_free(&built->pool);

@@ -188,7 +188,7 @@ static void arm_timer(struct session *session)
 /* Takes a slot on a backend, unless the session still holds that of the last attempt and may use it again. */
 static void choose_backend(struct session *session)
 {
-    if (session->again && backend_standing(session->lease.backend) != BACKEND_USABLE)
+    if (session->again && !backend_serves(session->lease.backend))
         lease_give(&session->lease, LEASE_BACKEND);
     session->again = false;
     if (session->lease.backend)

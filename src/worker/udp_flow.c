@@ -324,7 +324,9 @@ static bool can_continue(const struct flow *flow)
 {
     const struct backend *backend = flow->lease.backend;
 
-    return !flow->refused && backend_standing(backend) != BACKEND_DOWN && backend_eviction(backend) == EVICTION_NONE;
+    bool may_serve = backend_serves(backend) || backend_standing(backend) == BACKEND_DRAINING;
+
+    return !flow->refused && may_serve && backend_eviction(backend) == EVICTION_NONE;
 }
 
 /* The backend has refused datagrams of another flow. Moves this one before it loses any, if there is a backend that does not refuse. Returns the flow to

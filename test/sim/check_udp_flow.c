@@ -208,7 +208,8 @@ static void check_reason(struct world *world, const struct udp_port *port, const
             world_fail(world, "port %u: is called answered after %u requests and %u replies", port->conn->index, port->requests, port->replies);
         break;
     case FLOW_BACKEND_DOWN:
-        if (!port->is_refused && backend_standing(flow->lease.backend) != BACKEND_DOWN && backend_eviction(flow->lease.backend) == EVICTION_NONE &&
+        if (!port->is_refused && (backend_standing(flow->lease.backend) != BACKEND_DOWN || backend_serves(flow->lease.backend)) &&
+            backend_eviction(flow->lease.backend) == EVICTION_NONE &&
             !backend_refuses(flow->lease.backend, flow->worker->io->now_ns))
             world_fail(world, "port %u: ends because its backend is down, which it is not", port->conn->index);
         break;

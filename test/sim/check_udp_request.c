@@ -148,7 +148,7 @@ static void check_backend(struct world *world, const struct udp_port *port)
         world_fail(world, "port %u: is connected to another address than that of its backend", port->conn->index);
     if (port->is_refused)
         world_fail(world, "port %u: a datagram is sent to a backend that has refused", port->conn->index);
-    if (backend_standing(backend) == BACKEND_DOWN || backend_eviction(backend) != EVICTION_NONE)
+    if ((backend_standing(backend) == BACKEND_DOWN && !backend_serves(backend)) || backend_eviction(backend) != EVICTION_NONE)
         world_fail(world, "port %u: a datagram is sent to a backend that is down, or is to have no flows", port->conn->index);
     if (port->is_superseded)
         world_fail(world, "port %u: a datagram is sent through a flow that has had its udp_requests", port->conn->index);

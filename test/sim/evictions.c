@@ -134,8 +134,8 @@ static bool is_justified(struct world *world, const struct session *session)
 
     switch (session->end) {
     case END_BACKEND_DOWN:
-        return settings->on_down == CONFIG_SESSIONS_CLOSE && (backend_state_part(state, BACKEND_ADMIN) == BACKEND_ADMIN_MAINTENANCE ||
-                                                              probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT);
+        return settings->on_down == CONFIG_SESSIONS_CLOSE && !backend_serves_anyway(backend) &&
+               (backend_state_part(state, BACKEND_ADMIN) == BACKEND_ADMIN_MAINTENANCE || probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT);
     case END_BACKEND_DRAINED:
         return drains_ns != NEVER && settings->drain_timeout_ms != UINT32_MAX &&
                session->worker->io->now_ns >= drains_ns + settings->drain_timeout_ms * MS;

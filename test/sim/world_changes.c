@@ -53,6 +53,8 @@ static void draw_settings(struct world *world, struct pool_settings *settings)
     settings->hash_prefix_v4 = (uint8_t)sim_below(sim, 33);
     settings->hash_table_size = sim_chance(sim, 300) ? 211 : 101;
     settings->slow_start_ms = PICK(sim, 0, 300, 3000);
+    settings->panic_threshold_percent = (uint8_t)PICK(sim, 0, 0, 50, 100);
+    settings->all_down = PICK(sim, CONFIG_ALL_DOWN_CLOSED, CONFIG_ALL_DOWN_OPEN);
     if (world->udp.is_on && sim_chance(sim, 400))
         udp_draw_pool_change(world, settings);
     if (world->quick || !sim_chance(sim, 400))

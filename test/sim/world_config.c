@@ -59,6 +59,8 @@ static void draw_pool(struct world *world, uint32_t p)
         .settings.eject_time_max_ms = 2000,
         .settings.eject_share_percent = (uint8_t)PICK(sim, 0, 50, 100),
         .settings.slow_start_ms = PICK(sim, 0, 300, 3000),
+        .settings.panic_threshold_percent = (uint8_t)PICK(sim, 0, 0, 50, 100),
+        .settings.all_down = PICK(sim, CONFIG_ALL_DOWN_CLOSED, CONFIG_ALL_DOWN_OPEN),
     };
     if (world->quick) {
         pool->settings.connect_timeout_ms = 20000;

@@ -298,6 +298,23 @@ static void on_down_keeps_the_sessions_unless_told_otherwise(void **state)
     assert_int_equal(orders[0], 0);
 }
 
+/* A backend that serves whatever its health must not get sessions that are closed at once. */
+static void on_down_spares_backends_that_serve_anyway(void **state)
+{
+    (void)state;
+    p.pool.settings.on_down = CONFIG_SESSIONS_CLOSE;
+    open_all();
+    for (size_t i = 0; i < 2; i++)
+        set(i, BACKEND_PROBE, BACKEND_PROBE_DOWN);
+    set(2, BACKEND_PROBE, BACKEND_PROBE_TIMED_OUT);
+    assert_eviction(0, EVICTION_DOWN);
+    assert_eviction(2, EVICTION_NONE);
+    now_ns += S;
+    set(0, BACKEND_PROBE, BACKEND_PROBE_UP);
+    assert_eviction(0, EVICTION_NONE);
+    assert_eviction(2, EVICTION_DOWN);
+}
+
 static void on_failback_closes_when_another_backend_is_usable(void **state)
 {
     (void)state;
@@ -314,7 +331,9 @@ static void on_failback_closes_when_another_backend_is_usable(void **state)
     assert_eviction(2, EVICTION_FAILBACK);
     assert_eviction(0, EVICTION_NONE);
     assert_int_equal(orders[0], 1);
-    assert_logged("backend b2 is a backup, another one is usable, and on_failback = close: closing its 1 session, at most 100 a second\n");
+    assert_logged("no primary is usable: backups take new sessions; 1 of 3 usable\n"
+                  "only usable primaries take new sessions again; 2 of 3 usable\n"
+                  "backend b2 is a backup, another one is usable, and on_failback = close: closing its 1 session, at most 100 a second\n");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -330,6 +349,7 @@ int main(void)
         CASE(on_down_closes_after_probes_agents_and_orders),
         CASE(on_down_says_how_many_were_closed),
         CASE(on_down_keeps_the_sessions_unless_told_otherwise),
+        CASE(on_down_spares_backends_that_serve_anyway),
         CASE(on_failback_closes_when_another_backend_is_usable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
