@@ -123,4 +123,8 @@ bool listener_settings_equal(const struct listener_settings *a, const struct lis
 bool pool_settings_equal(const struct pool_settings *a, const struct pool_settings *b);
 bool backend_settings_equal(const struct backend_settings *a, const struct backend_settings *b);
 
+/* Whether probes with these settings are the same: every key that begins with "check" has the same value, except check_initial and those of the address to
+ * probe. Any thread. */
+bool pool_settings_same_probe(const struct pool_settings *a, const struct pool_settings *b);
+
 #endif

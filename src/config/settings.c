@@ -107,6 +107,13 @@ static bool same_value(const struct config_key *key, const struct kind *kind, co
     return memcmp(field_of(key, kind, a), field_of(key, kind, b), key->bytes) == 0;
 }
 
+/* Whether a probe depends on the key: on all that begin with "check", except the initial state, and those that say which address to probe. */
+static bool is_of_probe(const struct config_key *key)
+{
+    return strncmp(key->name, "check", strlen("check")) == 0 && strcmp(key->name, "check_initial") != 0 && strcmp(key->name, "check_address") != 0 &&
+           strcmp(key->name, "check_port") != 0;
+}
+
 static bool equal_settings(const struct kind *kind, const void *a, const void *b)
 {
     for (size_t i = 0; i < config_key_count; i++) {
@@ -143,6 +150,15 @@ bool listener_settings_equal(const struct listener_settings *a, const struct lis
 bool pool_settings_equal(const struct pool_settings *a, const struct pool_settings *b)
 {
     return equal_settings(&of_pool, a, b);
+}
+
+bool pool_settings_same_probe(const struct pool_settings *a, const struct pool_settings *b)
+{
+    for (size_t i = 0; a != b && i < config_key_count; i++) {
+        if (is_setting(&config_keys[i], &of_pool) && is_of_probe(&config_keys[i]) && !same_value(&config_keys[i], &of_pool, a, b))
+            return false;
+    }
+    return true;
 }
 
 bool backend_settings_equal(const struct backend_settings *a, const struct backend_settings *b)

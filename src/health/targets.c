@@ -17,11 +17,12 @@
 
 enum { NO_MEANS_LOG_MS = 60000 };
 
-enum target_state { TARGET_IDLE, TARGET_WAITING, TARGET_PROBING };
+enum target_state { TARGET_SERVED, TARGET_IDLE, TARGET_WAITING, TARGET_PROBING };
 
 struct target {
     struct due due;      /* first member: due_first() is cast to a target; in the heap while idle and while probing */
     struct list link;    /* in targets.all */
+    struct share share;  /* its group; only the leader is probed */
     struct cap_turn turn; /* in a line while waiting; counts as in flight while probing */
     struct targets *targets;
     struct backend *backend;
@@ -50,16 +51,55 @@ static void note_no_means(const struct target *target, const char *reason, uint6
               target->backend->name, target->backend->pool->name, reason);
 }
 
-/* Whether bytes have come from the backend lately. The time that workers note is coarse, and counts as heard when in doubt. */
-static bool is_heard(const struct target *target, uint64_t now_ns)
+static struct target *leader_of(const struct target *target)
 {
-    return backend_heard_ns(target->backend) + BACKEND_TICK_NS > judge_heard_since(target->settings, target->judged_ns, now_ns);
+    return container_of(target->share.leader, struct target, share);
 }
 
-static void judge_target(struct target *target, const struct probe_result *result, uint64_t now_ns)
+/* Returns the target after `target` in the group of `leader`, beginning with the leader itself; NULL: that was the last. */
+static struct target *next_in_group(const struct target *leader, const struct target *target)
+{
+    struct list *link = target == leader ? leader->share.others.next : target->share.link.next;
+
+    return link == &leader->share.others ? NULL : container_of(link, struct target, share.link);
+}
+
+/* When bytes last came from a backend of the group. The time that workers note is coarse, and counts as later when in doubt. */
+static uint64_t group_heard_ns(const struct target *leader)
+{
+    uint64_t heard_ns = 0;
+
+    for (const struct target *target = leader; target; target = next_in_group(leader, target)) {
+        uint64_t ns = backend_heard_ns(target->backend) + BACKEND_TICK_NS;
+        heard_ns = ns > heard_ns ? ns : heard_ns;
+    }
+    return heard_ns;
+}
+
+static uint32_t group_interval_ms(const struct target *leader)
+{
+    uint32_t interval_ms = UINT32_MAX;
+
+    for (const struct target *target = leader; target; target = next_in_group(leader, target)) {
+        uint32_t ms = judge_interval_ms(&target->judge, target->settings);
+        interval_ms = ms < interval_ms ? ms : interval_ms;
+    }
+    return interval_ms;
+}
+
+static bool group_is_usable(const struct target *leader)
+{
+    const struct target *target = leader;
+
+    while (target && target->judge.state != BACKEND_PROBE_UP && target->judge.state != BACKEND_PROBE_BUSY)
+        target = next_in_group(leader, target);
+    return target != NULL;
+}
+
+static void judge_target(struct target *target, const struct probe_result *result, uint64_t heard_ns, uint64_t now_ns)
 {
     enum backend_probe_state from = target->judge.state;
-    bool heard = is_heard(target, now_ns);
+    bool heard = heard_ns > judge_heard_since(target->settings, target->judged_ns, now_ns);
 
     if (judge_result(&target->judge, target->settings, result->outcome, heard)) {
         struct publisher_change change = {
@@ -70,22 +110,32 @@ static void judge_target(struct target *target, const struct probe_result *resul
     target->judged_ns = now_ns;
 }
 
-static void take_result(struct target *target, const struct probe_result *result)
+static void plan_next(struct target *leader, uint64_t now_ns)
 {
-    struct targets *targets = target->targets;
-    uint64_t now_ns = clock_now_ns();
+    struct targets *targets = leader->targets;
+    uint32_t interval_ms = judge_jittered_ms(group_interval_ms(leader), leader->settings->check_jitter_percent, &targets->random);
+    uint64_t next_ns = leader->started_ns + interval_ms * NS_PER_MS;
 
-    target->state = TARGET_IDLE;
-    target->probe = NULL;
-    if (result->outcome == PROBE_NO_MEANS)
-        note_no_means(target, result->reason, now_ns);
-    else
-        judge_target(target, result, now_ns);
-    uint32_t interval_ms = judge_interval_ms(&target->judge, target->settings);
-    uint64_t next_ns = target->started_ns + judge_jittered_ms(interval_ms, target->settings->check_jitter_percent, &targets->random) * NS_PER_MS;
-    due_add(&targets->due, &target->due, next_ns > now_ns ? next_ns : now_ns + NS_PER_MS);
-    if (targets->ejection && result->outcome != PROBE_NO_MEANS)
-        ejection_note_probe(targets->ejection, target->backend, result->outcome == PROBE_PASSED, now_ns);
+    leader->state = TARGET_IDLE;
+    leader->probe = NULL;
+    due_add(&targets->due, &leader->due, next_ns > now_ns ? next_ns : now_ns + NS_PER_MS);
+}
+
+static void take_result(struct target *leader, const struct probe_result *result)
+{
+    struct ejection *ejection = leader->targets->ejection;
+    uint64_t heard_ns = group_heard_ns(leader), now_ns = clock_now_ns();
+
+    if (result->outcome == PROBE_NO_MEANS) {
+        note_no_means(leader, result->reason, now_ns);
+        plan_next(leader, now_ns);
+        return;
+    }
+    for (struct target *target = leader; target; target = next_in_group(leader, target))
+        judge_target(target, result, heard_ns, now_ns);
+    plan_next(leader, now_ns);
+    for (struct target *target = leader; target && ejection; target = next_in_group(leader, target))
+        ejection_note_probe(ejection, target->backend, result->outcome == PROBE_PASSED, now_ns);
 }
 
 static void end_probe(struct target *target)
@@ -136,8 +186,8 @@ static void await_turn(struct target *target)
 
     due_remove(&target->targets->due, &target->due);
     target->state = TARGET_WAITING;
-    target->turn.preferred = target->judge.state == BACKEND_PROBE_UP || target->judge.state == BACKEND_PROBE_BUSY;
-    target->turn.interval_ms = judge_interval_ms(&target->judge, target->settings);
+    target->turn.preferred = group_is_usable(target);
+    target->turn.interval_ms = group_interval_ms(target);
     cap_wait(&target->targets->cap, &target->turn, due_ns);
 }
 
@@ -180,20 +230,24 @@ void targets_run(struct targets *targets)
     log_lateness(targets, now_ns);
 }
 
+/* Lets the next probe begin at `at_ns`, if it would begin later and none is in flight. */
+static void bring_forward(struct target *leader, uint64_t at_ns)
+{
+    if (leader->state != TARGET_IDLE || at_ns >= leader->due.at_ns)
+        return;
+    due_remove(&leader->targets->due, &leader->due);
+    due_add(&leader->targets->due, &leader->due, at_ns);
+}
+
 void targets_hurry(struct backend *backend, uint64_t now_ns)
 {
-    struct target *target = backend->target;
+    struct target *leader = backend->target ? leader_of(backend->target) : NULL;
     uint64_t at_ns;
 
-    if (!target || target->state != TARGET_IDLE)
+    if (!leader)
         return;
-    at_ns = target->started_ns + target->settings->check_fast_interval_ms * NS_PER_MS;
-    if (at_ns < now_ns)
-        at_ns = now_ns;
-    if (at_ns >= target->due.at_ns)
-        return;
-    due_remove(&target->targets->due, &target->due);
-    due_add(&target->targets->due, &target->due, at_ns);
+    at_ns = leader->started_ns + leader->settings->check_fast_interval_ms * NS_PER_MS;
+    bring_forward(leader, at_ns > now_ns ? at_ns : now_ns);
 }
 
 void targets_process(struct targets *targets)
@@ -245,9 +299,18 @@ static struct prober *need_prober(struct targets *targets, const struct probe_op
     return NULL;
 }
 
-/* Ends the target's probe or wait. Afterwards it is neither in the heap nor in the queue. */
+static void schedule_leader(struct target *leader, uint64_t at_ns)
+{
+    leader->state = TARGET_IDLE;
+    due_add(&leader->targets->due, &leader->due, at_ns);
+}
+
+/* Ends the target's probe or wait. If it was probed for others, one of them is probed instead, at once. */
 static void stop_target(struct target *target)
 {
+    struct targets *targets = target->targets;
+    struct share *next;
+
     switch (target->state) {
     case TARGET_PROBING:
         target->prober->ops->abandon(target->prober, target->probe);
@@ -255,16 +318,22 @@ static void stop_target(struct target *target)
         target->probe = NULL;
         break;
     case TARGET_IDLE:
-        due_remove(&target->targets->due, &target->due);
+        due_remove(&targets->due, &target->due);
         break;
     case TARGET_WAITING:
         cap_leave(&target->turn);
         break;
+    case TARGET_SERVED:
+        break;
     }
-    target->state = TARGET_IDLE;
+    target->state = TARGET_SERVED;
+    next = share_leave(&targets->shares, &target->share);
+    if (next)
+        schedule_leader(container_of(next, struct target, share), clock_now_ns());
 }
 
-/* Takes over the present settings and schedules the first probe after `first_ms`. Returns 0, or a negative errno; then no probe is scheduled. */
+/* Takes over the present settings, and schedules the first probe for it, or for the group that it joins, at the latest after `first_ms`. Returns 0, or a
+ * negative errno; then no probe is scheduled. */
 static int start_target(struct target *target, uint32_t first_ms)
 {
     struct backend *backend = target->backend;
@@ -278,11 +347,15 @@ static int start_target(struct target *target, uint32_t first_ms)
     target->judge = (struct judge){.state = (enum backend_probe_state)backend_state_part(backend_state(backend), BACKEND_PROBE)};
     target->judged_ns = clock_now_ns();
     probe_address(&target->addr, target->settings, backend);
-    due_add(&target->targets->due, &target->due, clock_now_ns() + first_ms * NS_PER_MS);
+    target->share = (struct share){.addr = &target->addr, .settings = target->settings};
+    if (share_join(&target->targets->shares, &target->share))
+        schedule_leader(target, target->judged_ns + first_ms * NS_PER_MS);
+    else
+        bring_forward(leader_of(target), target->judged_ns + first_ms * NS_PER_MS);
     return 0;
 }
 
-/* Frees a target, which must be neither in the heap nor in the queue. */
+/* Frees a target that has been stopped, or never started. */
 static void free_target(struct target *target)
 {
     list_remove(&target->link);
@@ -372,6 +445,7 @@ void targets_init(struct targets *targets, struct publisher *publisher, uint32_t
 {
     *targets = (struct targets){.publisher = publisher};
     list_init(&targets->all);
+    share_init(&targets->shares);
     cap_init(&targets->cap, probes_max);
     /* The configured seed is not used here: load balancers that share it must not probe at the same times. */
     targets->random = clock_now_ns() ^ ((uint64_t)getpid() << 32);

@@ -1,6 +1,7 @@
 /* health/targets.h: the targets of probes, one for each backend whose pool has a check, and when each is due. Health thread only.
  *
  *      idle --due--> waiting --a probe ended--> probing --result or time limit--> idle
+ *      served: another target is probed for it (health/share.h)
  *
  * Each target has one deadline in a common heap: its next probe while it is idle, its time limit while a probe is in flight. If probes_max probes are in
  * flight, a due target waits in a line (health/cap.h). */
@@ -15,6 +16,7 @@
 #include "health/due.h"
 #include "health/probe.h"
 #include "health/publisher.h"
+#include "health/share.h"
 
 #define TARGETS_KINDS 3 /* kinds of checks that probe */
 
@@ -27,6 +29,7 @@ struct targets {
     struct list all;             /* owned */
     size_t count;
     struct due_heap due;
+    struct share_table shares;   /* the groups of targets that one probe serves */
     struct cap cap;              /* due targets that wait, and the number of probes in flight */
     uint64_t random;
     uint64_t no_means_logged_ns; /* 0: never */

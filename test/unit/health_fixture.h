@@ -54,6 +54,19 @@ static inline int listen_on(struct addr *addr)
     return fd;
 }
 
+/* Sets the addresses to different loopback addresses with the same port, where nobody else listens. Returns a listener for all of them. */
+static inline int listen_on_all(struct addr *addrs, size_t count)
+{
+    struct addr any = { .length = sizeof any.in };
+    any.in = (struct sockaddr_in){ .sin_family = AF_INET };
+    int fd = listen_on(&any);
+    for (size_t i = 0; i < count; i++) {
+        addrs[i] = any;
+        addrs[i].in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)i);
+    }
+    return fd;
+}
+
 static inline struct addr closed_port(void)
 {
     struct addr addr = { 0 };

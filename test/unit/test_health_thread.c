@@ -193,9 +193,7 @@ static void probes_under_way_are_bounded_and_the_rest_waits(void **state)
     enum { PROBES_MAX = 100 };
     static struct addr addrs[2 * PROBES_MAX + 88];
     const size_t count = sizeof addrs / sizeof addrs[0];
-    int listener = listen_on(&addrs[0]);
-    for (size_t i = 1; i < count; i++)
-        addrs[i] = addrs[0];
+    int listener = listen_on_all(addrs, count);
     prepare(CONFIG_CHECK_HTTP, addrs, count);
     pool.settings.check_timeout_ms = 150;
     config.probes_max = PROBES_MAX;
@@ -213,21 +211,44 @@ static void probes_under_way_are_bounded_and_the_rest_waits(void **state)
     close(listener);
 }
 
+/* Three backends have one address: each probe serves all three, and the first may leave the group. */
+static void one_probe_serves_all_backends_with_the_same_address(void **state)
+{
+    (void)state;
+    struct addr addrs[3] = { 0 };
+    int listener = listen_on(&addrs[0]);
+    addrs[1] = addrs[2] = addrs[0];
+    prepare(CONFIG_CHECK_TCP, addrs, 3);
+    pool.settings.check_initial_up = false;
+    pool.settings.rise = 4;
+    pool.settings.check_interval_ms = pool.settings.check_down_interval_ms = 3600000;
+    start();
+    assert_true(await_usable(3));
+    fcntl(listener, F_SETFL, O_NONBLOCK);
+    assert_in_range(drain(listener), 4, 5); /* rise of them; the first may meet two backends, while the third is still added */
+    pool.backends = &backends[1]; /* the backend for which the others were probed is removed */
+    pool.backend_count = 2;
+    assert_int_equal(health_apply(health, &config, NULL), 0);
+    assert_true(await_probes(listener, 1));
+    close(listener);
+    backends[1].settings.weight = 2; /* restarts its target; the hour's wait for the next probe is over for the group */
+    pool.settings.fall = 1;
+    assert_int_equal(health_apply(health, &config, NULL), 0);
+    assert_true(await_usable(0));
+    char *text = stop();
+    for (int i = 0; i < 3; i++)
+        assert_non_null(strstr(text, names[i]));
+    free(text);
+}
+
 /* Twenty backends never complete a handshake, because the queue of their listener is full. They are more than the cap, but one that is up is probed on time. */
 static void backends_that_hang_do_not_delay_the_others(void **state)
 {
     (void)state;
     enum { HANGING = 20, FILLERS = 3 };
-    struct addr addrs[HANGING + 1] = { 0 }, full = { .length = sizeof full.in };
-    int fillers[FILLERS], hanging = socket(AF_INET, SOCK_STREAM, 0), steady = listen_on(&addrs[HANGING]);
-    full.in = (struct sockaddr_in){ .sin_family = AF_INET };
-    assert_int_equal(bind(hanging, &full.sa, full.length), 0);
-    assert_int_equal(getsockname(hanging, &full.sa, &full.length), 0);
+    struct addr addrs[HANGING + 1] = { 0 };
+    int fillers[FILLERS], hanging = listen_on_all(addrs, HANGING), steady = listen_on(&addrs[HANGING]);
     assert_int_equal(listen(hanging, 0), 0);
-    for (int i = 0; i < HANGING; i++) {
-        addrs[i] = full;
-        addrs[i].in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)i);
-    }
     for (int i = 0; i < FILLERS; i++) {
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         connect(fillers[i], &addrs[0].sa, addrs[0].length);
@@ -257,9 +278,7 @@ static void stopping_abandons_what_is_under_way(void **state)
     (void)state;
     struct addr addrs[20] = { 0 };
     unsigned before = open_descriptors();
-    int listener = listen_on(&addrs[0]);
-    for (int i = 1; i < 20; i++)
-        addrs[i] = addrs[0];
+    int listener = listen_on_all(addrs, 20);
     prepare(CONFIG_CHECK_HTTP, addrs, 20);
     pool.settings.check_timeout_ms = 60000;
     start();
@@ -277,9 +296,7 @@ static void ten_thousand_backends_are_judged_and_published_in_batches(void **sta
     (void)state;
     static struct addr addrs[BACKENDS_MAX];
     uint64_t version;
-    addrs[0] = closed_port();
-    for (size_t i = 1; i < BACKENDS_MAX; i++)
-        addrs[i] = addrs[0];
+    close(listen_on_all(addrs, BACKENDS_MAX));
     prepare(CONFIG_CHECK_TCP, addrs, BACKENDS_MAX);
     pool.settings.check_interval_ms = pool.settings.check_down_interval_ms = 2000;
     pool.settings.check_fast_interval_ms = 500;
@@ -349,6 +366,7 @@ int main(void)
         cmocka_unit_test(the_probed_port_may_be_another_one),
         cmocka_unit_test(without_descriptors_of_our_own_backends_stay_as_they_are),
         cmocka_unit_test(probes_under_way_are_bounded_and_the_rest_waits),
+        cmocka_unit_test(one_probe_serves_all_backends_with_the_same_address),
         cmocka_unit_test(backends_that_hang_do_not_delay_the_others),
         cmocka_unit_test(stopping_abandons_what_is_under_way),
         cmocka_unit_test(the_threads_have_names_and_take_no_signals),
