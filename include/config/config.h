@@ -65,6 +65,7 @@ struct config {
     enum config_log_level log_level;
     const char *access_log;   /* NULL: off; "stderr" or a path */
     const char *user, *group; /* NULL: no change */
+    bool allow_exec;          /* check = exec is allowed */
 
     const struct config_listener *listeners; /* at least one */
     size_t listener_count;

@@ -18,7 +18,7 @@ enum config_balance {
     CONFIG_BALANCE_CONSISTENT_HASH,
 };
 enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT, CONFIG_HASH_QUIC_CID };
-enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP, CONFIG_CHECK_HTTPS };
+enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP, CONFIG_CHECK_HTTPS, CONFIG_CHECK_EXEC };
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL_BOTH };
 enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
 enum config_backend_state { CONFIG_BACKEND_READY, CONFIG_BACKEND_DRAIN, CONFIG_BACKEND_MAINTENANCE };
@@ -80,8 +80,9 @@ struct pool_settings {
     bool check_tls_verify;           /* this and the next two: https */
     const char *check_tls_ca;        /* path of accepted certificates in PEM; NULL: those of the system */
     const char *check_tls_name;      /* name or IP address that the certificate must be for; NULL: that of check_host, or the probed address */
-    const char *check_send;          /* udp: datagram to send, in the notation of base/payload.h; NULL: one zero byte */
-    const char *check_expect;        /* udp: beginning of the reply, a pattern in the notation of base/payload.h; NULL: any reply */
+    const char *check_send;          /* tcp, udp: what to send, in the notation of base/payload.h; NULL: tcp nothing, udp one zero byte */
+    const char *check_expect;        /* tcp, udp: what the answer must be, as in base/expect.h; NULL: any answer */
+    const char *check_command;       /* exec: absolute path and arguments, separated by blanks; NULL only if the check is another one */
 
     uint32_t slow_start_ms;          /* 0: off */
     uint8_t panic_threshold_percent; /* 0: off */

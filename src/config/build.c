@@ -166,6 +166,13 @@ const struct config_raw_key *config_build_default(const struct config_build *bui
     return find_raw(&build->defaults, config_key_find(CONFIG_IN_POOL, name));
 }
 
+bool config_build_is_written(const struct config_build *build, const char *name)
+{
+    const struct config_key *key = config_key_find(CONFIG_IN_POOL, name);
+
+    return find_written(&build->named, key) || find_written(&build->defaults, key);
+}
+
 /* Sets every field of `object` that has a key in sections of this kind to the given value or to the default. */
 static void set_fields(struct config_build *build, enum config_section kind, void *object)
 {

@@ -35,6 +35,7 @@ struct config_build {
     struct config_written global, defaults, named; /* global, defaults: over all files; named: the present section */
     size_t addresses;   /* of all listeners so far, including those refused because of the maximum */
     size_t suggestions; /* candidates compared so far */
+    bool exec_refused;  /* check = exec without allow_exec was reported */
     bool head_refused;  /* [defaults] was refused for check_body together with the method HEAD */
     const struct config_raw_key *ca_refused; /* the check_tls_ca of [defaults], if it was refused */
 };
@@ -48,6 +49,8 @@ void config_bind_add(struct config_build *build, const struct config_raw_key *ke
 /* Returns the key of the present pool section, or that of [defaults], or NULL if there is none or it was refused. */
 const struct config_raw_key *config_build_own(const struct config_build *build, const char *name);
 const struct config_raw_key *config_build_default(const struct config_build *build, const char *name);
+/* Whether the present pool section or [defaults] has the key, even if it was refused. */
+bool config_build_is_written(const struct config_build *build, const char *name);
 
 /* Refuses a pool, that of the present section, whose keys about probes cannot work together or name a file that cannot be read. */
 void config_probes_check(struct config_build *build, const struct config_pool *pool);

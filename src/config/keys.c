@@ -55,6 +55,8 @@ const struct config_key config_keys[] = {
      .help = "User to switch to after the listeners are bound."},
     {.name = "group", GLOBAL(group), .type = CONFIG_WORD, .max = 255,
      .help = "Group to switch to after the listeners are bound. Default: the primary group of the user."},
+    {.name = "allow_exec", GLOBAL(allow_exec), .type = CONFIG_YES_NO, .initial = "no",
+     .help = "Whether check = exec may run programs, as the user that Penstock runs as."},
     {.name = "include", .section = CONFIG_IN_GLOBAL, .type = CONFIG_INCLUDE, .repeatable = true,
      .help = "Another file to read at this point, or a pattern such as conf.d/*.ini, which may match nothing. Relative to this file."},
 
@@ -131,9 +133,9 @@ const struct config_key config_keys[] = {
     {.name = "backend", .section = CONFIG_IN_POOL, .type = CONFIG_BACKEND, .repeatable = true, .own_section_only = true,
      .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N] [check_port=N] [state=ready|drain|maint] [backup]. A backup is used only "
              "while no other backend of the pool is up. drain: it takes no new sessions. maint: the same, and it counts as down."},
-    {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp|https", .later = "grpc",
+    {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp|https|exec", .later = "grpc",
      .help = "How backends are probed. none: not at all. tcp: by connecting, or with check_send and check_expect. http: with an HTTP request. https: the same "
-             "over TLS. udp: with a datagram, which is the default of pools that serve only UDP."},
+             "over TLS. udp: with a datagram, which is the default of pools that serve only UDP. exec: by running check_command."},
     {.name = "check_interval", POOL(check_interval_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 10, .max = H(24),
      .help = "Time from the start of one probe to the start of the next, while the backend is up."},
     {.name = "check_timeout", POOL(check_timeout_ms), .type = CONFIG_DURATION, .initial = "1s", .min = 10, .max = H(1),
@@ -181,6 +183,9 @@ const struct config_key config_keys[] = {
     {.name = "check_expect", POOL(check_expect), .type = CONFIG_EXPECT, .max = PAYLOAD_BYTES_MAX, .used_with = "check=tcp|udp",
      .help = "Beginning of the answer, written like check_send; after hex:, a ? stands for any digit. Or regex: and an extended regular expression, which the "
              "first 16 KiB of the answer must contain. Default: any answer is accepted."},
+    {.name = "check_command", POOL(check_command), .type = CONFIG_COMMAND, .max = 1024, .used_with = "check=exec",
+     .help = "Program to run, with arguments separated by blanks; there is no shell. Exit status 0 passes. The first line of the output is logged as the "
+             "reason. It finds the names and the address in PENSTOCK_POOL, PENSTOCK_BACKEND, PENSTOCK_ADDRESS and PENSTOCK_PORT."},
     {.name = "check_initial", POOL(check_initial_up), .type = CONFIG_CHOICE, .initial = "up", .choices = "down|up",
      .help = "State of a backend at start. Probes then change it as rise and fall say."},
     {.name = "check_jitter", POOL(check_jitter_percent), .type = CONFIG_PERCENT, .initial = "10%", .max = 50,
@@ -252,7 +257,7 @@ const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 
 /* Keys of later versions, so that a file written for one gets the right message. */
 static const char *const later_keys[] = {
-    "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers", "allow_exec",
+    "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers",
     "hash_load_bound", "prefer_zone", "check_service", "max_connections", "queue_limit",
     "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet",
     "source", "transparent",
@@ -320,6 +325,7 @@ static const char *const ranges[] = {
     [CONFIG_TEXT] = "text",
     [CONFIG_HOST] = "a host name or an IP address",
     [CONFIG_PATH] = "a path with a /",
+    [CONFIG_COMMAND] = "a path that begins with /, and arguments",
     [CONFIG_SINK] = "stderr or a path",
     [CONFIG_URL_PATH] = "a path that begins with /",
     [CONFIG_METHOD] = "a word in capitals",

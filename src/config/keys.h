@@ -21,6 +21,7 @@ enum config_type {
     CONFIG_TEXT,     /* the rest of the line */
     CONFIG_HOST,     /* a host name or an IP address, without a port */
     CONFIG_PATH,     /* of a file */
+    CONFIG_COMMAND,  /* absolute path of a program, and arguments */
     CONFIG_SINK,     /* stderr or a path */
     CONFIG_URL_PATH,
     CONFIG_METHOD,

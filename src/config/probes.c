@@ -58,6 +58,20 @@ static void check_certificates(struct config_build *build, const struct pool_set
         build->ca_refused = raw;
 }
 
+/* Refuses check = exec without a command, and unless [global] allows it, which is reported once. */
+static void check_exec(struct config_build *build, const struct pool_settings *settings)
+{
+    const struct config_raw_key *raw = config_build_own(build, "check");
+
+    if (!raw)
+        raw = config_build_default(build, "check");
+    if (!build->config->allow_exec && !build->exec_refused)
+        config_errors_add(build->errors, &raw->place, "check = exec: not allowed, because it runs a program: set allow_exec = yes in [global]");
+    build->exec_refused = !build->config->allow_exec;
+    if (!settings->check_command && !config_build_is_written(build, "check_command"))
+        config_errors_add(build->errors, &raw->place, "check = exec: needs a program: add check_command = /PATH");
+}
+
 void config_probes_check(struct config_build *build, const struct config_pool *pool)
 {
     check_head(build, pool);
@@ -65,4 +79,6 @@ void config_probes_check(struct config_build *build, const struct config_pool *p
         check_name(build, &pool->settings);
         check_certificates(build, &pool->settings);
     }
+    if (pool->settings.check == CONFIG_CHECK_EXEC)
+        check_exec(build, &pool->settings);
 }

@@ -28,6 +28,7 @@ static bool is_string(const struct config_key *key)
     switch (key->type) {
     case CONFIG_WORD:
     case CONFIG_TEXT:
+    case CONFIG_COMMAND:
     case CONFIG_HOST:
     case CONFIG_PATH:
     case CONFIG_SINK:

@@ -77,6 +77,7 @@ static bool format_value(const struct config_key *key, const void *object, char 
     case CONFIG_TEXT:
     case CONFIG_HOST:
     case CONFIG_PATH:
+    case CONFIG_COMMAND:
     case CONFIG_SINK:
     case CONFIG_URL_PATH:
     case CONFIG_METHOD:

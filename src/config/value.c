@@ -256,6 +256,8 @@ static bool set_text(const struct target *t)
         return say_problem(t->problem, "blanks are not allowed");
     if (key->type == CONFIG_URL_PATH && (*t->text != '/' || blanks))
         return say_problem(t->problem, "not a path that begins with \"/\" and has no blanks");
+    if (key->type == CONFIG_COMMAND && *t->text != '/')
+        return say_problem(t->problem, "not a path that begins with \"/\"");
     if (key->type == CONFIG_METHOD && strspn(t->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(t->text))
         return say_problem(t->problem, "not a word in capitals such as GET");
     return store_text(t, t->text);
@@ -350,6 +352,7 @@ bool config_value_set(const struct config_key *key, const char *text, void *obje
     case CONFIG_WORD:
     case CONFIG_TEXT:
     case CONFIG_PATH:
+    case CONFIG_COMMAND:
     case CONFIG_SINK:
     case CONFIG_URL_PATH:
     case CONFIG_METHOD:

@@ -43,7 +43,7 @@ static uint64_t probe_descriptors(const struct config *config)
         if (config->pools[i].settings.check != CONFIG_CHECK_NONE)
             backends += config->pools[i].backend_count;
     }
-    return backends < config->probes_max ? backends : config->probes_max;
+    return (backends < config->probes_max ? backends : config->probes_max) * (config->allow_exec ? 2 : 1);
 }
 
 /* Opens and closes a high descriptor, so that the kernel allocates a table of that size now. If a process with threads outgrows its table later, it

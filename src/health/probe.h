@@ -44,6 +44,7 @@ typedef void probe_done_fn(void *cookie, const struct probe_result *result);
 
 struct probe_request {
     const struct pool_settings *settings; /* borrowed until the probe has ended */
+    const struct backend *backend;  /* backend to probe; only check = exec needs it, for its name; borrowed until start() has returned */
     const struct addr *addr;        /* address to probe; borrowed until the probe has ended */
     void *cookie;                   /* passed to the done function */
 };
@@ -74,11 +75,13 @@ struct prober {
     int fd;           /* an epoll descriptor; readable when process() has work */
     uint64_t wake_ns; /* CLOCK_MONOTONIC: latest time for the next process(); UINT64_MAX: none */
     size_t probes;    /* number of probes in flight */
+    size_t places;    /* maximum number of probes in flight over all kinds, set by the caller; 0: unknown */
 };
 
 extern const struct probe_ops probe_tcp_ops;
 extern const struct probe_ops probe_http_ops;
 extern const struct probe_ops probe_udp_ops;
+extern const struct probe_ops probe_exec_ops;
 
 /* Opens and closes the common part of a prober of which each probe waits for one descriptor. Returns 0, or a negative
  * errno; then there is nothing to close. */

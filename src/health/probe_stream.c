@@ -252,9 +252,10 @@ static void take_event(struct prober *prober, struct probe *probe)
 static void end_waits(struct prober *prober)
 {
     struct due_heap *silent = &stream_prober(prober)->silent;
+    size_t most = prober->places > 0 ? prober->places / 2 : STREAM_WAITS_MAX;
     uint64_t now_ns = clock_now_ns();
 
-    for (struct due *due; (due = due_first(silent)) != NULL && (due->at_ns <= now_ns || silent->count > STREAM_WAITS_MAX);) {
+    for (struct due *due; (due = due_first(silent)) != NULL && (due->at_ns <= now_ns || silent->count > most);) {
         struct probe *probe = (struct probe *)due;
         probe->answer.is_late = true;
         report_decided(prober, probe);

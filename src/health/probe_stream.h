@@ -3,8 +3,8 @@
  *
  *      connecting --established--> listening --decided, silence_ms or time limit--> ended
  *
- * A kind may say that silence passes. Such a probe waits a moment for something that contradicts. So that these waits delay no other probes, at most
- * STREAM_WAITS_MAX of them last at a time: one more ends the oldest at once.
+ * A kind may say that silence passes. Such a probe waits a moment for something that contradicts. So that these waits delay no other probes, they
+ * hold at most half of the places that all probes have (STREAM_WAITS_MAX if that is unknown): one more ends the oldest at once.
  *
  * The connection is closed normally (FIN), after reading what has arrived, and not reset: servers log each "connection reset by peer", or pass a socket that is
  * already dead to a worker. Only a socket that is connected to itself is reset (health/probe_socket.h). The cost is a TIME-WAIT of 60 s on our side for each
@@ -20,7 +20,7 @@
 #include "health/health.h"
 #include "health/probe.h"
 
-enum { STREAM_WAITS_MAX = HEALTH_PROBES_MAX / 2 };
+enum { STREAM_WAITS_MAX = 128 };
 
 /* What has come over an established connection. */
 struct stream_answer {

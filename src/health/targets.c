@@ -166,7 +166,7 @@ static void time_out(struct target *target)
 static void begin_probe(struct target *target)
 {
     struct targets *targets = target->targets;
-    const struct probe_request request = {.settings = target->settings, .addr = &target->addr, .cookie = target};
+    const struct probe_request request = {.settings = target->settings, .backend = target->backend, .addr = &target->addr, .cookie = target};
     struct probe_result result;
 
     target->started_ns = clock_now_ns();
@@ -280,6 +280,8 @@ static const struct probe_ops *check_ops(enum config_check check)
         return &probe_http_ops;
     case CONFIG_CHECK_UDP:
         return &probe_udp_ops;
+    case CONFIG_CHECK_EXEC:
+        return &probe_exec_ops;
     case CONFIG_CHECK_NONE:
         break;
     }
@@ -292,6 +294,8 @@ static struct prober *need_prober(struct targets *targets, const struct probe_op
     for (int i = 0; i < TARGETS_KINDS; i++) {
         if (!targets->probers[i])
             targets->probers[i] = ops->open(on_probe_done, error);
+        if (targets->probers[i])
+            targets->probers[i]->places = targets->cap.max;
         if (!targets->probers[i] || targets->probers[i]->ops == ops)
             return targets->probers[i];
     }
