@@ -18,7 +18,7 @@ enum config_balance {
     CONFIG_BALANCE_CONSISTENT_HASH,
 };
 enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT, CONFIG_HASH_QUIC_CID };
-enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP, CONFIG_CHECK_HTTPS, CONFIG_CHECK_EXEC };
+enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP, CONFIG_CHECK_HTTPS, CONFIG_CHECK_EXEC, CONFIG_CHECK_AGENT };
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL_BOTH };
 enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
 enum config_backend_state { CONFIG_BACKEND_READY, CONFIG_BACKEND_DRAIN, CONFIG_BACKEND_MAINTENANCE };
@@ -47,6 +47,7 @@ struct backend_settings {
     uint32_t weight;          /* 1..256 */
     uint32_t max_connections; /* 0: no limit */
     uint16_t check_port;      /* 0: the pool's, or the address's own */
+    uint16_t agent_port;      /* 0: the pool's */
     bool backup;
     enum config_backend_state state; /* what the administrator orders */
 };
@@ -82,6 +83,9 @@ struct pool_settings {
     const char *check_tls_name;      /* name or IP address that the certificate must be for; NULL: that of check_host, or the probed address */
     const char *check_send;          /* tcp, udp: what to send, in the notation of base/payload.h; NULL: tcp nothing, udp one zero byte */
     const char *check_expect;        /* tcp, udp: what the answer must be, as in base/expect.h; NULL: any answer */
+    uint16_t agent_port;             /* of the agents, beside the check; 0: none, unless check is AGENT */
+    uint32_t agent_interval_ms;      /* default: check_interval */
+    const char *agent_send;          /* in the notation of base/payload.h; NULL: nothing */
     const char *check_command;       /* exec: absolute path and arguments, separated by blanks; NULL only if the check is another one */
 
     uint32_t slow_start_ms;          /* 0: off */
@@ -113,6 +117,12 @@ struct pool_settings {
     bool udp_per_packet;             /* each datagram of a client is balanced by itself */
     enum config_proxy_protocol proxy_protocol;
 };
+
+/* Whether backends are probed. With check = agent, only their agents are called. */
+static inline bool pool_settings_has_probe(const struct pool_settings *settings)
+{
+    return settings->check != CONFIG_CHECK_NONE && settings->check != CONFIG_CHECK_AGENT;
+}
 
 /* Returns a copy in one block of memory, including the strings. The caller frees it with free(). Returns NULL if out of memory. Any thread. */
 struct listener_settings *listener_settings_copy(const struct listener_settings *settings);

@@ -9,6 +9,9 @@
 /* The greatest maximum number of probes in flight, over all kinds. */
 #define HEALTH_PROBES_MAX CONFIG_PROBES_MAX
 
+/* Maximum number of agents that are called at the same time. Control reserves a descriptor for each. Further calls wait. */
+#define HEALTH_AGENT_CALLS_MAX 64
+
 struct health;
 struct table;
 struct table_change;

@@ -90,6 +90,7 @@ struct backend {
     uint64_t ramp_since_ns;    /* when its slow start began; 0: it begins with the next table_advance() */
     uint8_t ramp_share;        /* percent of its weight and limit that it has because of its slow start; 100: all */
     bool awaited;              /* it has been in the table since the start of the process and has not been usable yet */
+    struct agent *agent;       /* health's calls of its agent; NULL: it has none */
     struct target *target;     /* health's probe of this backend; NULL: health does not probe it */
     struct backend_ejection ejection;
 

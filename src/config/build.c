@@ -249,7 +249,9 @@ static void build_pool(struct config_build *build, const struct config_raw_secti
         pool->settings.check_fast_interval_ms = fast_interval_ms(pool->settings.check_interval_ms);
     if (pool->settings.check_down_interval_ms == 0)
         pool->settings.check_down_interval_ms = pool->settings.check_interval_ms;
-    config_probes_check(build, pool);
+    if (pool->settings.agent_interval_ms == 0)
+        pool->settings.agent_interval_ms = pool->settings.check_interval_ms;
+    config_probes_check(build, section, pool);
 }
 
 /* Returns the index of the pool with this name, or pool_count after reporting that there is none. */

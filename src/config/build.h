@@ -53,7 +53,7 @@ const struct config_raw_key *config_build_default(const struct config_build *bui
 bool config_build_is_written(const struct config_build *build, const char *name);
 
 /* Refuses a pool, that of the present section, whose keys about probes cannot work together or name a file that cannot be read. */
-void config_probes_check(struct config_build *build, const struct config_pool *pool);
+void config_probes_check(struct config_build *build, const struct config_raw_section *section, const struct config_pool *pool);
 
 /* Builds the backends of a pool section. */
 void config_backends_build(struct config_build *build, const struct config_raw_section *section, struct config_pool *pool);

@@ -137,10 +137,10 @@ static void unknown_option(struct config_build *build, const struct config_raw_k
     else
         config_errors_add(build->errors, &key->place, "backend %s: unknown option \"%s\"%s", backend->name, option,
                           is_other_comment(option) ? " (a comment at the end of a line begins with \";\")"
-                                                   : "; there are weight=, max_connections=, check_port=, state= and backup");
+                                                   : "; there are weight=, max_connections=, check_port=, agent_port=, state= and backup");
 }
 
-enum backend_option { WEIGHT, MAX_CONNECTIONS, CHECK_PORT, STATE, BACKUP, OPTIONS };
+enum backend_option { WEIGHT, MAX_CONNECTIONS, CHECK_PORT, AGENT_PORT, STATE, BACKUP, OPTIONS };
 
 static const struct {
     const char *name;
@@ -151,6 +151,7 @@ static const struct {
     [WEIGHT] = {"weight", "N", .max = 256},
     [MAX_CONNECTIONS] = {"max_connections", "N", .max = 10000000},
     [CHECK_PORT] = {"check_port", "N", .max = PORT_MAX},
+    [AGENT_PORT] = {"agent_port", "N", .max = PORT_MAX},
     [STATE] = {"state", "ready|drain|maint", .choices = "ready|drain|maint"},
     [BACKUP] = {"backup", NULL},
 };
@@ -177,6 +178,8 @@ static void set_option(struct config_build *build, const struct config_raw_key *
         backend->settings.max_connections = (uint32_t)number;
     else if (option == CHECK_PORT)
         backend->settings.check_port = (uint16_t)number;
+    else if (option == AGENT_PORT)
+        backend->settings.agent_port = (uint16_t)number;
     else if (option == STATE)
         backend->settings.state = (enum config_backend_state)number;
     else

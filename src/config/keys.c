@@ -131,11 +131,12 @@ const struct config_key config_keys[] = {
      .used_with = "balance=consistent_hash",
      .help = "Number of entries in the hash table: a prime, at least the number of backends. Unless set, it grows to 100 times that number."},
     {.name = "backend", .section = CONFIG_IN_POOL, .type = CONFIG_BACKEND, .repeatable = true, .own_section_only = true,
-     .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N] [check_port=N] [state=ready|drain|maint] [backup]. A backup is used only "
-             "while no other backend of the pool is up. drain: it takes no new sessions. maint: the same, and it counts as down."},
-    {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp|https|exec", .later = "grpc",
+     .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N] [check_port=N] [agent_port=N] [state=ready|drain|maint] [backup]. A "
+             "backup is used only while no other backend of the pool is up. drain: it takes no new sessions. maint: the same, and it counts as down."},
+    {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp|https|exec|agent", .later = "grpc",
      .help = "How backends are probed. none: not at all. tcp: by connecting, or with check_send and check_expect. http: with an HTTP request. https: the same "
-             "over TLS. udp: with a datagram, which is the default of pools that serve only UDP. exec: by running check_command."},
+             "over TLS. udp: with a datagram, which is the default of pools that serve only UDP. exec: by running check_command. agent: only as "
+             "their agents say."},
     {.name = "check_interval", POOL(check_interval_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 10, .max = H(24),
      .help = "Time from the start of one probe to the start of the next, while the backend is up."},
     {.name = "check_timeout", POOL(check_timeout_ms), .type = CONFIG_DURATION, .initial = "1s", .min = 10, .max = H(1),
@@ -186,6 +187,13 @@ const struct config_key config_keys[] = {
     {.name = "check_command", POOL(check_command), .type = CONFIG_COMMAND, .max = 1024, .used_with = "check=exec",
      .help = "Program to run, with arguments separated by blanks; there is no shell. Exit status 0 passes. The first line of the output is logged as the "
              "reason. It finds the names and the address in PENSTOCK_POOL, PENSTOCK_BACKEND, PENSTOCK_ADDRESS and PENSTOCK_PORT."},
+    {.name = "agent_port", POOL(agent_port), .type = CONFIG_NUMBER, .initial = "off", .zero = "off", .min = 1, .max = 65535,
+     .help = "Port of an agent beside each backend, which says its weight, limit and state in one line, as in HAProxy's agent-check: 75%, weight:N, maxconn:N, "
+             "ready, drain, maint, up, down. agent_port=N of a backend overrides it. With check = agent, off: the port that a check would use."},
+    {.name = "agent_interval", POOL(agent_interval_ms), .type = CONFIG_DURATION, .initial = "auto", .zero = "auto", .min = 10, .max = H(24),
+     .help = "Time from the start of one call of an agent to the start of the next. auto: check_interval."},
+    {.name = "agent_send", POOL(agent_send), .type = CONFIG_PAYLOAD, .max = PAYLOAD_BYTES_MAX,
+     .help = "What to send to an agent, written like check_send. Default: nothing."},
     {.name = "check_initial", POOL(check_initial_up), .type = CONFIG_CHOICE, .initial = "up", .choices = "down|up",
      .help = "State of a backend at start. Probes then change it as rise and fall say."},
     {.name = "check_jitter", POOL(check_jitter_percent), .type = CONFIG_PERCENT, .initial = "10%", .max = 50,

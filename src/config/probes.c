@@ -72,8 +72,37 @@ static void check_exec(struct config_build *build, const struct pool_settings *s
         config_errors_add(build->errors, &raw->place, "check = exec: needs a program: add check_command = /PATH");
 }
 
-void config_probes_check(struct config_build *build, const struct config_pool *pool)
+static bool has_agent(const struct config_pool *pool)
 {
+    bool found = pool->settings.check == CONFIG_CHECK_AGENT || pool->settings.agent_port > 0;
+
+    for (size_t i = 0; i < pool->backend_count; i++)
+        found |= pool->backends[i].settings.agent_port > 0;
+    return found;
+}
+
+/* Refuses keys of agents in a pool without agents, and agents of UNIX backends that have no address. */
+static void check_agent(struct config_build *build, const struct config_raw_section *section, const struct config_pool *pool)
+{
+    static const char *const keys[] = {"agent_interval", "agent_send"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !has_agent(pool); i++) {
+        const struct config_raw_key *raw = config_build_own(build, keys[i]);
+        if (raw && strcmp(raw->value, "auto") != 0)
+            config_errors_add(build->errors, &raw->place, "%s has no effect without agent_port, or check = agent", raw->name);
+    }
+    for (size_t i = 0; i < pool->backend_count; i++) {
+        const struct config_backend *backend = &pool->backends[i];
+        bool has_port = pool->settings.agent_port > 0 || backend->settings.agent_port > 0;
+        if (has_port && addr_family(&backend->addr) == AF_UNIX && !pool->settings.check_address_set)
+            config_errors_add(build->errors, &build->backend_keys[section->position][i]->place, "backend %s: a UNIX socket has no ports: agent_port needs a "
+                              "check_address", backend->name);
+    }
+}
+
+void config_probes_check(struct config_build *build, const struct config_raw_section *section, const struct config_pool *pool)
+{
+    check_agent(build, section, pool);
     check_head(build, pool);
     if (pool->settings.check == CONFIG_CHECK_HTTPS) {
         check_name(build, &pool->settings);

@@ -205,6 +205,8 @@ static void show_backend(const struct config_backend *backend, int name_width, i
         fprintf(out, ", max_connections %u", backend->settings.max_connections);
     if (backend->settings.check_port > 0)
         fprintf(out, ", check_port %u", backend->settings.check_port);
+    if (backend->settings.agent_port > 0)
+        fprintf(out, ", agent_port %u", backend->settings.agent_port);
     if (backend->settings.state != CONFIG_BACKEND_READY)
         fprintf(out, ", state %s", backend->settings.state == CONFIG_BACKEND_DRAIN ? "drain" : "maint");
     fprintf(out, "%s\n", backend->settings.backup ? ", backup" : "");

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "health/health.h"
 #include "log/log.h"
 
 enum {
@@ -35,15 +36,26 @@ static uint64_t descriptor_limit(void)
     return limit.rlim_cur;
 }
 
+static bool has_agent(const struct config_pool *pool, const struct config_backend *backend)
+{
+    return pool->settings.check == CONFIG_CHECK_AGENT || pool->settings.agent_port > 0 || backend->settings.agent_port > 0;
+}
+
+/* A program that is run as a probe takes a pipe and a pidfd. */
 static uint64_t probe_descriptors(const struct config *config)
 {
-    uint64_t backends = 0;
+    uint64_t probes = 0, agents = 0;
 
     for (size_t i = 0; i < config->pool_count; i++) {
-        if (config->pools[i].settings.check != CONFIG_CHECK_NONE)
-            backends += config->pools[i].backend_count;
+        const struct config_pool *pool = &config->pools[i];
+        if (pool_settings_has_probe(&pool->settings))
+            probes += pool->backend_count;
+        for (size_t k = 0; k < pool->backend_count; k++)
+            agents += has_agent(pool, &pool->backends[k]);
     }
-    return (backends < config->probes_max ? backends : config->probes_max) * (config->allow_exec ? 2 : 1);
+    if (probes > config->probes_max)
+        probes = config->probes_max;
+    return probes * (config->allow_exec ? 2 : 1) + (agents < HEALTH_AGENT_CALLS_MAX ? agents : HEALTH_AGENT_CALLS_MAX);
 }
 
 /* Opens and closes a high descriptor, so that the kernel allocates a table of that size now. If a process with threads outgrows its table later, it

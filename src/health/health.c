@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "health/agents.h"
 #include "health/ejection.h"
 #include "health/publisher.h"
 #include "health/targets.h"
@@ -38,13 +39,21 @@ struct health {
     /* The fields below are used only by the health thread, while it runs. */
     struct publisher publisher;
     struct targets targets;
+    struct agents agents;
     struct ejection ejection;
     uint64_t sync_at_ns;         /* when to retry targets_sync(); UINT64_MAX: all backends are probed */
 };
 
+static int sync_both(struct health *health)
+{
+    int targets = targets_sync(&health->targets), agents = agents_sync(&health->agents);
+
+    return targets < 0 ? targets : agents;
+}
+
 static void sync_targets(struct health *health)
 {
-    int error = targets_sync(&health->targets);
+    int error = sync_both(health);
 
     if (error < 0 && health->sync_at_ns == UINT64_MAX)
         log_error("some backends are not probed: %s; retrying every second", strerrorname_np(-error));
@@ -65,10 +74,12 @@ static void take_request(struct health *health, struct apply_request *request)
 static int wait_ms(const struct health *health)
 {
     uint64_t wake_ns = publisher_wake_ns(&health->publisher), targets_ns = targets_wake_ns(&health->targets), now_ns = clock_now_ns(), ms;
-    uint64_t ejection_ns = ejection_wake_ns(&health->ejection);
+    uint64_t ejection_ns = ejection_wake_ns(&health->ejection), agents_ns = agents_wake_ns(&health->agents);
 
     if (ejection_ns < wake_ns)
         wake_ns = ejection_ns;
+    if (agents_ns < wake_ns)
+        wake_ns = agents_ns;
     if (targets_ns < wake_ns)
         wake_ns = targets_ns;
     if (health->sync_at_ns < wake_ns)
@@ -101,13 +112,15 @@ static bool take_mail(struct health *health)
 /* Waits for a prober, mail or the next deadline. Returns false after an order to stop. */
 static bool wait_for_something(struct health *health)
 {
-    struct pollfd pollers[TARGETS_KINDS + 1] = {[TARGETS_KINDS] = {.fd = health->mailbox.event_fd, .events = POLLIN}};
+    enum { AGENTS = TARGETS_KINDS, MAIL, POLLERS };
+    struct pollfd pollers[POLLERS] = {[MAIL] = {.fd = health->mailbox.event_fd, .events = POLLIN}};
 
+    pollers[AGENTS] = (struct pollfd){.fd = health->agents.prober ? health->agents.prober->fd : -1, .events = POLLIN};
     for (int i = 0; i < TARGETS_KINDS; i++) {
         pollers[i].fd = health->targets.probers[i] ? health->targets.probers[i]->fd : -1; /* poll ignores negative descriptors */
         pollers[i].events = POLLIN;
     }
-    if (poll(pollers, TARGETS_KINDS + 1, wait_ms(health)) <= 0 || pollers[TARGETS_KINDS].revents == 0)
+    if (poll(pollers, POLLERS, wait_ms(health)) <= 0 || pollers[MAIL].revents == 0)
         return true;
     return take_mail(health);
 }
@@ -119,6 +132,7 @@ static void *health_thread(void *argument)
     pthread_setname_np(pthread_self(), "penstock-health");
     while (wait_for_something(health)) {
         targets_process(&health->targets);
+        agents_run(&health->agents);
         ejection_run(&health->ejection, clock_now_ns());
         targets_run(&health->targets);
         if (clock_now_ns() >= health->sync_at_ns)
@@ -130,6 +144,7 @@ static void *health_thread(void *argument)
 
 static void health_free(struct health *health)
 {
+    agents_deinit(&health->agents);
     targets_deinit(&health->targets);
     publisher_deinit(&health->publisher);
     mailbox_deinit(&health->mailbox);
@@ -158,11 +173,12 @@ struct health *health_start(struct table *table, const struct health_workers *wo
     health->sync_at_ns = UINT64_MAX;
     publisher_init(&health->publisher, table, workers, clock_now_ns());
     targets_init(&health->targets, &health->publisher, probes_max);
+    agents_init(&health->agents, &health->publisher);
     ejection_init(&health->ejection, &health->publisher);
     health->targets.ejection = &health->ejection;
     *error = mailbox_init(&health->mailbox, &options);
     if (*error == 0)
-        *error = targets_sync(&health->targets);
+        *error = sync_both(health);
     if (*error == 0)
         *error = start_thread(health);
     if (*error < 0) {

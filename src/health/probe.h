@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "config/settings.h"
+#include "health/agent_report.h"
 
 /* Size of the longest reason, including the terminating zero. */
 #define PROBE_REASON_BYTES 160
@@ -31,6 +32,7 @@ enum probe_outcome {
 
 struct probe_result {
     enum probe_outcome outcome;
+    struct agent_report report;      /* what an agent says; only of probe_agent_ops, if the probe passed */
     char reason[PROBE_REASON_BYTES]; /* for an operator, such as "connection refused"; empty if the probe passed */
 };
 
@@ -82,6 +84,7 @@ extern const struct probe_ops probe_tcp_ops;
 extern const struct probe_ops probe_http_ops;
 extern const struct probe_ops probe_udp_ops;
 extern const struct probe_ops probe_exec_ops;
+extern const struct probe_ops probe_agent_ops;
 
 /* Opens and closes the common part of a prober of which each probe waits for one descriptor. Returns 0, or a negative
  * errno; then there is nothing to close. */

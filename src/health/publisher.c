@@ -166,6 +166,12 @@ void publisher_set(struct publisher *publisher, struct backend *backend, enum ba
     plan_publication(publisher, now_ns);
 }
 
+void publisher_set_weight(struct publisher *publisher, struct backend *backend, struct capacity_weight weight, uint64_t now_ns)
+{
+    table_set_agent_weight(publisher->table, backend, weight);
+    plan_publication(publisher, now_ns);
+}
+
 void publisher_applied(struct publisher *publisher, uint64_t now_ns)
 {
     plan_publication(publisher, now_ns); /* if it was already published, this only reclaims memory */

@@ -38,6 +38,9 @@ void publisher_change(struct publisher *publisher, const struct publisher_change
 /* Writes one source's part of a backend's state (table_set_state()), without a log line. Readers see it after publisher_run(). */
 void publisher_set(struct publisher *publisher, struct backend *backend, enum backend_source source, unsigned value, uint64_t now_ns);
 
+/* Sets the weight that an agent says. Readers see it after publisher_run(). */
+void publisher_set_weight(struct publisher *publisher, struct backend *backend, struct capacity_weight weight, uint64_t now_ns);
+
 /* Call it after the set of live objects was changed, and published if there was memory for that. */
 void publisher_applied(struct publisher *publisher, uint64_t now_ns);
 

@@ -282,6 +282,7 @@ static const struct probe_ops *check_ops(enum config_check check)
         return &probe_udp_ops;
     case CONFIG_CHECK_EXEC:
         return &probe_exec_ops;
+    case CONFIG_CHECK_AGENT:
     case CONFIG_CHECK_NONE:
         break;
     }
@@ -398,7 +399,7 @@ static int sync_present(struct targets *targets)
         struct target *target = container_of(link, struct target, link);
         struct backend *backend = target->backend;
         next = link->next;
-        if (backend->leaving || pool_settings(backend->pool)->check == CONFIG_CHECK_NONE) {
+        if (backend->leaving || !pool_settings_has_probe(pool_settings(backend->pool))) {
             stop_target(target);
             free_target(target);
         } else if (target->settings != pool_settings(backend->pool) || target->backend_settings != backend_settings(backend)) {
@@ -422,7 +423,7 @@ static int sync_missing(struct targets *targets)
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < table_pool_count(table); i++) {
             struct pool *pool = table_pool(table, i);
-            for (size_t k = 0; k < pool->backend_count && pool_settings(pool)->check != CONFIG_CHECK_NONE; k++) {
+            for (size_t k = 0; k < pool->backend_count && pool_settings_has_probe(pool_settings(pool)); k++) {
                 if (pool->backends[k]->target)
                     continue;
                 if (pass == 0) {

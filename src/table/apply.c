@@ -122,7 +122,7 @@ static void revive_listener(struct table *table, struct listener *listener)
 /* The part of the state that probes write, before the first probe has ended. */
 static enum backend_probe_state initial_probe_state(const struct pool_settings *settings)
 {
-    if (settings->check == CONFIG_CHECK_NONE)
+    if (!pool_settings_has_probe(settings))
         return BACKEND_UNCHECKED;
     return settings->check_initial_up ? BACKEND_PROBE_UP : BACKEND_PROBE_DOWN;
 }
