@@ -4,10 +4,10 @@
  *
  *   failure   connecting failed, and not for a lack on this machine
  *             the backend's end broke: a reset, or a timeout of TCP. If the client's broke first, nothing counts
- *             the backend closed the connection although the client had sent bytes and was still there, or within a second. Later, without a byte from the
- *             client, that is the keep-alive time of an unused connection: nothing counts
+ *             the backend closed the connection although the client had sent bytes and its FIN was not passed on, or within a second. Later, without a byte
+ *             from the client, that is the keep-alive time of an unused connection: nothing counts
  *   success   a byte came from the backend
- *             the client sent bytes and FIN, and then the backend closed the connection without a byte: a protocol without answers
+ *             the client's bytes and FIN were passed on, and then the backend closed the connection without a byte: a protocol without answers
  *
  * Nothing else counts, such as idle_timeout or a stop. */
 #ifndef WORKER_OUTCOME_H
