@@ -293,7 +293,7 @@ static struct test_case cases[] = {
      "6: backend c: zone= is known but not supported by this version\n"},
     {"backend_options_in_wrong_shape", GOOD "backend=c 127.0.0.1:3 weight backup=1 # x\nbackend=d 127.0.0.1:3 x\n", "6: backend c: weight needs a value: weight=N\n"
      "6: backend c: backup takes no value\n6: backend c: unknown option \"#\" (a comment at the end of a line begins with \";\")\n"
-     "7: backend d: unknown option \"x\"; there are weight=, max_connections=, check_port=, state= and backup\n"},
+     "7: backend d: unknown option \"x\"; there are weight=, max_connections=, check_port=, agent_port=, state= and backup\n"},
     {"backend_options_with_blanks", GOOD "backend=c 127.0.0.1:3 weight = 2 backup\nbackend=d 127.0.0.1:3 check_port= 2\nbackend=e 127.0.0.1:3 weight =2\n",
      "6: backend c: options are written without blanks: weight=N\n7: backend d: options are written without blanks: check_port=N\n"
      "8: backend e: options are written without blanks: weight=N\n"},

@@ -31,8 +31,9 @@ static bool value_accepted(const struct config_key *key, uint64_t value)
 {
     static const char *const units[] = {[CONFIG_DURATION] = "ms", [CONFIG_PERCENT] = "%", [CONFIG_SIZE] = "", [CONFIG_NUMBER] = ""};
     char text[512], line[128];
-    /* hash_key itself has an effect only with balance. */
-    const char *extra = key->used_with && strncmp(key->used_with, "hash_key", 8) == 0 ? "balance=consistent_hash\n" : "";
+    /* hash_key itself has an effect only with balance, and the keys of agents only with agents. */
+    const char *extra = key->used_with && strncmp(key->used_with, "hash_key", 8) == 0 ? "balance=consistent_hash\n"
+                        : strncmp(key->name, "agent_", 6) == 0 ? "check=agent\n" : "";
 
     snprintf(line, sizeof(line), "%s=%" PRIu64 "%s\n%s%s\n", key->name, value, units[key->type], extra, key->used_with ? key->used_with : "");
     snprintf(text, sizeof(text), "[global]\n%s" LISTENER "%s" POOL "%s", key->section == CONFIG_IN_GLOBAL ? line : "",
