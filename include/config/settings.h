@@ -135,7 +135,7 @@ bool pool_settings_equal(const struct pool_settings *a, const struct pool_settin
 bool backend_settings_equal(const struct backend_settings *a, const struct backend_settings *b);
 
 /* Whether probes with these settings are the same: every key that begins with "check" has the same value, except check_initial and those of the address to
- * probe. Any thread. */
+ * probe. Never with check = exec: the program is told which backend of which pool it is for. Any thread. */
 bool pool_settings_same_probe(const struct pool_settings *a, const struct pool_settings *b);
 
 #endif

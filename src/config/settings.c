@@ -155,6 +155,8 @@ bool pool_settings_equal(const struct pool_settings *a, const struct pool_settin
 
 bool pool_settings_same_probe(const struct pool_settings *a, const struct pool_settings *b)
 {
+    if (a->check == CONFIG_CHECK_EXEC)
+        return false;
     for (size_t i = 0; a != b && i < config_key_count; i++) {
         if (is_setting(&config_keys[i], &of_pool) && is_of_probe(&config_keys[i]) && !same_value(&config_keys[i], &of_pool, a, b))
             return false;

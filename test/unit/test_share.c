@@ -63,6 +63,8 @@ static void only_what_the_probe_depends_on_must_be_equal(void **state)
     other = usual;
     other.check = CONFIG_CHECK_TCP;
     assert_false(share_one("10.0.0.1:80", &usual, "10.0.0.1:80", &other));
+    other.check = CONFIG_CHECK_EXEC;
+    assert_false(share_one("10.0.0.1:80", &other, "10.0.0.1:80", &other));
 }
 
 /* Targets join and leave at random. Afterwards each address in use has one leader, which all its targets name. */
