@@ -149,7 +149,7 @@ static void put_item(struct line *line, const char *label, const char *name, con
     fprintf(line->out, "%s %s", name, value);
 }
 
-/* Writes the keys of one kind of section: those whose names begin with "check", or the others. */
+/* Writes the keys of one kind of section: those about probes and agents, or the others. */
 static void show_fields(FILE *out, enum config_section kind, const void *object, const char *label, bool probes)
 {
     struct line line = {.out = out};
@@ -157,7 +157,8 @@ static void show_fields(FILE *out, enum config_section kind, const void *object,
 
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        bool probe = strncmp(key->name, "check", 5) == 0 || strcmp(key->name, "rise") == 0 || strcmp(key->name, "fall") == 0;
+        bool probe = strncmp(key->name, "check", 5) == 0 || strncmp(key->name, "agent_", 6) == 0 || strcmp(key->name, "rise") == 0 ||
+                     strcmp(key->name, "fall") == 0;
         if (key->section != kind || probe != probes || !has_a_say(key, object))
             continue;
         if (format_value(key, object, value, sizeof(value)))
