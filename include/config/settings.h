@@ -18,7 +18,17 @@ enum config_balance {
     CONFIG_BALANCE_CONSISTENT_HASH,
 };
 enum config_hash_key { CONFIG_HASH_SOURCE_IP, CONFIG_HASH_SOURCE_IP_PORT, CONFIG_HASH_QUIC_CID };
-enum config_check { CONFIG_CHECK_NONE, CONFIG_CHECK_TCP, CONFIG_CHECK_HTTP, CONFIG_CHECK_UDP, CONFIG_CHECK_HTTPS, CONFIG_CHECK_EXEC, CONFIG_CHECK_AGENT };
+enum config_check {
+    CONFIG_CHECK_NONE,
+    CONFIG_CHECK_TCP,
+    CONFIG_CHECK_HTTP,
+    CONFIG_CHECK_UDP,
+    CONFIG_CHECK_HTTPS,
+    CONFIG_CHECK_GRPC,
+    CONFIG_CHECK_EXEC,
+    CONFIG_CHECK_AGENT,
+};
+enum config_grpc { CONFIG_GRPC_HEALTH, CONFIG_GRPC_INFERENCE };
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_UDP, CONFIG_PROTOCOL_BOTH };
 enum config_proxy_protocol { CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_V2_FIRST };
 enum config_backend_state { CONFIG_BACKEND_READY, CONFIG_BACKEND_DRAIN, CONFIG_BACKEND_MAINTENANCE };
@@ -74,11 +84,14 @@ struct pool_settings {
     bool check_address_set;
     struct addr check_address;       /* IP only, the port is not used; valid if check_address_set */
     const char *check_path;          /* this and the next four: http, https */
-    const char *check_host;          /* Host header, as base/host.h reads it if there is TLS; NULL: check_tls_name or the probed address */
+    const char *check_host;          /* also grpc: Host header, as base/host.h reads it if there is TLS; NULL: check_tls_name or the probed address */
     const char *check_method;
     const char *check_status;        /* a list as in base/status_list.h */
     const char *check_body;          /* text that the first 64 KiB of the body must contain; NULL: any body */
-    bool check_tls_verify;           /* this and the next two: https */
+    enum config_grpc check_grpc;     /* this and the next two: grpc */
+    const char *check_service;       /* name of a service, or of a model; NULL: the whole server */
+    bool check_tls;
+    bool check_tls_verify;           /* this and the next two: https, and grpc with check_tls */
     const char *check_tls_ca;        /* path of accepted certificates in PEM; NULL: those of the system */
     const char *check_tls_name;      /* name or IP address that the certificate must be for; NULL: that of check_host, or the probed address */
     const char *check_send;          /* tcp, udp: what to send, in the notation of base/payload.h; NULL: tcp nothing, udp one zero byte */

@@ -133,10 +133,10 @@ const struct config_key config_keys[] = {
     {.name = "backend", .section = CONFIG_IN_POOL, .type = CONFIG_BACKEND, .repeatable = true, .own_section_only = true,
      .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N] [check_port=N] [agent_port=N] [state=ready|drain|maint] [backup]. A "
              "backup is used only while no other backend of the pool is up. drain: it takes no new sessions. maint: the same, and it counts as down."},
-    {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp|https|exec|agent", .later = "grpc",
+    {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp|https|grpc|exec|agent",
      .help = "How backends are probed. none: not at all. tcp: by connecting, or with check_send and check_expect. http: with an HTTP request. https: the same "
-             "over TLS. udp: with a datagram, which is the default of pools that serve only UDP. exec: by running check_command. agent: only as "
-             "their agents say."},
+             "over TLS. grpc: with a gRPC call. udp: with a datagram, which is the default of pools that serve only UDP. exec: by running check_command. "
+             "agent: only as their agents say."},
     {.name = "check_interval", POOL(check_interval_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 10, .max = H(24),
      .help = "Time from the start of one probe to the start of the next, while the backend is up."},
     {.name = "check_timeout", POOL(check_timeout_ms), .type = CONFIG_DURATION, .initial = "1s", .min = 10, .max = H(1),
@@ -162,20 +162,27 @@ const struct config_key config_keys[] = {
      .help = "Port to probe. auto: the backend's own. check_port=N of a backend overrides it. With a port, UNIX backends also need a check_address."},
     {.name = "check_path", POOL(check_path), .type = CONFIG_URL_PATH, .initial = "/", .max = 1024, .used_with = "check=http|https",
      .help = "Path to request."},
-    {.name = "check_host", POOL(check_host), .type = CONFIG_WORD, .max = 255, .used_with = "check=http|https",
-     .help = "Host header to send. Default: check_tls_name if it is set, otherwise the probed address, or localhost for a UNIX socket."},
+    {.name = "check_host", POOL(check_host), .type = CONFIG_WORD, .max = 255, .used_with = "check=http|https|grpc",
+     .help = "Host header to send, in gRPC the authority. Default: check_tls_name if it is set, otherwise the probed address, or localhost for a UNIX socket."},
     {.name = "check_method", POOL(check_method), .type = CONFIG_METHOD, .initial = "GET", .max = 16, .used_with = "check=http|https",
      .help = "HTTP method, in capitals."},
     {.name = "check_status", POOL(check_status), .type = CONFIG_STATUS, .initial = "200-399", .max = 255, .used_with = "check=http|https",
      .help = "Status codes that count as success: codes and ranges such as 200-299,401."},
     {.name = "check_body", POOL(check_body), .type = CONFIG_TEXT, .max = 1024, .used_with = "check=http|https",
      .help = "Text that the first 64 KiB of the response body must contain. Default: any body is accepted."},
-    {.name = "check_tls_verify", POOL(check_tls_verify), .type = CONFIG_YES_NO, .initial = "yes", .used_with = "check=https",
+    {.name = "check_grpc", POOL(check_grpc), .type = CONFIG_CHOICE, .initial = "health", .choices = "health|inference", .used_with = "check=grpc",
+     .help = "Which call a gRPC probe makes. health: Check of grpc.health.v1.Health, which must answer SERVING. inference: ServerReady of the Open Inference "
+             "Protocol, which Triton and KServe have."},
+    {.name = "check_service", POOL(check_service), .type = CONFIG_WORD, .max = 255, .used_with = "check=grpc",
+     .help = "Name of the service whose health is asked for. With check_grpc = inference: name of the model that must be ready. Default: the whole server."},
+    {.name = "check_tls", POOL(check_tls), .type = CONFIG_YES_NO, .initial = "no", .used_with = "check=grpc",
+     .help = "Whether a gRPC probe uses TLS."},
+    {.name = "check_tls_verify", POOL(check_tls_verify), .type = CONFIG_YES_NO, .initial = "yes", .used_with = "check=https|grpc",
      .help = "Whether a probe over TLS fails if the certificate has expired, is not trusted or is for another name."},
-    {.name = "check_tls_ca", POOL(check_tls_ca), .type = CONFIG_PATH, .initial = "system", .zero = "system", .max = 4095, .used_with = "check=https",
+    {.name = "check_tls_ca", POOL(check_tls_ca), .type = CONFIG_PATH, .initial = "system", .zero = "system", .max = 4095, .used_with = "check=https|grpc",
      .help = "File with the certificates that sign those of the backends, in PEM. system: the file that libcurl uses by default, such as "
              "/etc/ssl/certs/ca-certificates.crt."},
-    {.name = "check_tls_name", POOL(check_tls_name), .type = CONFIG_HOST, .max = 255, .used_with = "check=https",
+    {.name = "check_tls_name", POOL(check_tls_name), .type = CONFIG_HOST, .max = 255, .used_with = "check=https|grpc",
      .help = "Name or IP address that the certificate must be for. A name is also sent to the server (SNI). Default: the host in check_host, or the probed "
              "address."},
     {.name = "check_send", POOL(check_send), .type = CONFIG_PAYLOAD, .max = PAYLOAD_BYTES_MAX, .used_with = "check=tcp|udp",
@@ -266,7 +273,7 @@ const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 /* Keys of later versions, so that a file written for one gets the right message. */
 static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers",
-    "hash_load_bound", "prefer_zone", "check_service", "max_connections", "queue_limit",
+    "hash_load_bound", "prefer_zone", "max_connections", "queue_limit",
     "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet",
     "source", "transparent",
 };

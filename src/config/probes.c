@@ -58,6 +58,18 @@ static void check_certificates(struct config_build *build, const struct pool_set
         build->ca_refused = raw;
 }
 
+/* Refuses keys about TLS of a gRPC probe that does not use it. */
+static void check_no_tls(struct config_build *build)
+{
+    static const char *const names[] = {"check_tls_verify", "check_tls_ca", "check_tls_name"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct config_raw_key *raw = config_build_own(build, names[i]);
+        if (raw)
+            config_errors_add(build->errors, &raw->place, "%s has no effect on a gRPC probe without check_tls = yes", names[i]);
+    }
+}
+
 /* Refuses check = exec without a command, and unless [global] allows it, which is reported once. */
 static void check_exec(struct config_build *build, const struct pool_settings *settings)
 {
@@ -104,7 +116,9 @@ void config_probes_check(struct config_build *build, const struct config_raw_sec
 {
     check_agent(build, section, pool);
     check_head(build, pool);
-    if (pool->settings.check == CONFIG_CHECK_HTTPS) {
+    if (pool->settings.check == CONFIG_CHECK_GRPC && !pool->settings.check_tls)
+        check_no_tls(build);
+    if (pool->settings.check == CONFIG_CHECK_HTTPS || (pool->settings.check == CONFIG_CHECK_GRPC && pool->settings.check_tls)) {
         check_name(build, &pool->settings);
         check_certificates(build, &pool->settings);
     }

@@ -82,6 +82,7 @@ struct prober {
 
 extern const struct probe_ops probe_tcp_ops;
 extern const struct probe_ops probe_http_ops;
+extern const struct probe_ops probe_grpc_ops;
 extern const struct probe_ops probe_udp_ops;
 extern const struct probe_ops probe_exec_ops;
 extern const struct probe_ops probe_agent_ops;

@@ -278,6 +278,8 @@ static const struct probe_ops *check_ops(enum config_check check)
     case CONFIG_CHECK_HTTP:
     case CONFIG_CHECK_HTTPS:
         return &probe_http_ops;
+    case CONFIG_CHECK_GRPC:
+        return &probe_grpc_ops;
     case CONFIG_CHECK_UDP:
         return &probe_udp_ops;
     case CONFIG_CHECK_EXEC:

@@ -18,7 +18,7 @@
 #include "health/publisher.h"
 #include "health/share.h"
 
-#define TARGETS_KINDS 4 /* kinds of checks that probe */
+#define TARGETS_KINDS 5 /* kinds of checks that probe */
 
 struct ejection;
 

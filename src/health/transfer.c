@@ -33,7 +33,8 @@ static void free_probe(struct probe *probe, const struct transfer_kind *kind)
     curl_easy_cleanup(probe->easy); /* also closes the descriptor */
     curl_slist_free_all(probe->headers);
     curl_slist_free_all(probe->connect_to);
-    kind->clean(probe);
+    if (kind->clean)
+        kind->clean(probe);
     unread_deinit(&probe->unread);
     free(probe);
 }
@@ -80,11 +81,17 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context)
     return 0;
 }
 
+/* Opens the one socket of a probe. libcurl would connect up to five times more if a server refuses an HTTP/2 stream. */
 static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct probe *probe = context;
 
     (void)purpose;
+    if (probe->opened && !probe->again) {
+        probe->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    probe->opened = true;
     if (probe->again)
         probe->fd = unread_open(&probe->unread, address);
     else
@@ -174,7 +181,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 static void judge_transfer(const struct probe *probe, CURLcode code, struct probe_result *result)
 {
-    struct transfer_end end = {.code = code, .connected = probe->connected, .was_unread = probe->again, .text = probe->error_text};
+    struct transfer_end end = {.code = code, .connected = probe->connected, .was_unread = probe->again, .refused = probe->refused,
+                               .text = probe->error_text};
 
     if (probe->connect_errno != 0) {
         probe_errno(result, probe->connect_errno, probe->request.addr);

@@ -33,6 +33,8 @@ struct probe {
     bool connected;        /* a connection was established, perhaps to itself */
     bool heard;            /* a header line has arrived */
     bool saves_unread;     /* set by `prepare`: the answer can be read again; see health/unread.h */
+    bool opened;           /* a socket was opened */
+    bool refused;          /* the server refused the HTTP/2 stream */
     bool again;            /* the answer is read from `unread` */
     int fd;                /* descriptor of the connection, owned by libcurl; -1: none */
     struct unread unread;
@@ -46,6 +48,7 @@ struct transfer_end {
     long os_error;   /* CURLINFO_OS_ERRNO; 0: none */
     bool connected;  /* a connection was established */
     const char *text; /* what libcurl says about a failure */
+    bool refused;    /* the server refused the HTTP/2 stream (REFUSED_STREAM) */
     bool was_unread; /* the answer was read through health/unread.h, because the connection was reset */
 };
 
@@ -55,7 +58,7 @@ struct transfer_kind {
     /* Sets the options of probe->easy for the request, except the address and TLS, and the kind's own fields, which are zero. Returns false if memory runs
      * out. */
     bool (*prepare)(struct probe *probe);
-    /* Frees what the kind's own fields own, after probe->easy was freed. */
+    /* Frees what the kind's own fields own, after probe->easy was freed. NULL: nothing. */
     void (*clean)(struct probe *probe);
     /* Takes a header line, with its line end, or bytes of the body. `status` is the status of the last status line. Returns false to end the transfer. */
     bool (*add_header)(struct probe *probe, const char *line, size_t bytes, long status);

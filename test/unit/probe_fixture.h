@@ -73,7 +73,7 @@ static inline void assert_timed_out(struct probe_result result, const char *reas
 static inline struct probe_result ask_server(struct server *server, const struct pool_settings *settings, int timeout_ms)
 {
     server_start(server);
-    struct probe_result result = run(&probe_http_ops, settings, &server->addr, timeout_ms);
+    struct probe_result result = run(settings->check == CONFIG_CHECK_GRPC ? &probe_grpc_ops : &probe_http_ops, settings, &server->addr, timeout_ms);
     server_stop(server);
     return result;
 }

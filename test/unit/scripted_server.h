@@ -22,7 +22,7 @@ enum part {
     RESET,           /* sends `answer`, then resets */
     DRIP,            /* sends each byte of `answer` in its own segment, then closes normally */
     REPEAT,          /* sends `answer` again and again until the client is gone */
-    HEAR,            /* reads once, whatever it is, sends `answer`, then closes normally */
+    HEAR,            /* reads once, whatever it is, sends `answer` and FIN, then reads until the client closes */
     UNREAD,          /* waits for the request but does not read it: sends `answer`, and closing then resets the connection */
     UNASKED,         /* sends `answer` before there is a request, then closes normally */
     UNASKED_RESET,   /* sends `answer` before there is a request, then resets */
@@ -105,7 +105,9 @@ static void play(struct server *server, int fd)
     if (server->part == FLOOD_HEADERS)
         while (send(fd, header, sizeof header - 1, MSG_NOSIGNAL) > 0)
             ;
-    if (server->part == HANG)
+    if (server->part == HEAR)
+        shutdown(fd, SHUT_WR);
+    if (server->part == HANG || server->part == HEAR)
         while (!stopped_or_readable(server, fd) && recv(fd, x, sizeof x, 0) > 0)
             ;
     struct linger linger = { .l_onoff = 1 };
