@@ -245,6 +245,8 @@ static void build_pool(struct config_build *build, const struct config_raw_secti
     build->has_check[section->position] = find_value(build, CONFIG_IN_POOL, config_key_find(CONFIG_IN_POOL, "check"));
     config_backends_build(build, section, pool);
     finish_hash_table(build, pool);
+    if (pool->settings.check_timeout_ms == 0)
+        pool->settings.check_timeout_ms = config_probes_timeout_ms(pool->settings.check);
     if (pool->settings.check_fast_interval_ms == 0)
         pool->settings.check_fast_interval_ms = fast_interval_ms(pool->settings.check_interval_ms);
     if (pool->settings.check_down_interval_ms == 0)

@@ -52,6 +52,9 @@ const struct config_raw_key *config_build_default(const struct config_build *bui
 /* Whether the present pool section or [defaults] has the key, even if it was refused. */
 bool config_build_is_written(const struct config_build *build, const char *name);
 
+/* Returns the default of check_timeout. */
+uint32_t config_probes_timeout_ms(enum config_check check);
+
 /* Refuses a pool, that of the present section, whose keys about probes cannot work together or name a file that cannot be read. */
 void config_probes_check(struct config_build *build, const struct config_raw_section *section, const struct config_pool *pool);
 

@@ -139,8 +139,9 @@ const struct config_key config_keys[] = {
              "agent: only as their agents say."},
     {.name = "check_interval", POOL(check_interval_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 10, .max = H(24),
      .help = "Time from the start of one probe to the start of the next, while the backend is up."},
-    {.name = "check_timeout", POOL(check_timeout_ms), .type = CONFIG_DURATION, .initial = "1s", .min = 10, .max = H(1),
-     .help = "How long a probe may take, including the response."},
+    {.name = "check_timeout", POOL(check_timeout_ms), .type = CONFIG_DURATION, .initial = "auto", .zero = "auto", .min = 10, .max = H(1),
+     .help = "How long a probe may take, including the response. auto: 5s with check = http, https or grpc, because model servers may be slow while they work, "
+             "otherwise 1s."},
     {.name = "rise", POOL(rise), .type = CONFIG_NUMBER, .initial = "2", .min = 1, .max = 100,
      .help = "Number of consecutive successful probes after which a backend is up."},
     {.name = "fall", POOL(fall), .type = CONFIG_NUMBER, .initial = "3", .min = 1, .max = 100,

@@ -5,6 +5,14 @@
 #include "config/build.h"
 #include "config/certificates.h"
 
+enum { SERVER_TIMEOUT_MS = 5000, CONNECT_TIMEOUT_MS = 1000 };
+
+/* A model server that is busy may answer a request late. That it accepts a connection does not depend on its load. */
+uint32_t config_probes_timeout_ms(enum config_check check)
+{
+    return check == CONFIG_CHECK_HTTP || check == CONFIG_CHECK_HTTPS || check == CONFIG_CHECK_GRPC ? SERVER_TIMEOUT_MS : CONNECT_TIMEOUT_MS;
+}
+
 /* Refuses check_body with the method HEAD, whose response has no body. Reports it where this pool sets one of the two, or once if [defaults] sets both. */
 static void check_head(struct config_build *build, const struct config_pool *pool)
 {

@@ -216,6 +216,23 @@ static void a_probe_in_doubt_is_never_slower_than_the_others(void **state)
     }
 }
 
+static void the_default_of_check_timeout_depends_on_the_check(void **state)
+{
+    static const struct {
+        const char *keys;
+        uint32_t timeout_ms;
+    } cases[] = {{"", 1000}, {"check=udp\n", 1000}, {"check=http\n", 5000}, {"check=https\n", 5000}, {"check=grpc\n", 5000},
+                 {"check=grpc\ncheck_timeout=300ms\n", 300}, {"check=http\ncheck_timeout=auto\n", 5000}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "%s%s%s", LISTENER, POOL, cases[i].keys);
+        struct config *config = load_good(text);
+        assert_int_equal(config->pools[0].settings.check_timeout_ms, cases[i].timeout_ms);
+        config_free(config);
+    }
+}
+
 static void escapes_and_variables_are_resolved_once(void **state)
 {
     struct config *config;
@@ -306,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_sections_own_value_wins_over_defaults_wherever_they_stand),
         cmocka_unit_test(every_kind_of_value_reaches_its_field),
         cmocka_unit_test(a_probe_in_doubt_is_never_slower_than_the_others),
+        cmocka_unit_test(the_default_of_check_timeout_depends_on_the_check),
         cmocka_unit_test(escapes_and_variables_are_resolved_once),
         cmocka_unit_test(payloads_keep_their_escapes),
         cmocka_unit_test(payloads_are_copied_and_compared),
