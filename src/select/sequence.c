@@ -38,23 +38,35 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
     return a;
 }
 
-/* Divides by the common divisor, scales to SEQUENCE_MAX, returns the number of places. */
+/* The number of places that a round may have: as many as if no weight were reduced, but enough for a small pool to be exact, and at most SEQUENCE_MAX. */
+static uint32_t limit_places(const struct share *shares, uint32_t count)
+{
+    uint64_t whole = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        whole += (shares[i].weight + CAPACITY_WHOLE - 1) / CAPACITY_WHOLE;
+    if (whole < SEQUENCE_EXACT)
+        return SEQUENCE_EXACT;
+    return whole < SEQUENCE_MAX ? (uint32_t)whole : SEQUENCE_MAX;
+}
+
+/* Divides by the common divisor, scales to limit_places(), returns the number of places. */
 static uint32_t reduce_shares(struct share *shares, uint32_t count)
 {
-    uint32_t divisor = 0;
-    uint64_t total = 0;
+    uint32_t limit = limit_places(shares, count), divisor = 0, places = 0;
+    /* Rounding adds at most `count` places, so that many fewer are shared out. */
+    uint64_t room = count < limit ? limit - count : 0, total = 0;
+
     for (uint32_t i = 0; i < count; i++) {
         divisor = common_divisor(divisor, shares[i].weight);
         total += shares[i].weight;
     }
     total /= divisor;
-    /* Rounding up to one adds at most `count` places, so that many fewer are shared out. */
-    uint64_t room = count < SEQUENCE_MAX ? SEQUENCE_MAX - count : 0;
-    uint32_t places = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t weight = shares[i].weight / divisor;
-        if (total > SEQUENCE_MAX)
-            weight = (uint32_t)(weight * room / total);
+
+        if (total > limit)
+            weight = (uint32_t)((weight * room + total / 2) / total);
         shares[i].weight = weight > 0 ? weight : 1;
         places += shares[i].weight;
     }

@@ -201,9 +201,19 @@ static void test_least_conn_compares_the_greatest_loads(void **state)
     pools_close(&p);
 }
 
+static uint32_t count_places(const struct pools *p, uint32_t backend)
+{
+    uint32_t places = 0;
+
+    for (uint32_t place = 0; place < p->snapshot->sequence_count; place++)
+        places += p->snapshot->sequence[place] == backend;
+    return places;
+}
+
 static void test_sequences_stay_short(void **state)
 {
     struct pools p;
+    uint32_t before;
 
     (void)state;
     pools_init(&p, CONFIG_BALANCE_ROUND_ROBIN, MANY);
@@ -214,7 +224,24 @@ static void test_sequences_stay_short(void **state)
     assert_int_equal(p.snapshot->sequence_count, 2 * MANY - 1);
     set_weight(&p, 4, CAPACITY_PERCENT, 33); /* the worst case: no common divisor */
     pools_publish(&p);
-    assert_int_equal(p.snapshot->sequence_count, (MANY - 2) * 100 + 50 + 33);
+    assert_in_range(p.snapshot->sequence_count, 60000, 65536); /* scaled, but still in proportion */
+    assert_in_range(count_places(&p, 5), 62, 65);
+    assert_in_range(count_places(&p, 3), 31, 33);
+    assert_in_range(count_places(&p, 4), 20, 22);
+    pools_close(&p);
+
+    pools_init(&p, CONFIG_BALANCE_ROUND_ROBIN, MANY); /* a round that is long anyway gets no longer */
+    for (uint32_t i = 0; i < MANY; i++)
+        p.backends[i].settings.weight = 1 + i % 256;
+    pools_open(&p);
+    before = p.snapshot->sequence_count;
+    set_weight(&p, 200, CAPACITY_PERCENT, 33);
+    pools_publish(&p);
+    assert_in_range(p.snapshot->sequence_count, before * 98 / 100, before);
+    assert_int_equal(count_places(&p, 0), 1);
+    assert_int_equal(count_places(&p, 1), 2);
+    assert_in_range(count_places(&p, 199), 197, 200);
+    assert_in_range(count_places(&p, 200), 65, 67); /* a third of 201 */
     pools_close(&p);
 }
 
