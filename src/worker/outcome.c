@@ -1,6 +1,8 @@
 /* worker/outcome.c: judges sessions for the ejection of backends. Worker thread; owns nothing. */
 #include "worker/outcome.h"
 
+#include <errno.h>
+
 #include "table/backend.h"
 #include "worker/context.h"
 #include "worker/session.h"
@@ -13,8 +15,11 @@ static void note_failure(struct session *session, enum backend_failure what, int
         shared->tell_of_failure(shared->health);
 }
 
+/* At the start of an attempt, active_ns is set. */
 void outcome_connect_failed(struct session *session, int error)
 {
+    if (error == ETIMEDOUT && backend_heard_ns(session->lease.backend) > session->active_ns)
+        return;
     note_failure(session, BACKEND_CONNECT_FAILED, error);
 }
 

@@ -2,7 +2,8 @@
  *
  * Only what happens before the first byte from the backend counts. After that, an end may be what the protocol wants, or the client's doing.
  *
- *   failure   connecting failed, and not for a lack on this machine
+ *   failure   connecting failed, and not for a lack on this machine. If it took too long while bytes came from the backend on other sessions, nothing counts:
+ *             the backend is busy
  *             the backend's end broke: a reset, or a timeout of TCP. If the client's broke first, nothing counts
  *             the backend closed the connection although the client had sent bytes and its FIN was not passed on, or within a second. Later, without a byte
  *             from the client, that is the keep-alive time of an unused connection: nothing counts

@@ -72,7 +72,10 @@ bool check_own_fault(struct world *world, const struct session *session)
 
 void check_outcome_attempt(struct world *world, const struct session *session)
 {
-    world->outcomes.failures_due += check_own_fault(world, session);
+    bool is_busy = session->last_error == 110 /* ETIMEDOUT */ && session->end != END_BACKEND_GONE && session->end != END_NO_ANSWER &&
+                   backend_heard_ns(session->lease.backend) > session->active_ns;
+
+    world->outcomes.failures_due += check_own_fault(world, session) && !is_busy;
 }
 
 /* If the backend had sent FIN and nothing else, the note depends on whether the client's FIN had been received before. */
