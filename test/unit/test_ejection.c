@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "health/ejection.h"
 #include "health/publisher.h"
+#include "log/log.h"
 #include "table/epoch.h"
 #include "table/table.h"
 
@@ -422,6 +423,14 @@ int main(void)
         cmocka_unit_test(probes_end_an_ejection_for_refused_connections),
         cmocka_unit_test(repeated_ejections_take_more_probes),
     };
+    const struct log_options options = {.path = "/dev/null", .level = LOG_ERROR};
+    const char *failed_path;
+    int failures;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (log_start(&options, &failed_path) < 0)
+        return 1;
+    log_started();
+    failures = cmocka_run_group_tests(tests, NULL, NULL);
+    log_stop();
+    return failures;
 }
