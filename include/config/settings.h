@@ -106,8 +106,12 @@ struct pool_settings {
     enum config_all_down all_down;
 
     uint32_t connect_timeout_ms;
+    uint32_t first_byte_timeout_ms; /* 0: no limit */
     uint32_t idle_timeout_ms;
     uint32_t half_close_timeout_ms;
+    uint32_t lifetime_ms;            /* 0: no limit */
+    uint8_t lifetime_jitter_percent; /* 0..50 */
+    uint32_t lifetime_quiet_ms;      /* the gap in which the lifetime may end; 0: it ends at once */
     uint32_t retries;          /* number of further attempts if connecting to a backend fails */
     enum config_retry retry_backend;
     uint32_t replay_bytes;     /* how much is kept from the client until the backend answers; 0: nothing */

@@ -31,7 +31,8 @@ struct pool;
 enum backend_failure {
     BACKEND_CONNECT_FAILED, /* with the errno of the attempt */
     BACKEND_RESET,          /* the connection broke, with its errno */
-    BACKEND_CLOSED          /* the backend closed the connection */
+    BACKEND_CLOSED,         /* the backend closed the connection */
+    BACKEND_SILENT          /* first_byte_timeout */
 };
 
 /* What health remembers about the ejections of a backend (health/ejection.h has the theory). All zero: there was none. */

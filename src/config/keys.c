@@ -217,10 +217,21 @@ const struct config_key config_keys[] = {
              "In both cases, if timeouts alone took backends out, these take them."},
     {.name = "connect_timeout", POOL(connect_timeout_ms), .type = CONFIG_DURATION, .initial = "2s", .min = 1, .max = S(600),
      .help = "How long connecting to one backend may take before the next backend is tried."},
+    {.name = "first_byte_timeout", POOL(first_byte_timeout_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 10, .max = H(720),
+     .help = "A session is ended when the client has sent data, the backend has not sent its first byte, and no byte has moved for this long. If replay "
+             "has kept the data, another backend gets it instead."},
     {.name = "idle_timeout", POOL(idle_timeout_ms), .type = CONFIG_DURATION, .initial = "1h", .min = 10, .max = H(720),
      .help = "A session is ended when no byte has moved in either direction for this long."},
     {.name = "half_close_timeout", POOL(half_close_timeout_ms), .type = CONFIG_DURATION, .initial = "30s", .min = 10, .max = H(720),
-     .help = "Replaces idle_timeout, if it is shorter, after one side has finished sending."},
+     .help = "Replaces idle_timeout, if it is shorter, after one side has finished sending; but not while that side is a client that waits for the "
+             "backend's first byte."},
+    {.name = "lifetime", POOL(lifetime_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 10, .max = H(720),
+     .help = "Maximum duration of a session from its connection to a backend, so that clients with long-lived connections are balanced again. The "
+             "session is ended in the middle of a transfer, unless lifetime_quiet is set."},
+    {.name = "lifetime_jitter", POOL(lifetime_jitter_percent), .type = CONFIG_PERCENT, .initial = "10%", .max = 50,
+     .help = "Random variation of lifetime, up or down, for each session, so that sessions that began together do not end together."},
+    {.name = "lifetime_quiet", POOL(lifetime_quiet_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 10, .max = H(720),
+     .help = "The lifetime ends a session only when no byte has moved in either direction for this long and none is in transit. off: at once."},
     {.name = "retries", POOL(retries), .type = CONFIG_NUMBER, .initial = "2", .max = 15,
      .help = "Number of further attempts when connecting to a backend fails. Then the client is reset."},
     {.name = "retry_backend", POOL(retry_backend), .type = CONFIG_CHOICE, .initial = "next", .choices = "next|same",
@@ -275,7 +286,7 @@ const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 static const char *const later_keys[] = {
     "admin", "admin_mode", "http", "access_log_format", "state_file", "dns_servers",
     "hash_load_bound", "prefer_zone", "max_connections", "queue_limit",
-    "queue_timeout", "first_byte_timeout", "lifetime", "lifetime_jitter", "lifetime_quiet",
+    "queue_timeout",
     "source", "transparent",
 };
 

@@ -46,16 +46,20 @@ static const char *describe_backend(const struct backend *backend, char *text, s
 /* Writes "N sessions in a row failed, the last: REASON". */
 static const char *describe_failures(const struct backend *backend, char *text, size_t size)
 {
-    static const char *const ends[] = {[BACKEND_CONNECT_FAILED] = "", [BACKEND_RESET] = " before the first byte"};
+    static const char *const reasons[] = {
+        [BACKEND_CONNECT_FAILED] = "",
+        [BACKEND_RESET] = " before the first byte",
+        [BACKEND_CLOSED] = "connection closed before the first byte",
+        [BACKEND_SILENT] = "no first byte within first_byte_timeout",
+    };
     uint32_t failures = backend_failures(backend);
-    struct probe_result result = {.reason = "connection closed before the first byte"};
+    struct probe_result result = {.reason = ""};
     int error;
     enum backend_failure what = backend_last_failure(backend, &error);
 
-    if (what != BACKEND_CLOSED)
+    if (what == BACKEND_CONNECT_FAILED || what == BACKEND_RESET)
         (void)probe_errno(&result, error, &backend->addr); /* for the text alone */
-    (void)snprintf(text, size, "%u session%s failed, the last: %s%s", failures, failures == 1 ? "" : "s in a row", result.reason,
-                   what != BACKEND_CLOSED ? ends[what] : "");
+    (void)snprintf(text, size, "%u session%s failed, the last: %s%s", failures, failures == 1 ? "" : "s in a row", result.reason, reasons[what]);
     return text;
 }
 

@@ -28,6 +28,11 @@ void outcome_first_byte(struct session *session)
     backend_note_success(session->lease.backend);
 }
 
+void outcome_backend_silent(struct session *session)
+{
+    note_failure(session, BACKEND_SILENT, 0);
+}
+
 void outcome_backend_closed(struct session *session)
 {
     const struct direction *client = &session->directions[CLIENT];

@@ -7,6 +7,7 @@
  *             the backend's end broke: a reset, or a timeout of TCP. If the client's broke first, nothing counts
  *             the backend closed the connection although the client had sent bytes and its FIN was not passed on, or within a second. Later, without a byte
  *             from the client, that is the keep-alive time of an unused connection: nothing counts
+ *             the backend sent nothing within first_byte_timeout
  *   success   a byte came from the backend
  *             the client's bytes and FIN were passed on, and then the backend closed the connection without a byte: a protocol without answers
  *
@@ -26,6 +27,9 @@ void outcome_connect_failed(struct session *session, int error);
 
 /* RELAYING: the first byte has come from the backend. */
 void outcome_first_byte(struct session *session);
+
+/* RELAYING: first_byte_timeout has expired. */
+void outcome_backend_silent(struct session *session);
 
 /* RELAYING: the backend has sent FIN. */
 void outcome_backend_closed(struct session *session);

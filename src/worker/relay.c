@@ -295,4 +295,4 @@ const struct io_events relay_events = {
     .closed = session_never_closed,
 };
 
-const struct session_handlers relay_handlers = {.events = &relay_events, .timer = session_idle_timer};
+const struct session_handlers relay_handlers = {.events = &relay_events, .timer = session_timer_fired};

@@ -49,6 +49,7 @@ static bool may_interrupt(const struct session *session, enum session_end reason
 
     switch (reason) {
     case END_STOPPED:
+    case END_LIFETIME:
         return true;
     case END_BACKEND_DOWN:
     case END_BACKEND_DRAINED:
@@ -60,7 +61,7 @@ static bool may_interrupt(const struct session *session, enum session_end reason
 }
 
 /* Whether FIN at the direction's destination would make incomplete data look complete. If both sides are silent and nothing is held, FIN only means that. But
- * a side that has sent FIN waits for an answer, and a stop or an eviction may interrupt a transfer. */
+ * a side that has sent FIN waits for an answer, and a stop, an eviction or the end of the lifetime may interrupt a transfer. */
 static bool cut_short(const struct session *session, enum side source, enum session_end reason)
 {
     const struct direction *direction = &session->directions[source];

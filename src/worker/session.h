@@ -33,6 +33,8 @@ enum session_end {
     END_NO_ANSWER,        /* the backend closed the connection before it answered, and no other one could be connected */
     END_CLIENT_IDLE,      /* idle_timeout or half_close_timeout, while the client was expected to send, read or close */
     END_BACKEND_IDLE,
+    END_FIRST_BYTE_TIMEOUT,
+    END_LIFETIME,
     END_CONNECT_REFUSED,  /* all tried backends refused, or failed otherwise */
     END_CONNECT_TIMEOUT,
     END_NO_BACKEND,       /* no backend is usable, or all are at max_connections */
@@ -119,11 +121,11 @@ void session_touch_at(struct session *session, uint64_t at_ns);
  * the source, so the timer checks it twice a second until the session reads again. */
 void session_look_after(struct session *session);
 
-/* RELAYING: arms the timer for idle_timeout, for half_close_timeout if a direction has ended, or for the next check of the ends. */
+/* RELAYING: arms the timer for the time limit that expires first (session_timer.c lists them), or for the next check of the ends. */
 void session_arm(struct session *session);
 
 /* RELAYING: the timer fires. */
-void session_idle_timer(struct timer *timer);
+void session_timer_fired(struct timer *timer);
 
 /* ---- from a member to its session ---- */
 

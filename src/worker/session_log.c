@@ -20,6 +20,8 @@ static const struct {
     [END_NO_ANSWER] = {"SH", "backend closed the connection before it answered"},
     [END_CLIENT_IDLE] = {"cD", "client was silent too long"},
     [END_BACKEND_IDLE] = {"sD", "backend was silent too long"},
+    [END_FIRST_BYTE_TIMEOUT] = {"sH", "backend did not send its first byte in time"},
+    [END_LIFETIME] = {"PD", "reached its lifetime"},
     [END_CONNECT_REFUSED] = {"SC", "no backend took the connection"},
     [END_CONNECT_TIMEOUT] = {"sC", "connecting to the backend took too long"},
     [END_NO_BACKEND] = {"PC", "no backend is up and below its limit"},

@@ -30,7 +30,7 @@
  *
  *   RELAYING    Both directions run, each until FIN from its source was passed on: worker/direction.h.
  *     both      open. A receive, a send and polls are in flight, as the fields of the directions say, -> `received`, `rest`, `sent`, `readable`, `writable`
- *     timer     armed for idle_timeout, for half_close_timeout after a direction has ended, or for the next check of ends that are not being read
+ *     timer     armed for the time limit that expires first (worker/session_timer.c), or for the next check of ends that are not being read
  *     fields    active_ns: when bytes last moved; looked_after, last_source, last_small; connected_ns is set from now on
  *
  *   ABORTING    One side is gone. The other one still gets the bytes that had arrived before, and then RST. It must make progress: in each second, some

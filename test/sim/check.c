@@ -73,14 +73,55 @@ uint64_t check_last_activity_ns(struct world *world, const struct session *sessi
     return last;
 }
 
-uint64_t check_patience_ms(const struct session *session, const struct pool_settings *settings)
+static bool is_over(const struct direction *direction)
 {
-    bool half = false;
+    return direction->phase == DIRECTION_ENDED || direction->phase == DIRECTION_DROP;
+}
+
+/* Whether the client has got neither a byte nor FIN from the backend. In DROP it is not known whether there were bytes. */
+static bool is_unanswered(const struct session *session)
+{
+    return session->directions[BACKEND].bytes == 0 && !is_over(&session->directions[BACKEND]);
+}
+
+uint64_t check_idle_ms(const struct session *session, const struct pool_settings *settings)
+{
+    const struct direction *directions = session->directions;
+    bool half = is_over(&directions[CLIENT]) || is_over(&directions[BACKEND]);
     uint64_t idle = settings->idle_timeout_ms, half_idle = settings->half_close_timeout_ms;
 
-    for (int source = CLIENT; source <= BACKEND; source++)
-        half |= session->directions[source].phase == DIRECTION_ENDED || session->directions[source].phase == DIRECTION_DROP;
+    if (directions[CLIENT].phase == DIRECTION_ENDED && is_unanswered(session))
+        half = false;
     return half && half_idle < idle ? half_idle : idle;
+}
+
+bool check_may_await_answer(const struct session *session)
+{
+    return is_unanswered(session) && session->directions[CLIENT].bytes > 0;
+}
+
+uint64_t check_lifetime_ns(const struct session *session, const struct pool_settings *settings, int jitter_sign)
+{
+    uint64_t percent = (uint64_t)(100 + jitter_sign * settings->lifetime_jitter_percent);
+
+    return session->connected_ns + settings->lifetime_ms * percent * MS / 100;
+}
+
+/* Returns when a RELAYING session ends at the latest if no byte moves. */
+static uint64_t relaying_due_ns(struct world *world, const struct session *session, const struct pool_settings *longest)
+{
+    const struct direction *directions = session->directions;
+    uint64_t last = check_last_activity_ns(world, session), due = last + check_idle_ms(session, longest) * MS;
+    uint64_t first_byte = last + longest->first_byte_timeout_ms * MS, lifetime = check_lifetime_ns(session, longest, 1);
+    bool in_order = !is_over(&directions[CLIENT]) && !is_over(&directions[BACKEND]) && relay_flushed(&directions[CLIENT]) && relay_flushed(&directions[BACKEND]);
+
+    if (longest->first_byte_timeout_ms > 0 && check_may_await_answer(session) && first_byte < due)
+        due = first_byte;
+    if (longest->lifetime_quiet_ms > 0 && last + longest->lifetime_quiet_ms * MS > lifetime)
+        lifetime = last + longest->lifetime_quiet_ms * MS;
+    if (longest->lifetime_ms > 0 && (longest->lifetime_quiet_ms == 0 || in_order) && lifetime < due)
+        due = lifetime;
+    return due;
 }
 
 static void check_time(struct world *world, const struct session *session)
@@ -95,7 +136,7 @@ static void check_time(struct world *world, const struct session *session)
         due = (pair && pair->pool_ns > check_began_ns(session) ? pair->pool_ns : check_began_ns(session)) + (longest->retries + 2) * (longest->connect_timeout_ms + SAME_RETRY_MS) * MS;
         break;
     case SESSION_RELAYING:
-        due = check_last_activity_ns(world, session) + check_patience_ms(session, longest) * MS;
+        due = relaying_due_ns(world, session, longest);
         break;
     case SESSION_ABORTING:
         due = session->active_ns + 1000 * MS;

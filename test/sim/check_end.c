@@ -27,7 +27,8 @@ static void check_unserved(struct world *world, const struct session *session)
     const struct snapshot_pool *pool = snapshot_find(session->worker->snapshot, session->lease.pool);
     const struct listener *listener = session->lease.listener;
 
-    if ((session->end == END_NO_ANSWER || session->end == END_BACKEND_GONE) && session->failures > world->longest[session->lease.pool->name[0] - 'a'].retries)
+    if ((session->end == END_NO_ANSWER || session->end == END_BACKEND_GONE || session->end == END_FIRST_BYTE_TIMEOUT) &&
+        session->failures > world->longest[session->lease.pool->name[0] - 'a'].retries)
         world_fail(world, "a session gave up its backend although it may not try another one");
     if (session->failures > session_settings(session)->retries || check_is_late(session))
         return;
@@ -70,17 +71,43 @@ void check_given_up(struct world *world, const struct session *session)
         world_fail(world, "pair %u: the backend is given up although it is not gone", pair->index);
 }
 
+/* Whether the session receives bytes and drops them. They do not count as activity, unlike in check_last_activity_ns(). */
+static bool drops_bytes(const struct session *session)
+{
+    return session->directions[CLIENT].phase == DIRECTION_DROP || session->directions[BACKEND].phase == DIRECTION_DROP;
+}
+
 static void check_idle(struct world *world, const struct session *session, const struct pair *pair)
 {
     uint64_t last = check_last_activity_ns(world, session), now = session->worker->io->now_ns;
 
-    for (int source = CLIENT; source <= BACKEND; source++) {
-        if (session->directions[source].phase == DIRECTION_DROP) /* dropped bytes do not count as activity */
-            return;
-    }
-    if (!pair->end_failed && now + 2 * MS < last + check_patience_ms(session, session_settings(session)) * MS)
+    if (!drops_bytes(session) && !pair->end_failed && now + 2 * MS < last + check_idle_ms(session, session_settings(session)) * MS)
         world_fail(world, "pair %u: called idle after %llu ms of %llu", pair->index, (unsigned long long)((now - last) / MS),
-                   (unsigned long long)check_patience_ms(session, session_settings(session)));
+                   (unsigned long long)check_idle_ms(session, session_settings(session)));
+}
+
+static void check_unanswered(struct world *world, const struct session *session, const struct pair *pair)
+{
+    uint64_t timeout_ms = session_settings(session)->first_byte_timeout_ms, last = check_last_activity_ns(world, session);
+
+    if (timeout_ms == 0 || !check_may_await_answer(session))
+        world_fail(world, "pair %u: no first byte from the backend was awaited", pair->index);
+    if (!drops_bytes(session) && session->worker->io->now_ns + 2 * MS < last + timeout_ms * MS)
+        world_fail(world, "pair %u: the backend's first byte was awaited for %llu ms of %llu", pair->index,
+                   (unsigned long long)((session->worker->io->now_ns - last) / MS), (unsigned long long)timeout_ms);
+}
+
+static void check_lifetime(struct world *world, const struct session *session, const struct pair *pair)
+{
+    const struct pool_settings *settings = session_settings(session);
+    uint64_t now = session->worker->io->now_ns, last = check_last_activity_ns(world, session);
+
+    if (settings->lifetime_ms == 0 || now + 2 * MS < check_lifetime_ns(session, settings, -1))
+        world_fail(world, "pair %u: the lifetime ended after %llu ms of %u", pair->index, (unsigned long long)((now - session->connected_ns) / MS),
+                   settings->lifetime_ms);
+    if (settings->lifetime_quiet_ms > 0 && (pair->half_closed || drops_bytes(session) || now + 2 * MS < last + settings->lifetime_quiet_ms * MS))
+        world_fail(world, "pair %u: the lifetime ended %llu ms after the last byte, not in a gap of %u", pair->index, (unsigned long long)((now - last) / MS),
+                   settings->lifetime_quiet_ms);
 }
 
 void check_closing(struct world *world, struct session *session)
@@ -92,6 +119,8 @@ void check_closing(struct world *world, struct session *session)
     pair->reason = session->end;
     pair->relayed = session->connected_ns != 0;
     pair->half_closed = session->directions[CLIENT].phase == DIRECTION_ENDED || session->directions[BACKEND].phase == DIRECTION_ENDED;
+    for (int source = CLIENT; source <= BACKEND; source++)
+        pair->taken[source] = session->directions[source].bytes;
     pair->end_failed = session->ends[CLIENT].error || session->ends[BACKEND].error;
     world->sessions_seen++;
     check_outcome_closing(world, session, pair);
@@ -118,6 +147,16 @@ void check_closing(struct world *world, struct session *session)
     case END_BACKEND_IDLE:
         check_idle(world, session, pair);
         break;
+    case END_FIRST_BYTE_TIMEOUT:
+        if (session->connected_ns)
+            check_unanswered(world, session, pair);
+        else
+            check_unserved(world, session);
+        break;
+    case END_LIFETIME:
+        check_lifetime(world, session, pair);
+        pair->quiet = session_settings(session)->lifetime_quiet_ms > 0;
+        break;
     case END_NO_ANSWER:
     case END_NO_BACKEND:
     case END_CONNECT_REFUSED:
@@ -141,15 +180,17 @@ void check_closing(struct world *world, struct session *session)
 
 /* ---- the end of file that a peer receives ---- */
 
-/* A peer may receive a clean end of file only when everything was delivered. The exceptions are a session that ended by an idle timeout, and one
- * that was closed because of its backend while it was quiet: its peers get a clean end of file too, unless one of the session's ends had an error. */
+/* A peer may receive a clean end of file only when everything was delivered. The exceptions are a session that ended by an idle timeout, and one that was
+ * closed while it was quiet, because of its backend or its lifetime: its peers get a clean end of file too, after all that the session has received, unless one
+ * of the session's ends had an error. */
 void check_fin_heard(struct peer *peer)
 {
     struct pair *pair = peer->pair;
     const struct peer *mate = peer_mate(peer);
     bool forwarded = pair->has_backend && mate->fin_sent && peer->received == mate->sent && tap_heard(peer);
     bool unused = peer->side == BACKEND && pair->ended && !pair->relayed; /* it was connected just when the session gave up */
-    bool silent = pair->ended && !pair->half_closed && (pair->reason == END_CLIENT_IDLE || pair->reason == END_BACKEND_IDLE || pair->quiet);
+    bool silent = pair->ended && !pair->half_closed && peer->received == pair->taken[!peer->side] &&
+                  (pair->reason == END_CLIENT_IDLE || pair->reason == END_BACKEND_IDLE || pair->quiet);
 
     if (!forwarded && !unused && !(silent && !pair->end_failed))
         world_fail(peer->world, "pair %u: the %s hears a clean end after %llu of %llu bytes", pair->index, peer->side == CLIENT ? "client" : "backend",

@@ -23,6 +23,8 @@ static bool justifies_failure(const struct pair *pair, const struct session *ses
         return session->state == SESSION_CONNECTING || session->state == SESSION_RECONNECTING;
     if (session->state < SESSION_RELAYING || session->state > SESSION_ABORTING || session->directions[BACKEND].bytes > 0)
         return false;
+    if (what == BACKEND_SILENT)
+        return session->directions[CLIENT].bytes > 0;
     return what == BACKEND_RESET ? backend->conn->failed : backend->fin_sent && backend->sent == 0;
 }
 
@@ -88,12 +90,14 @@ void check_outcome_closing(struct world *world, const struct session *session, c
             check_outcome_attempt(world, session);
         return;
     }
-    if (backend->bytes > 0)
+    if (backend->bytes > 0) {
         world->outcomes.successes_due++;
-    else if (session->end == END_BACKEND_GONE && backend->phase != DIRECTION_ENDED)
+    } else if (session->end == END_BACKEND_GONE && backend->phase != DIRECTION_ENDED) {
         world->outcomes.failures_due++;
-    else if (pair->backend.fin_sent)
-        world->outcomes.open++;
+    } else {
+        world->outcomes.failures_due += session->end == END_FIRST_BYTE_TIMEOUT;
+        world->outcomes.open += pair->backend.fin_sent;
+    }
 }
 
 void check_outcome_end(struct world *world)

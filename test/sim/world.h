@@ -66,7 +66,8 @@ struct pair {
     struct sim_event arriving;
     uint32_t listener;
     bool has_backend;          /* an attempt to connect is in progress or has succeeded: `backend` is valid */
-    bool ended;                /* the session has begun to close; `ended_ns`, `reason`, `relayed`, `half_closed` and `end_failed` are of that moment */
+    bool ended;                /* the session has begun to close; `ended_ns`, `reason`, `relayed`, `half_closed`, `quiet`, `taken` and `end_failed` are of
+                                * that moment */
     uint64_t ended_ns;
     enum session_end reason;
     const struct pool *pool;   /* the session's pool after the last turn; NULL: there is no session yet. Only compared: the pool may have been freed */
@@ -75,8 +76,9 @@ struct pair {
     uint32_t failed_count;
     bool relayed;              /* it was connected to a backend */
     bool half_closed;          /* the FIN of one side had been passed on */
+    uint64_t taken[2];         /* number of bytes that the session had received, by enum side of the source */
     bool end_failed;           /* one of the session's ends had an error */
-    bool quiet;                /* it was closed because of its backend, and nothing may have been in transit */
+    bool quiet;                /* it was closed because of its backend or its lifetime, and nothing may have been in transit */
     uint64_t settled_ns;       /* first settled moment at which the client was in the accept queue; 0: it is not known to wait (check_waiting.c) */
     bool passed_by[LISTENERS_MAX][WORKERS_MAX]; /* a client of this UNIX listener and worker has overtaken it, and no TCP client has had its turn since */
 };
@@ -238,8 +240,12 @@ void peer_forget(struct peer *peer);
 
 /* check.c: checks the sessions of a worker that has just had its turn. */
 void check_sessions(struct member *member);
-/* Returns how long the session may be idle under these settings. */
-uint64_t check_patience_ms(const struct session *session, const struct pool_settings *settings);
+/* Returns idle_timeout or half_close_timeout, whichever applies to the session. */
+uint64_t check_idle_ms(const struct session *session, const struct pool_settings *settings);
+/* Whether first_byte_timeout applies to the session. */
+bool check_may_await_answer(const struct session *session);
+/* Returns when the session's lifetime ends under these settings, at the latest (`jitter_sign` 1) or at the earliest (-1), without lifetime_quiet. */
+uint64_t check_lifetime_ns(const struct session *session, const struct pool_settings *settings, int jitter_sign);
 /* Returns when the worker last learned that bytes, or a FIN, had passed through an end of the session. */
 uint64_t check_last_activity_ns(struct world *world, const struct session *session);
 

@@ -64,6 +64,10 @@ static void draw_settings(struct world *world, struct pool_settings *settings)
     settings->connect_timeout_ms = 50 + sim_below(sim, 2000);
     settings->idle_timeout_ms = 300 + sim_below(sim, 10000);
     settings->half_close_timeout_ms = 200 + sim_below(sim, 5000);
+    settings->first_byte_timeout_ms = sim_chance(sim, 500) ? 0 : 50 + sim_below(sim, 3000);
+    settings->lifetime_ms = sim_chance(sim, 500) ? 0 : 100 + sim_below(sim, 3000);
+    settings->lifetime_jitter_percent = (uint8_t)sim_below(sim, 51);
+    settings->lifetime_quiet_ms = sim_chance(sim, 500) ? 0 : 20 + sim_below(sim, 500);
     settings->retries = sim_below(sim, 4);
     if (world->deadly)
         settings->replay_bytes = sim_chance(sim, 500) ? 1000000 : sim_below(sim, 40000);
@@ -77,6 +81,12 @@ static uint32_t greater_of(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+/* The same for a limit that 0 switches off. */
+static uint32_t later_of(uint32_t a_ms, uint32_t b_ms)
+{
+    return a_ms == 0 || b_ms == 0 ? 0 : greater_of(a_ms, b_ms);
+}
+
 static void note_longest(struct world *world, uint32_t pool, const struct pool_settings *settings)
 {
     struct pool_settings *longest = &world->longest[pool];
@@ -85,6 +95,10 @@ static void note_longest(struct world *world, uint32_t pool, const struct pool_s
     longest->idle_timeout_ms = greater_of(longest->idle_timeout_ms, settings->idle_timeout_ms);
     longest->half_close_timeout_ms = greater_of(longest->half_close_timeout_ms, settings->half_close_timeout_ms);
     longest->replay_bytes = greater_of(longest->replay_bytes, settings->replay_bytes);
+    longest->first_byte_timeout_ms = later_of(longest->first_byte_timeout_ms, settings->first_byte_timeout_ms);
+    longest->lifetime_ms = later_of(longest->lifetime_ms, settings->lifetime_ms);
+    longest->lifetime_jitter_percent = (uint8_t)greater_of(longest->lifetime_jitter_percent, settings->lifetime_jitter_percent);
+    longest->lifetime_quiet_ms = greater_of(longest->lifetime_quiet_ms, settings->lifetime_quiet_ms);
     longest->udp_idle_timeout_ms = greater_of(longest->udp_idle_timeout_ms, settings->udp_idle_timeout_ms);
     longest->retries = greater_of(longest->retries, settings->retries);
 }
@@ -245,7 +259,7 @@ void world_schedule_changes(struct world *world)
 {
     note_allowed(world);
     for (uint32_t p = 0; p < world->config.pool_count; p++)
-        note_longest(world, p, &world->pools[p].settings);
+        world->longest[p] = world->pools[p].settings;
     world->reclaiming.run = on_reclaiming;
     world->changing.run = on_changing;
     if (sim_chance(world->sim, 300))

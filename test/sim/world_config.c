@@ -49,6 +49,10 @@ static void draw_pool(struct world *world, uint32_t p)
         .settings.connect_timeout_ms = PICK(sim, 50, 200, 2000),
         .settings.idle_timeout_ms = PICK(sim, 300, 5000, 60000, 60000),
         .settings.half_close_timeout_ms = PICK(sim, 200, 3000, 30000, 30000),
+        .settings.first_byte_timeout_ms = PICK(sim, 0, 0, 50, 500, 3000),
+        .settings.lifetime_ms = PICK(sim, 0, 0, 0, 100, 1000),
+        .settings.lifetime_jitter_percent = (uint8_t)sim_below(sim, 51),
+        .settings.lifetime_quiet_ms = PICK(sim, 0, 20, 200),
         .settings.retries = sim_below(sim, 4),
         .settings.retry_backend = !world->quick && sim_chance(sim, 200) ? CONFIG_RETRY_SAME : CONFIG_RETRY_NEXT,
         .settings.retry_timeout_ms = !world->quick && sim_chance(sim, 200) ? 1 + sim_below(sim, 3000) : 0,
@@ -66,6 +70,8 @@ static void draw_pool(struct world *world, uint32_t p)
         pool->settings.connect_timeout_ms = 20000;
         pool->settings.idle_timeout_ms = 3600000;
         pool->settings.half_close_timeout_ms = 3600000;
+        pool->settings.first_byte_timeout_ms = 0;
+        pool->settings.lifetime_ms = 0;
     }
     evictions_draw(world, &pool->settings);
     if (world->lasting)

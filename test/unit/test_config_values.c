@@ -124,7 +124,11 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_true(p->settings.check_initial_up);
     assert_string_equal(p->settings.check_status, "200-399");
     assert_int_equal(p->settings.check_jitter_percent, 10);
+    assert_int_equal(p->settings.first_byte_timeout_ms, 0);
     assert_int_equal(p->settings.idle_timeout_ms, 3600000);
+    assert_int_equal(p->settings.lifetime_ms, 0);
+    assert_int_equal(p->settings.lifetime_jitter_percent, 10);
+    assert_int_equal(p->settings.lifetime_quiet_ms, 0);
     assert_int_equal(p->settings.retries, 2);
     assert_int_equal(p->settings.udp_idle_timeout_ms, 30000);
     assert_int_equal(p->settings.udp_requests, 0);
