@@ -2,6 +2,7 @@
 import selectors
 import time
 
+from bench import Load, Server
 from case import EACH, ENGINES, Case
 from peers import Peer, connect, listen, reset
 from rig import require, wait_for
@@ -239,6 +240,32 @@ def no_time(rig, case):
     require(row["end"] == "SC" and row["tries"] == "4" and 350 <= int(row["duration_ms"]) < 800, f"the log says {row}")
 
 
+def killed_under_load(rig, case):
+    """Servers are killed and started again while clients send requests, which take them 20 ms. No request fails."""
+    servers = [rig.keep(Server(rig, "rpc", rig.ports.free(), "--name", f"b{number}", "--service", "fixed:20ms")) for number in range(2)]
+    port = rig.ports.free()
+    rig.launch(rig.ini([f"127.0.0.1:{server.port}" for server in servers], [f"127.0.0.1:{port}"],
+                       pool=dict(REPLAY, check="tcp", check_interval="100ms", rise=1)))
+    load = rig.keep(Load(rig, port, "connect", "--connections", "16", "--duration", "4s", "--timeout", "5s"))
+
+    def served(name):
+        return sum(row["backend"] == name for row in rig.access())
+
+    def wait_served(name):
+        before = served(name)
+        wait_for(lambda: served(name) > before + 10, f"{name} serves clients")
+
+    for number in (0, 1, 0, 1):
+        wait_served(f"b{number}")
+        servers[number].kill()
+        wait_served(f"b{1 - number}")
+        servers[number].start()
+        wait_served(f"b{number}")  # a probe has passed
+    load.finish(10)
+    again = sum(row["replayed"] != "0" for row in rig.access())
+    require(again > 0, "no server was killed while it had a request")
+
+
 CASES = (
     Case("replay-after-reset", "a backend that resets after the request costs nothing", body=replayed("reset"), ways=EACH),
     Case("replay-after-fin", "a backend that closes after the request costs nothing", body=replayed("close"), ways=EACH),
@@ -254,5 +281,6 @@ CASES = (
     Case("retry-unsent", unsent.__doc__, body=unsent, ways=ENGINES),
     Case("replay-client-leaves", client_leaves.__doc__, body=client_leaves, ways=ENGINES),
     Case("retry-same", same_backend.__doc__, body=same_backend, ways=ENGINES),
+    Case("replay-kill-under-load", killed_under_load.__doc__, body=killed_under_load, ways=ENGINES),
     Case("retry-time", no_time.__doc__, body=no_time, ways=ENGINES),
 )
