@@ -40,7 +40,7 @@ class Settings:
     """What a row asks of every proxy."""
 
     def __init__(self, backends, listen=("127.0.0.1", None), bulk=False, workers=1, engine="auto", busy_poll=False, connections=9000,
-                 balance="least_conn", netns=None, access_log=False, pool=(), udp=False):
+                 balance="least_conn", netns=None, access_log=False, pool=(), udp=False, probed=()):
         self.backends = backends          # [(host, port)]
         self.host, self.port = listen[0], listen[1] or free_port()
         self.bulk = bulk                  # HAProxy: splice forced
@@ -53,6 +53,7 @@ class Settings:
         self.access_log = access_log      # Penstock: a line for each session
         self.pool = pool                  # Penstock: further lines of the pool
         self.udp = udp                    # datagrams instead of connections
+        self.probed = probed              # Penstock: [(host, port)] of backends that are probed every second, in a pool of their own without traffic
 
     def target(self):
         """Where clients connect to."""
@@ -74,6 +75,12 @@ pool = bench
 balance = {balance}
 check = none
 {extra}
+{backends}
+"""
+
+PROBED = """[pool probed]
+check = tcp
+check_interval = 1s
 {backends}
 """
 
@@ -111,13 +118,19 @@ stream {{
 """
 
 
+def backend_lines(backends):
+    return "\n".join(f"backend = b{i} {host}:{port}" for i, (host, port) in enumerate(backends))
+
+
 def penstock_files(settings, folder, programs):
     cpus = "auto" if settings.workers > 1 else str(PROXY_CPU)
     text = PENSTOCK.format(workers=settings.workers, engine=settings.engine, affinity=cpus, log=folder / "log", host=settings.host, port=settings.port,
                            balance=settings.balance, protocol="udp" if settings.udp else "tcp",
                            busy="busy_poll = auto" if settings.busy_poll else "", extra="\n".join(settings.pool),
                            access_log=folder / "access" if settings.access_log else "off",
-                           backends="\n".join(f"backend = b{i} {host}:{port}" for i, (host, port) in enumerate(settings.backends)))
+                           backends=backend_lines(settings.backends))
+    if settings.probed:
+        text += PROBED.format(backends=backend_lines(settings.probed))
     (folder / "penstock.ini").write_text(text)
     return [str(programs / "penstock"), "run", "-c", str(folder / "penstock.ini")]
 
@@ -215,12 +228,13 @@ class Proxy:
             time.sleep(0.02)
         return [workers.count(str(index)) for index in range(self.settings.workers)]
 
-    def cpu_s(self):
-        """CPU seconds of all its threads so far, by the scheduler's own accounting."""
+    def cpu_s(self, thread=None):
+        """CPU seconds of all its threads so far, or of the one with this name, by the scheduler's own accounting."""
         total = 0
         for pid in self.pids():
-            for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-                total += int(stat.read_text().split()[0])
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                if thread in (None, (task / "comm").read_text().strip()):
+                    total += int((task / "schedstat").read_text().split()[0])
         return total / 1e9
 
     def anonymous_bytes(self):
