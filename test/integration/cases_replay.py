@@ -1,5 +1,7 @@
 """Backends that die before they answer: another one gets what the client has sent, and the client notices nothing. Also retries of connecting."""
+import json
 import selectors
+import signal
 import time
 
 from bench import Load, Server
@@ -266,6 +268,23 @@ def killed_under_load(rig, case):
     require(again > 0, "no server was killed while it had a request")
 
 
+def stopped_under_load(rig, case):
+    """A server is stopped by SIGSTOP under load. No request fails, and none takes longer than first_byte_timeout and a half."""
+    servers = [rig.keep(Server(rig, "rpc", rig.ports.free(), "--name", f"b{number}", "--service", "fixed:20ms")) for number in range(2)]
+    port = rig.ports.free()
+    rig.launch(rig.ini([f"127.0.0.1:{server.port}" for server in servers], [f"127.0.0.1:{port}"],
+                       pool=dict(REPLAY, first_byte_timeout="600ms")))
+    load = rig.keep(Load(rig, port, "connect", "--connections", "16", "--duration", "4s", "--timeout", "5s", "--json"))
+    for name in ("b0", "b1"):
+        wait_for(lambda: any(row["backend"] == name for row in rig.access()), f"{name} serves clients")
+    servers[0].process.send_signal(signal.SIGSTOP)
+    result = json.loads(load.finish(10))
+    servers[0].process.send_signal(signal.SIGCONT)
+    again = sum(row["replayed"] != "0" for row in rig.access())
+    require(again > 0, "no request was with the server when it was stopped")
+    require(result["latency_ns"]["max"] < 900e6, f"a request took {result['latency_ns']['max'] / 1e6:.0f} ms")
+
+
 CASES = (
     Case("replay-after-reset", "a backend that resets after the request costs nothing", body=replayed("reset"), ways=EACH),
     Case("replay-after-fin", "a backend that closes after the request costs nothing", body=replayed("close"), ways=EACH),
@@ -282,5 +301,6 @@ CASES = (
     Case("replay-client-leaves", client_leaves.__doc__, body=client_leaves, ways=ENGINES),
     Case("retry-same", same_backend.__doc__, body=same_backend, ways=ENGINES),
     Case("replay-kill-under-load", killed_under_load.__doc__, body=killed_under_load, ways=ENGINES),
+    Case("replay-stop-under-load", stopped_under_load.__doc__, body=stopped_under_load, ways=ENGINES),
     Case("retry-time", no_time.__doc__, body=no_time, ways=ENGINES),
 )
