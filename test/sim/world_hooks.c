@@ -85,7 +85,7 @@ static void on_connecting(struct sim_conn *conn, const struct addr *addr)
         world_fail(world, "pair %u: connects to what it did not reserve", pair->index);
     if (session->attempts > 0 && pair->pool == session->lease.pool && check_is_late(session)) /* not if it has just changed to this pool */
         world_fail(world, "pair %u: an attempt begins after retry_timeout", pair->index);
-    if (!is_published(session) && backend_standing(session->lease.backend) != BACKEND_USABLE) /* a backend that is tried again need not be in the snapshot */
+    if (!is_published(session) && !backend_serves(session->lease.backend)) /* a backend that is tried again need not be in the snapshot */
         world_fail(world, "pair %u: connects to backend %s, which is not usable", pair->index, session->lease.backend->name);
     world_note_pool(pair, session);
     if (has_failed(pair, session->lease.backend))
