@@ -15,10 +15,15 @@ static void note_failure(struct session *session, enum backend_failure what, int
         shared->tell_of_failure(shared->health);
 }
 
-/* At the start of an attempt, active_ns is set. */
+/* Whether the backend has sent bytes on other sessions while this one waited for it. At the start of an attempt to connect, active_ns is set, too. */
+static bool backend_is_busy(const struct session *session)
+{
+    return backend_heard_ns(session->lease.backend) > session->active_ns;
+}
+
 void outcome_connect_failed(struct session *session, int error)
 {
-    if (error == ETIMEDOUT && backend_heard_ns(session->lease.backend) > session->active_ns)
+    if (error == ETIMEDOUT && backend_is_busy(session))
         return;
     note_failure(session, BACKEND_CONNECT_FAILED, error);
 }
@@ -30,7 +35,8 @@ void outcome_first_byte(struct session *session)
 
 void outcome_backend_silent(struct session *session)
 {
-    note_failure(session, BACKEND_SILENT, 0);
+    if (!backend_is_busy(session))
+        note_failure(session, BACKEND_SILENT, 0);
 }
 
 void outcome_backend_closed(struct session *session)

@@ -2,8 +2,7 @@
  *
  * Only what happens before the first byte from the backend counts. After that, an end may be what the protocol wants, or the client's doing.
  *
- *   failure   connecting failed, and not for a lack on this machine. If it took too long while bytes came from the backend on other sessions, nothing counts:
- *             the backend is busy
+ *   failure   connecting failed, and not for a lack on this machine
  *             the backend's end broke: a reset, or a timeout of TCP. If the client's broke first, nothing counts
  *             the backend closed the connection although the client had sent bytes and its FIN was not passed on, or within a second. Later, without a byte
  *             from the client, that is the keep-alive time of an unused connection: nothing counts
@@ -11,7 +10,8 @@
  *   success   a byte came from the backend
  *             the client's bytes and FIN were passed on, and then the backend closed the connection without a byte: a protocol without answers
  *
- * Nothing else counts, such as idle_timeout or a stop. */
+ * If connecting or the first byte took too long while bytes came from the backend on other sessions, nothing counts: the backend is busy. Nor does anything
+ * else count, such as idle_timeout or a stop. */
 #ifndef WORKER_OUTCOME_H
 #define WORKER_OUTCOME_H
 

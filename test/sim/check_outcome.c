@@ -24,7 +24,7 @@ static bool justifies_failure(const struct pair *pair, const struct session *ses
     if (session->state < SESSION_RELAYING || session->state > SESSION_ABORTING || session->directions[BACKEND].bytes > 0)
         return false;
     if (what == BACKEND_SILENT)
-        return session->directions[CLIENT].bytes > 0;
+        return session->directions[CLIENT].bytes > 0 && backend_heard_ns(session->lease.backend) <= session->active_ns;
     return what == BACKEND_RESET ? backend->conn->failed : backend->fin_sent && backend->sent == 0;
 }
 
@@ -72,10 +72,14 @@ bool check_own_fault(struct world *world, const struct session *session)
     return session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */ || world_lacks_address(world, &session->lease.backend->addr);
 }
 
+static bool backend_is_busy(const struct session *session)
+{
+    return backend_heard_ns(session->lease.backend) > session->active_ns;
+}
+
 void check_outcome_attempt(struct world *world, const struct session *session)
 {
-    bool is_busy = session->last_error == 110 /* ETIMEDOUT */ && session->end != END_BACKEND_GONE && session->end != END_NO_ANSWER &&
-                   backend_heard_ns(session->lease.backend) > session->active_ns;
+    bool is_busy = session->last_error == 110 /* ETIMEDOUT */ && session->end != END_BACKEND_GONE && session->end != END_NO_ANSWER && backend_is_busy(session);
 
     world->outcomes.failures_due += check_own_fault(world, session) && !is_busy;
 }
@@ -95,7 +99,7 @@ void check_outcome_closing(struct world *world, const struct session *session, c
     } else if (session->end == END_BACKEND_GONE && backend->phase != DIRECTION_ENDED) {
         world->outcomes.failures_due++;
     } else {
-        world->outcomes.failures_due += session->end == END_FIRST_BYTE_TIMEOUT;
+        world->outcomes.failures_due += session->end == END_FIRST_BYTE_TIMEOUT && !backend_is_busy(session);
         world->outcomes.open += pair->backend.fin_sent;
     }
 }
