@@ -172,9 +172,15 @@ static bool client_left(struct session *session)
     return error;
 }
 
+/* If the accept queue of a stopped backend is full, connecting hangs instead of the first byte: first_byte_timeout bounds both. */
 static uint64_t attempt_due_ms(const struct session *session)
 {
-    return session->active_ns / 1000000 + session_settings(session)->connect_timeout_ms;
+    const struct pool_settings *settings = session_settings(session);
+    uint32_t timeout_ms = settings->connect_timeout_ms;
+
+    if (settings->first_byte_timeout_ms > 0 && settings->first_byte_timeout_ms < timeout_ms)
+        timeout_ms = settings->first_byte_timeout_ms;
+    return session->active_ns / 1000000 + timeout_ms;
 }
 
 /* Arms the timer for the end of the attempt or for the next check of the client. */

@@ -2,6 +2,7 @@
 import json
 import selectors
 import signal
+import socket
 import time
 
 from bench import Load, Server
@@ -15,8 +16,8 @@ REPLAY = {"balance": "round_robin", "replay": "64k"}
 class Servers:
     """Two servers in front of which a penstock is. Each connection that they accept is a new peer, which expects the client's stream from its beginning."""
 
-    def __init__(self, rig, pool, glob=None):
-        self.rig, self.listeners = rig, [rig.keep(listen(("127.0.0.1", rig.ports.free()))) for _ in range(2)]
+    def __init__(self, rig, pool, glob=None, backlog=1024):
+        self.rig, self.listeners = rig, [rig.keep(listen(("127.0.0.1", rig.ports.free()), backlog)) for _ in range(2)]
         self.target = ("127.0.0.1", rig.ports.free())
         self.selector = selectors.DefaultSelector()
         for listener in self.listeners:
@@ -285,6 +286,30 @@ def stopped_under_load(rig, case):
     require(result["latency_ns"]["max"] < 900e6, f"a request took {result['latency_ns']['max'] / 1e6:.0f} ms")
 
 
+def full_queue(rig, case):
+    """The accept queue of a stopped server is full, so connecting to it hangs. first_byte_timeout bounds this too, and the other server answers."""
+    servers = Servers(rig, dict(REPLAY, connect_timeout="20s", first_byte_timeout="300ms"), backlog=0)
+    for _ in range(2):  # fills the queue of the first one
+        filler = rig.keep(socket.socket())
+        filler.setblocking(False)
+        filler.connect_ex(servers.listeners[0].getsockname())
+    servers.selector.unregister(servers.listeners[0])
+    clients = [servers.client() for _ in range(2)]  # one for each server
+    for client in clients:
+        client.send(100)
+    for _ in clients:
+        server = servers.accept()
+        server.recv(100)
+        server.send(100)
+        server.close()
+    for client in clients:
+        client.recv(100)
+        client.close()
+    rows = rig.access(2)
+    require(sorted(row["tries"] for row in rows) == ["1", "2"], f"the log says {rows}")
+    require(all(int(row["connect_ms"]) < 450 for row in rows), f"the log says {rows}")
+
+
 CASES = (
     Case("replay-after-reset", "a backend that resets after the request costs nothing", body=replayed("reset"), ways=EACH),
     Case("replay-after-fin", "a backend that closes after the request costs nothing", body=replayed("close"), ways=EACH),
@@ -302,5 +327,6 @@ CASES = (
     Case("retry-same", same_backend.__doc__, body=same_backend, ways=ENGINES),
     Case("replay-kill-under-load", killed_under_load.__doc__, body=killed_under_load, ways=ENGINES),
     Case("replay-stop-under-load", stopped_under_load.__doc__, body=stopped_under_load, ways=ENGINES),
+    Case("replay-full-queue", full_queue.__doc__, body=full_queue, ways=ENGINES),
     Case("retry-time", no_time.__doc__, body=no_time, ways=ENGINES),
 )
