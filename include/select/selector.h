@@ -39,6 +39,9 @@ struct select_request {
  *                    balancers that agree on the first choice agree on the others too */
 struct backend *selector_pick(const struct snapshot_pool *pool, struct select_request *request);
 
+/* The same from the backends in reserve, starting at a drawn place. For a session whose backend has failed, when selector_pick() finds no other one. */
+struct backend *selector_pick_reserve(const struct snapshot_pool *pool, struct select_request *request);
+
 /* Builds what the pools' selectors need, for table_new(). Publisher. */
 extern const struct table_prepare selector_prepare;
 

@@ -57,6 +57,9 @@ bool backend_state_is_eligible(uint32_t state);
 /* Whether only timeouts of its probes keep the backend from new sessions. */
 bool backend_state_only_timed_out(uint32_t state);
 
+/* Whether only an ejection keeps the backend from new sessions. */
+bool backend_state_only_ejected(uint32_t state);
+
 /* The word with one source's part replaced. `value` is one of that source's enum, below 16. */
 uint32_t backend_state_with(uint32_t state, enum backend_source source, unsigned value);
 

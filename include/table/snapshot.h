@@ -44,6 +44,10 @@ struct snapshot_pool {
     uint32_t usable_count;
     uint32_t greatest_weight;         /* greatest weight in `usable`; 0: it is empty */
     bool uses_backups;                /* the backends in `usable` are backups */
+
+    /* The backends in reserve (table/service.h), in the order of the configuration. */
+    const struct snapshot_backend *reserve;
+    uint32_t reserve_count;
     const struct snapshot_set *set;   /* borrowed; NULL: the selector has built none */
 
     /* Prepared by the pool's selector, which fills the fields that it needs. */

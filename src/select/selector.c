@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "base/hash.h"
 #include "config/config.h"
 #include "select/algorithm.h"
 
@@ -54,6 +55,18 @@ static bool was_tried(const struct select_request *request, uint32_t id)
         if (request->tried[i] == id)
             return true;
     return false;
+}
+
+struct backend *selector_pick_reserve(const struct snapshot_pool *pool, struct select_request *request)
+{
+    uint32_t count = pool->reserve_count, first = count > 0 ? random_below(request->random, count) : 0;
+
+    for (uint32_t step = 0; step < count; step++) {
+        struct backend *backend = pool->reserve[(first + step) % count].backend;
+        if (!was_tried(request, backend->id) && backend_reserve(backend))
+            return backend;
+    }
+    return NULL;
 }
 
 bool algorithm_open(const struct snapshot_pool *pool, uint32_t i, const struct select_request *request)

@@ -65,3 +65,9 @@ bool backend_state_only_timed_out(uint32_t state)
     return backend_state_part(state, BACKEND_PROBE) == BACKEND_PROBE_TIMED_OUT &&
            backend_state_standing(backend_state_with(state, BACKEND_PROBE, BACKEND_PROBE_UP)) == BACKEND_USABLE;
 }
+
+bool backend_state_only_ejected(uint32_t state)
+{
+    return backend_state_part(state, BACKEND_EJECTION) == BACKEND_EJECTED &&
+           backend_state_standing(backend_state_with(state, BACKEND_EJECTION, BACKEND_IN)) == BACKEND_USABLE;
+}

@@ -71,3 +71,10 @@ bool service_takes(const struct service *service, const struct backend *backend)
     }
     return false;
 }
+
+bool service_reserves(const struct service *service, const struct backend *backend)
+{
+    uint32_t state = backend_state(backend);
+
+    return !service_takes(service, backend) && (backend_state_standing(state) == BACKEND_USABLE || backend_state_only_ejected(state));
+}

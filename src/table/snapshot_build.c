@@ -60,6 +60,18 @@ static bool add_takers(struct built_pool *built, const struct pool *pool)
     return any_reduced;
 }
 
+/* Appends the backends in reserve. */
+static void add_reserve(struct built_pool *built, const struct pool *pool)
+{
+    struct snapshot_backend *reserve = built->usable + built->pool.usable_count;
+
+    built->pool.reserve = reserve;
+    for (size_t i = 0; i < pool->backend_count; i++) {
+        if (service_reserves(&pool->service, pool->backends[i]))
+            reserve[built->pool.reserve_count++] = (struct snapshot_backend){.backend = pool->backends[i], .position = (uint32_t)i};
+    }
+}
+
 const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_seed, const struct table_prepare *prepare)
 {
     struct built_pool *built = calloc(1, sizeof(*built) + pool->backend_count * sizeof(built->usable[0]));
@@ -75,6 +87,7 @@ const struct snapshot_pool *snapshot_pool_new(struct pool *pool, uint64_t hash_s
     built->pool.uses_backups = pool->service.uses_backups && pool->service.takers > 0;
     if (add_takers(built, pool))
         set_kept(built);
+    add_reserve(built, pool);
     if (prepare && prepare->pool && prepare->pool(&built->pool) < 0) {
         snapshot_pool_free(&built->pool);
         return NULL;

@@ -201,6 +201,8 @@ static void choose_backend(struct session *session)
         return;
     if (pick_backend(session->worker, &session->lease, &session->request))
         session->failures = session->excluded = 0; /* those were of another pool */
+    if (!session->lease.backend && session->failures > 0) /* a usable backup or an ejected backend is better than resetting the client */
+        pick_reserve(session->worker, &session->lease, &session->request);
 }
 
 void connect_start(struct session *session)

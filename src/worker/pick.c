@@ -41,3 +41,12 @@ void pick_slot(struct worker *worker, struct lease *lease, struct select_request
     if (backend)
         lease_take_backend(lease, backend);
 }
+
+void pick_reserve(struct worker *worker, struct lease *lease, struct select_request *request)
+{
+    const struct snapshot_pool *pool = find_pool(worker, lease->pool);
+    struct backend *backend = pool && request->tried_count < SELECT_TRIES_MAX ? selector_pick_reserve(pool, request) : NULL;
+
+    if (backend)
+        lease_take_backend(lease, backend);
+}

@@ -16,4 +16,7 @@ bool pick_backend(struct worker *worker, struct lease *lease, struct select_requ
 /* The same without moving to another pool. So the lease may hold nothing but the slot, which lease_give(lease, LEASE_BACKEND) gives back. */
 void pick_slot(struct worker *worker, struct lease *lease, struct select_request *request);
 
+/* The same from the pool's backends in reserve (table/service.h), without moving to another pool. */
+void pick_reserve(struct worker *worker, struct lease *lease, struct select_request *request);
+
 #endif

@@ -85,6 +85,26 @@ def flapping_backend(rig, case):
         require(not ejected(stage.penstock), "it is ejected although it is well")
 
 
+def retry_of_an_ejected_backend(rig, case):
+    """A backend that is ejected and well again serves sessions whose own backend fails, before its time is over."""
+    stage = Stage(rig, case)
+    fail_until(stage, r"backend b0 .* is EJECTED for 10m")
+    stage.backends[0].mode = "greet"
+    settle(stage.target, ["b1"])
+    stage.backends[1].close()
+    require(greetings(stage.target, 3) == {"b0": 3}, "a client was not served")
+    require("is back" not in stage.penstock.log(), "the ejection was over")
+
+
+def retry_of_a_backup(rig, case):
+    """When all primaries have just died, a backup serves the clients before any probe has noticed."""
+    stage = Stage(rig, case)
+    require(set(greetings(stage.target, 4)) <= {"b0", "b1"}, "the backup was used")
+    stage.backends[0].close()
+    stage.backends[1].close()
+    require(greetings(stage.target, 6) == {"b2": 6}, "a client was not served")
+
+
 def share_of_pool(rig, case):
     """Of four backends that all fail, at most the share is ejected at a time; the log says once that another one stays in."""
     stage = Stage(rig, case)
@@ -198,6 +218,10 @@ CASES = (
          pool={**ROUND, "eject_time": "100ms", "eject_time_max": "500ms", "eject_after": 1}),
     Case("eject-flapping-backend", flapping_backend.__doc__, body=flapping_backend, backends=("drop", "greet"), ways=ENGINES,
          pool={**ROUND, "eject_time": "300ms"}),
+    Case("retry-ejected-backend", retry_of_an_ejected_backend.__doc__, body=retry_of_an_ejected_backend, backends=("drop", "greet"), ways=ENGINES,
+         pool=ROUND),
+    Case("retry-backup", retry_of_a_backup.__doc__, body=retry_of_a_backup, backends=("greet", "greet", ("greet", "backup")), ways=ENGINES,
+         pool={**ROUND, "eject_after": "off"}),
     Case("eject-share", share_of_pool.__doc__, body=share_of_pool, backends=("drop",) * 4, ways=ENGINES, pool={**ROUND, "eject_time": "200ms"}),
     Case("eject-only-backend", only_backend.__doc__, body=only_backend, backends=("drop",), ways=ENGINES, pool=ROUND),
     Case("eject-blameless-backend", blameless_backend.__doc__, body=blameless_backend, backends=("sink", ("greet", "backup")),

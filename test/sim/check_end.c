@@ -20,6 +20,19 @@ uint64_t check_began_ns(const struct session *session)
     return session->accepted_ns + session->connecting_ms * MS;
 }
 
+/* The session has tried each of these backends that was not full. */
+static void check_asked(struct world *world, const struct session *session, const struct snapshot_backend *rows, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool tried = false;
+
+        for (uint32_t t = 0; t < session->request.tried_count; t++)
+            tried |= session->request.tried[t] == rows[i].backend->id;
+        if (!tried && !backend_full(rows[i].backend))
+            world_fail(world, "backend %s was never asked by a session that ended unserved", rows[i].backend->name);
+    }
+}
+
 /* A session that ended without a backend has used all its retries, or has tried every backend that could have served it. If its pool has left the
  * configuration, it has moved to the pool that its listener names, which is missing only if the listener has left too. */
 static void check_unserved(struct world *world, const struct session *session)
@@ -37,15 +50,9 @@ static void check_unserved(struct world *world, const struct session *session)
             world_fail(world, "a session ended unserved because its pool had left, although its listener leads to another one");
         return;
     }
-    for (uint32_t i = 0; i < pool->usable_count; i++) {
-        const struct backend *backend = pool->usable[i].backend;
-        bool tried = false;
-
-        for (uint32_t t = 0; t < session->request.tried_count; t++)
-            tried |= session->request.tried[t] == backend->id;
-        if (!tried && !backend_full(backend))
-            world_fail(world, "backend %s was never asked by a session that ended unserved", backend->name);
-    }
+    check_asked(world, session, pool->usable, pool->usable_count);
+    if (session->failures > 0)
+        check_asked(world, session, pool->reserve, pool->reserve_count);
 }
 
 /* Nothing may have been sent to the client, and nothing that has come from it may be missing: the next backend gets everything. */

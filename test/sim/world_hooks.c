@@ -45,6 +45,10 @@ static bool is_published(const struct session *session)
         if (pool->usable[i].backend == session->lease.backend)
             return true;
     }
+    for (uint32_t i = 0; pool && session->failures > 0 && i < pool->reserve_count; i++) {
+        if (pool->reserve[i].backend == session->lease.backend)
+            return true;
+    }
     return false;
 }
 

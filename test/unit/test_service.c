@@ -19,13 +19,14 @@ struct row {
     uint8_t panic_threshold;
     enum config_all_down all_down;
     enum service_rule rule;
-    const char *takers; /* one character for each backend: 1 if it takes new sessions */
+    const char *takers; /* one character for each backend: 1 if it takes new sessions, + if it is in reserve, 0 otherwise */
 };
 
 static const struct row rows[] = {
-    {"UUu", 0, CLOSED, SERVICE_PRIMARIES, "110"},
-    {"UDu", 0, CLOSED, SERVICE_PRIMARIES, "100"},
-    {"BTu", 0, CLOSED, SERVICE_PRIMARIES, "100"},
+    {"UUu", 0, CLOSED, SERVICE_PRIMARIES, "11+"},
+    {"UDu", 0, CLOSED, SERVICE_PRIMARIES, "10+"},
+    {"BTu", 0, CLOSED, SERVICE_PRIMARIES, "10+"},
+    {"UEXue", 0, CLOSED, SERVICE_PRIMARIES, "1+0++"},
     {"DDud", 0, CLOSED, SERVICE_BACKUPS, "0010"},
     {"TTu", 0, OPEN, SERVICE_BACKUPS, "001"}, /* a usable backup comes before backends that timed out */
     {"RMu", 0, OPEN, SERVICE_BACKUPS, "001"},
@@ -35,7 +36,7 @@ static const struct row rows[] = {
     {"UDAEX", 50, CLOSED, SERVICE_PANIC, "11111"},
     {"UDRMW", 50, CLOSED, SERVICE_PRIMARIES, "10000"}, /* three are not eligible, so one of two is usable */
     {"UDDRMW", 50, CLOSED, SERVICE_PANIC, "111000"},
-    {"UDDu", 50, CLOSED, SERVICE_PANIC, "1110"},
+    {"UDDu", 50, CLOSED, SERVICE_PANIC, "111+"},
     {"DDDuu", 50, CLOSED, SERVICE_BACKUPS, "00011"}, /* healthy backups come before unhealthy primaries */
     {"DDDudd", 50, CLOSED, SERVICE_PANIC, "000111"},
     {"DDdd", 50, CLOSED, SERVICE_PANIC, "1100"},
@@ -46,7 +47,7 @@ static const struct row rows[] = {
     {"RM", 100, OPEN, SERVICE_NONE, "00"},
 
     {"TT", 0, CLOSED, SERVICE_TIMED_OUT, "11"},
-    {"TDE", 0, OPEN, SERVICE_TIMED_OUT, "100"}, /* they come before all others */
+    {"TDE", 0, OPEN, SERVICE_TIMED_OUT, "10+"}, /* they come before all others */
     {"DDtd", 0, CLOSED, SERVICE_TIMED_OUT, "0010"},
     {"TDt", 0, CLOSED, SERVICE_TIMED_OUT, "100"},
     {"XD", 0, CLOSED, SERVICE_NONE, "00"}, /* sessions failed there too */
@@ -97,7 +98,7 @@ static void check_row(const struct row *row)
 {
     struct pools p;
     const struct service *service;
-    uint32_t takers = 0;
+    uint32_t takers = 0, reserved = 0;
 
     open_row(&p, row);
     service = &table_pool(p.table, 0)->service;
@@ -109,9 +110,13 @@ static void check_row(const struct row *row)
         assert_int_equal(backend_serves_anyway(pools_backend(&p, i)), takes && !is_usable);
         if (takes)
             assert_ptr_equal(p.snapshot->usable[takers++].backend, pools_backend(&p, i));
+        assert_int_equal(service_reserves(service, pools_backend(&p, i)), row->takers[i] == '+');
+        if (row->takers[i] == '+')
+            assert_ptr_equal(p.snapshot->reserve[reserved++].backend, pools_backend(&p, i));
     }
     assert_int_equal(service->takers, takers);
     assert_int_equal(p.snapshot->usable_count, takers);
+    assert_int_equal(p.snapshot->reserve_count, reserved);
     assert_true((pools_pick(&p) != NULL) == (takers > 0)); /* consistent hash has the table of the right kind */
     pools_close(&p);
 }
