@@ -1,10 +1,13 @@
 /* worker/evict.c: closes the sessions of backends that are to have none. Worker thread; owns nothing. */
 #include "worker/evict.h"
 
+#include <errno.h>
+
 #include "table/backend.h"
 #include "table/pool.h"
 #include "table/rate.h"
 #include "worker/context.h"
+#include "worker/reconnect.h"
 #include "worker/session.h"
 
 enum {
@@ -27,7 +30,8 @@ static bool may_close(const struct worker *worker, struct pool *pool)
     return per_second == 0 || rate_take(&pool->evictions, worker->io->now_ns, per_second, BURST_NS);
 }
 
-/* Returns whether the session was closed. One that is still connecting is left alone: if its backend is down, it tries another one. */
+/* Returns whether the session was closed, or moves to another backend, which a client that waits for its answer does not notice. One that is connecting is left
+ * alone: if its backend is down, it tries another one. */
 static bool visit_session(struct worker *worker, struct session *session)
 {
     struct backend *backend = session->state == SESSION_RELAYING ? session->lease.backend : NULL;
@@ -39,8 +43,10 @@ static bool visit_session(struct worker *worker, struct session *session)
         worker->evict.passed_over = true;
         return false;
     }
-    backend_note_evicted(backend);
-    session_give_up(session, ends[eviction]);
+    if (!reconnect_start(session, ends[eviction], ECONNABORTED)) {
+        backend_note_evicted(backend);
+        session_give_up(session, ends[eviction]);
+    }
     return true;
 }
 

@@ -83,6 +83,22 @@ def reset_in_transit(rig, case):
     require(timed_access(rig, 1, "DD")[0]["bytes_in"] == "8", "not that session")
 
 
+def moved_with_replay(rig, case):
+    """With replay, a session that waits for its answer when its backend goes down gets it from another backend."""
+    check = probed(rig, 0)
+    stage = Stage(rig, Case(**{**vars(case), "backends": (("mute", f"check_port={check.address[1]}"), ("echo", f"check_port={probed(rig, 1).address[1]}"))}))
+    callers = [Caller(stage.target, key=number) for number in range(2)]
+    for caller in callers:
+        caller.sock.sendall(b"question")
+    wait_for(lambda: [backend.accepted for backend in stage.backends] == [1, 1], "each backend has a session")
+    check.close()
+    for caller in callers:
+        require(caller.sock.recv(100) == b"question", "no answer")
+        caller.close()
+    rows = rig.access(2)
+    require({row["backend"] for row in rows} == {"b1"} and {row["tries"] for row in rows} == {"1", "2"}, f"not moved: {rows}")
+
+
 def on_failback_close(rig, case):
     """on_failback = close: when a primary is up again, the sessions of the backup are closed, and their clients come back to the primary."""
     address = ("127.0.0.1", rig.ports.free())
@@ -150,6 +166,8 @@ CLOSING = {**CHECKED, "balance": "round_robin", "close_rate": RATE}
 CASES = (
     Case("on-down-close", on_down_close.__doc__, body=on_down_close, ways=ENGINES, pool={**CLOSING, "on_down": "close"}),
     Case("on-down-close-in-transit", reset_in_transit.__doc__, body=reset_in_transit, ways=ENGINES, pool={**CLOSING, "on_down": "close"}),
+    Case("on-down-close-with-replay", moved_with_replay.__doc__, body=moved_with_replay, ways=ENGINES,
+         pool={**CLOSING, "on_down": "close", "replay": "64k"}),
     Case("on-failback-close", on_failback_close.__doc__, body=on_failback_close, ways=ENGINES, pool={**CLOSING, "on_failback": "close"}),
     Case("on-failback-keep", on_failback_keep.__doc__, body=on_failback_keep, ways=ENGINES, pool=CLOSING),
     Case("backend-states", states.__doc__, body=states, ways=ENGINES, backends=(("greet", "state=drain"), ("greet", "state=maint"), "greet"),

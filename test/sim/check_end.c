@@ -61,6 +61,7 @@ void check_given_up(struct world *world, const struct session *session)
     struct pair *pair = pair_of(world, session);
     const struct sim_conn *client = pair->client.conn, *backend = pair->backend.conn;
     const struct direction *request = &session->directions[CLIENT];
+    bool is_evicted = session->last_error == 103 /* ECONNABORTED */;
     uint64_t held = 0;
 
     for (const struct buffer *buffer = request->held.first; buffer; buffer = buffer->next)
@@ -70,11 +71,13 @@ void check_given_up(struct world *world, const struct session *session)
     if (held != request->bytes)
         world_fail(world, "pair %u: %llu bytes are held for the next backend, and %llu have come", pair->index, (unsigned long long)held,
                    (unsigned long long)request->bytes);
-    if (backend->in.total > 0 && session->last_error != 110)
+    if (is_evicted)
+        check_moved(world, session);
+    if (backend->in.total > 0 && session->last_error != 110 && !is_evicted)
         world_fail(world, "pair %u: the backend is given up although its answer has come", pair->index);
     if (session->last_error == 61 /* ENODATA: it has sent FIN */ && !(pair->backend.fin_sent && pair->backend.sent == 0))
         world_fail(world, "pair %u: the backend is given up although it has not ended", pair->index);
-    if (backend->established && !backend->failed && session->last_error != 61 && session->last_error != 110 && session->last_error != 111)
+    if (backend->established && !backend->failed && session->last_error != 61 && session->last_error != 110 && session->last_error != 111 && !is_evicted)
         world_fail(world, "pair %u: the backend is given up although it is not gone", pair->index);
 }
 
@@ -115,6 +118,16 @@ static void check_lifetime(struct world *world, const struct session *session, c
     if (settings->lifetime_quiet_ms > 0 && (pair->half_closed || drops_bytes(session) || now + 2 * MS < last + settings->lifetime_quiet_ms * MS))
         world_fail(world, "pair %u: the lifetime ended %llu ms after the last byte, not in a gap of %u", pair->index, (unsigned long long)((now - last) / MS),
                    settings->lifetime_quiet_ms);
+}
+
+static void check_eviction(struct world *world, const struct session *session, struct pair *pair)
+{
+    if (!session->connected_ns) { /* it has left its backend, and found no other one */
+        check_unserved(world, session);
+        return;
+    }
+    check_evicted(world, session);
+    pair->quiet = eviction_is_quiet(world, session);
 }
 
 void check_closing(struct world *world, struct session *session)
@@ -177,8 +190,7 @@ void check_closing(struct world *world, struct session *session)
     case END_BACKEND_DOWN:
     case END_BACKEND_DRAINED:
     case END_FAILBACK:
-        check_evicted(world, session);
-        pair->quiet = eviction_is_quiet(world, session);
+        check_eviction(world, session, pair);
         break;
     default:
         break;

@@ -80,8 +80,9 @@ static bool backend_is_busy(const struct session *session)
 void check_outcome_attempt(struct world *world, const struct session *session)
 {
     bool is_busy = session->last_error == 110 /* ETIMEDOUT */ && session->end != END_BACKEND_GONE && session->end != END_NO_ANSWER && backend_is_busy(session);
+    bool is_evicted = session->last_error == 103 /* ECONNABORTED */;
 
-    world->outcomes.failures_due += check_own_fault(world, session) && !is_busy;
+    world->outcomes.failures_due += check_own_fault(world, session) && !is_busy && !is_evicted;
 }
 
 /* If the backend had sent FIN and nothing else, the note depends on whether the client's FIN had been received before. */

@@ -160,10 +160,15 @@ static void check_rate(struct world *world, struct eviction_rate *rate, uint64_t
     rate->at_ns[rate->count++ % EVICTIONS_NOTED] = now_ns;
 }
 
+void check_moved(struct world *world, const struct session *session)
+{
+    if (!is_justified(world, session))
+        world_fail(world, "a session leaves backend %s for reason %d, which does not apply", session->lease.backend->name, (int)session->end);
+    check_rate(world, rate_of(world, session->lease.backend), session->worker->io->now_ns);
+}
+
 void check_evicted(struct world *world, const struct session *session)
 {
-    if (!session->connected_ns)
-        world_fail(world, "a session is closed for reason %d before it is connected", (int)session->end);
     if (!is_justified(world, session))
         world_fail(world, "a session with backend %s is closed for reason %d, which does not apply", session->lease.backend->name, (int)session->end);
     check_rate(world, rate_of(world, session->lease.backend), session->worker->io->now_ns);

@@ -48,6 +48,8 @@ void evictions_review(struct world *world);
 
 /* Checks a session that is being closed for one of these reasons. */
 void check_evicted(struct world *world, const struct session *session);
+/* Checks a session that moves to another backend instead. */
+void check_moved(struct world *world, const struct session *session);
 /* Checks that a session that relays is not left open. */
 void check_not_left(struct world *world, const struct session *session);
 /* Whether nothing may have been in transit when the session was closed, so that its ends may hear a clean end. */
