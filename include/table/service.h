@@ -37,8 +37,8 @@ struct service service_decide(const struct pool *pool);
 /* Whether the backend, which is one of that pool, takes new sessions. */
 bool service_takes(const struct service *service, const struct backend *backend);
 
-/* Whether the backend is in reserve: it takes no new sessions, but a session whose backend has failed may try it, because it is a usable backup, or because only
- * an ejection keeps it out. */
+/* Whether the backend is in reserve: it takes no new sessions, but a session whose backend has failed may try it, because it is a usable backup, or because
+ * only an ejection keeps it out. */
 bool service_reserves(const struct service *service, const struct backend *backend);
 
 #endif
