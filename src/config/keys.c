@@ -219,7 +219,8 @@ const struct config_key config_keys[] = {
      .help = "How long connecting to one backend may take before the next backend is tried."},
     {.name = "first_byte_timeout", POOL(first_byte_timeout_ms), .type = CONFIG_DURATION, .initial = "off", .zero = "off", .min = 10, .max = H(720),
      .help = "A session is ended when the client has sent data, the backend has not sent its first byte, and no byte has moved for this long. If replay "
-             "has kept the data, another backend gets it instead."},
+             "has kept the data, another backend gets it instead. If the backend sends bytes on other sessions during this time, it is busy: then up to four "
+             "times as long."},
     {.name = "idle_timeout", POOL(idle_timeout_ms), .type = CONFIG_DURATION, .initial = "1h", .min = 10, .max = H(720),
      .help = "A session is ended when no byte has moved in either direction for this long."},
     {.name = "half_close_timeout", POOL(half_close_timeout_ms), .type = CONFIG_DURATION, .initial = "30s", .min = 10, .max = H(720),

@@ -15,15 +15,10 @@ static void note_failure(struct session *session, enum backend_failure what, int
         shared->tell_of_failure(shared->health);
 }
 
-/* Whether the backend has sent bytes on other sessions while this one waited for it. At the start of an attempt to connect, active_ns is set, too. */
-static bool backend_is_busy(const struct session *session)
-{
-    return backend_heard_ns(session->lease.backend) > session->active_ns;
-}
-
+/* At the start of an attempt, active_ns is set. */
 void outcome_connect_failed(struct session *session, int error)
 {
-    if (error == ETIMEDOUT && backend_is_busy(session))
+    if (error == ETIMEDOUT && backend_heard_ns(session->lease.backend) > session->active_ns)
         return;
     note_failure(session, BACKEND_CONNECT_FAILED, error);
 }
@@ -35,7 +30,9 @@ void outcome_first_byte(struct session *session)
 
 void outcome_backend_silent(struct session *session)
 {
-    if (!backend_is_busy(session))
+    uint64_t timeout_ns = session_settings(session)->first_byte_timeout_ms * UINT64_C(1000000);
+
+    if (backend_heard_ns(session->lease.backend) + timeout_ns <= session->worker->io->now_ns)
         note_failure(session, BACKEND_SILENT, 0);
 }
 

@@ -10,8 +10,8 @@
  *   success   a byte came from the backend
  *             the client's bytes and FIN were passed on, and then the backend closed the connection without a byte: a protocol without answers
  *
- * If connecting or the first byte took too long while bytes came from the backend on other sessions, nothing counts: the backend is busy. Nor does anything
- * else count, such as idle_timeout or a stop. */
+ * If connecting took too long and bytes came from the backend on other sessions in that time, or first_byte_timeout ends a session and they have come within
+ * it, nothing counts: the backend is busy. Nor does anything else count, such as idle_timeout or a stop. */
 #ifndef WORKER_OUTCOME_H
 #define WORKER_OUTCOME_H
 

@@ -2,7 +2,9 @@
  * beyond the session.
  *
  *   key                 applies                                                  counts from      how the session ends
- *   first_byte_timeout  while the client has sent bytes and the backend has not  last byte        it goes to another backend, or else RST to both sides
+ *   first_byte_timeout  while the client has sent bytes and the backend has not  last byte; with   it goes to another backend, or else RST to both sides
+ *                                                                                a busy backend
+ *                                                                                later: below
  *   half_close_timeout  after one side has finished sending; not while that is   last byte        RST to the side that waits for data
  *                       the client and the backend has sent nothing
  *   idle_timeout        always                                                   last byte        FIN; RST to a side that waits for data after the other's
@@ -14,6 +16,9 @@
  * The last byte is the last one that moved in either direction: active_ns. The lifetime varies by lifetime_jitter, so that sessions that began together do
  * not end together.
  *
+ * A backend that sends bytes on other sessions while one waits for its first byte is busy, not dead, and moving the request would only add to the load. So
+ * first_byte_timeout counts from the last byte of any session with this backend, but a session waits for at most BUSY_TIMES times as long.
+ *
  * One timer serves all limits. Bytes do not rearm it. It fires when the first limit would expire if no byte moved, and is then armed for what is left. Nor is
  * it rearmed when a byte makes another limit apply. A limit that does not apply yet therefore counts from the present, before which it cannot begin: then
  * the timer never fires too late for it. */
@@ -22,6 +27,7 @@
 #include <stddef.h>
 
 #include "base/hash.h"
+#include "table/backend.h"
 #include "worker/context.h"
 #include "worker/outcome.h"
 #include "worker/reconnect.h"
@@ -30,6 +36,7 @@
 
 #define NEVER UINT64_MAX
 
+enum { BUSY_TIMES = 4 };
 enum { LOOK_MS = 500 }; /* interval of the checks of ends on which nothing is in flight */
 
 void session_touch(struct session *session)
@@ -64,12 +71,17 @@ static bool awaits_first_byte(const struct session *session)
 
 static uint64_t first_byte_due_ms(const struct session *session)
 {
-    uint32_t timeout_ms = session_settings(session)->first_byte_timeout_ms;
-    bool has_asked = session->directions[CLIENT].bytes > 0;
+    uint64_t timeout_ms = session_settings(session)->first_byte_timeout_ms, heard_ms, longest_ms;
 
     if (timeout_ms == 0 || !awaits_first_byte(session))
         return NEVER;
-    return (has_asked ? last_byte_ms(session) : worker_now_ms(session->worker)) + timeout_ms;
+    if (session->directions[CLIENT].bytes == 0) /* it has not asked */
+        return worker_now_ms(session->worker) + timeout_ms;
+    heard_ms = backend_heard_ns(session->lease.backend) / 1000000;
+    longest_ms = last_byte_ms(session) + BUSY_TIMES * timeout_ms;
+    if (heard_ms <= last_byte_ms(session))
+        return last_byte_ms(session) + timeout_ms;
+    return heard_ms + timeout_ms < longest_ms ? heard_ms + timeout_ms : longest_ms;
 }
 
 static uint64_t half_close_due_ms(const struct session *session)

@@ -88,6 +88,35 @@ def answered_by_another(rig, case):
     stage.penstock.wait_log("b0.* no first byte within first_byte_timeout")
 
 
+def busy_backend(rig, case):
+    """A backend that streams to another client while one waits for its first byte is busy: the client is waited for, up to four times first_byte_timeout, and
+    the backend is not ejected."""
+    stage = Stage(rig, case)
+    other, stream = dialogue_peers(stage)
+    over = threading.Event()
+
+    def flow():
+        while not over.wait(0.1):
+            stream.send(10)
+            other.recv(10)
+
+    flowing = threading.Thread(target=flow)
+    flowing.start()
+    try:
+        client, server = dialogue_peers(stage)
+        require(not select.select([client.sock], [], [], 0.9)[0], "the client was not waited for")
+        server.send(10)
+        client.recv(10)
+        client, _ = dialogue_peers(stage)
+        began = time.monotonic()
+        client.expect_reset()
+        in_time(began, 1.6, "reset")
+    finally:
+        over.set()
+        flowing.join()
+    require(not stage.penstock.logged("b0 .* is EJECTED"), "it was ejected")
+
+
 def late_answer(rig, case):
     """A client that has sent FIN gets its answer although the first byte comes long after half_close_timeout."""
     stage = Stage(rig, case)
@@ -213,6 +242,8 @@ CASES = (
          pool={"first_byte_timeout": "600ms", "replay": "64k", "balance": "round_robin", "eject_after": 2}, ways=ENGINES),
     Case("half-closed-late-answer", late_answer.__doc__, body=late_answer, pool={"half_close_timeout": "300ms"}, ends=("--",)),
     Case("half-closed-no-answer", no_answer.__doc__, body=no_answer, pool={"half_close_timeout": "300ms", "idle_timeout": "1s"}, ends=("sD",), ways=ENGINES),
+    Case("first-byte-busy", busy_backend.__doc__, body=busy_backend, backends=("script", "dead"), ways=ENGINES,
+         pool={"first_byte_timeout": "400ms", "eject_after": 1, "balance": "round_robin"}),
     Case("half-closed-first-byte", no_answer.__doc__, body=no_answer, pool={"half_close_timeout": "300ms", "first_byte_timeout": "1s"}, ends=("sH",),
          ways=ENGINES),
     Case("lifetime", lifetime.__doc__, body=lifetime, pool={"lifetime": "1s", "lifetime_jitter": "0%"}),

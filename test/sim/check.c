@@ -100,6 +100,14 @@ bool check_may_await_answer(const struct session *session)
     return is_unanswered(session) && session->directions[CLIENT].bytes > 0;
 }
 
+uint64_t check_first_byte_ns(struct world *world, const struct session *session, uint64_t timeout_ms)
+{
+    uint64_t last = check_last_activity_ns(world, session), heard = backend_heard_ns(session->lease.backend);
+    uint64_t busy = (heard > last ? heard : last) + timeout_ms * MS, longest = last + 4 * timeout_ms * MS;
+
+    return busy < longest ? busy : longest;
+}
+
 uint64_t check_lifetime_ns(const struct session *session, const struct pool_settings *settings, int jitter_sign)
 {
     uint64_t percent = (uint64_t)(100 + jitter_sign * settings->lifetime_jitter_percent);
@@ -112,7 +120,7 @@ static uint64_t relaying_due_ns(struct world *world, const struct session *sessi
 {
     const struct direction *directions = session->directions;
     uint64_t last = check_last_activity_ns(world, session), due = last + check_idle_ms(session, longest) * MS;
-    uint64_t first_byte = last + longest->first_byte_timeout_ms * MS, lifetime = check_lifetime_ns(session, longest, 1);
+    uint64_t first_byte = check_first_byte_ns(world, session, longest->first_byte_timeout_ms), lifetime = check_lifetime_ns(session, longest, 1);
     bool in_order = !is_over(&directions[CLIENT]) && !is_over(&directions[BACKEND]) && relay_flushed(&directions[CLIENT]) && relay_flushed(&directions[BACKEND]);
 
     if (longest->first_byte_timeout_ms > 0 && check_may_await_answer(session) && first_byte < due)

@@ -15,6 +15,12 @@ void check_outcome_begin(struct world *world)
     current = world;
 }
 
+/* Whether no byte has come from the backend on any session for first_byte_timeout. */
+static bool is_silent(const struct session *session)
+{
+    return backend_heard_ns(session->lease.backend) + session_settings(session)->first_byte_timeout_ms * UINT64_C(1000000) <= session->worker->io->now_ns;
+}
+
 static bool justifies_failure(const struct pair *pair, const struct session *session, enum backend_failure what)
 {
     const struct peer *backend = &pair->backend;
@@ -24,7 +30,7 @@ static bool justifies_failure(const struct pair *pair, const struct session *ses
     if (session->state < SESSION_RELAYING || session->state > SESSION_ABORTING || session->directions[BACKEND].bytes > 0)
         return false;
     if (what == BACKEND_SILENT)
-        return session->directions[CLIENT].bytes > 0 && backend_heard_ns(session->lease.backend) <= session->active_ns;
+        return session->directions[CLIENT].bytes > 0 && is_silent(session);
     return what == BACKEND_RESET ? backend->conn->failed : backend->fin_sent && backend->sent == 0;
 }
 
@@ -72,14 +78,10 @@ bool check_own_fault(struct world *world, const struct session *session)
     return session->last_error != 99 /* EADDRNOTAVAIL: see draw_answer() */ || world_lacks_address(world, &session->lease.backend->addr);
 }
 
-static bool backend_is_busy(const struct session *session)
-{
-    return backend_heard_ns(session->lease.backend) > session->active_ns;
-}
-
 void check_outcome_attempt(struct world *world, const struct session *session)
 {
-    bool is_busy = session->last_error == 110 /* ETIMEDOUT */ && session->end != END_BACKEND_GONE && session->end != END_NO_ANSWER && backend_is_busy(session);
+    bool is_busy = session->last_error == 110 /* ETIMEDOUT */ && session->end != END_BACKEND_GONE && session->end != END_NO_ANSWER &&
+                   (session->end == END_FIRST_BYTE_TIMEOUT ? !is_silent(session) : backend_heard_ns(session->lease.backend) > session->active_ns);
     bool is_evicted = session->last_error == 103 /* ECONNABORTED */;
 
     world->outcomes.failures_due += check_own_fault(world, session) && !is_busy && !is_evicted;
@@ -100,7 +102,7 @@ void check_outcome_closing(struct world *world, const struct session *session, c
     } else if (session->end == END_BACKEND_GONE && backend->phase != DIRECTION_ENDED) {
         world->outcomes.failures_due++;
     } else {
-        world->outcomes.failures_due += session->end == END_FIRST_BYTE_TIMEOUT && !backend_is_busy(session);
+        world->outcomes.failures_due += session->end == END_FIRST_BYTE_TIMEOUT && is_silent(session);
         world->outcomes.open += pair->backend.fin_sent;
     }
 }

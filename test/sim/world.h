@@ -242,6 +242,8 @@ void peer_forget(struct peer *peer);
 void check_sessions(struct member *member);
 /* Returns idle_timeout or half_close_timeout, whichever applies to the session. */
 uint64_t check_idle_ms(const struct session *session, const struct pool_settings *settings);
+/* When first_byte_timeout of so many ms ends a session that waits for its answer, unless bytes come from the backend on any session. */
+uint64_t check_first_byte_ns(struct world *world, const struct session *session, uint64_t timeout_ms);
 /* Whether first_byte_timeout applies to the session. */
 bool check_may_await_answer(const struct session *session);
 /* Returns when the session's lifetime ends under these settings, at the latest (`jitter_sign` 1) or at the earliest (-1), without lifetime_quiet. */

@@ -12,6 +12,8 @@
 #include "worker/session.h"
 
 /* The backend was connected at 40 s, the last byte moved at 90 s, and it is 100 s. */
+#define HEARD_MS ((UINT64_C(95000000000) >> BACKEND_TICK_BITS << BACKEND_TICK_BITS) / 1000000) /* the present tick at 95 s */
+
 enum { CONNECTED_MS = 40000, LAST_BYTE_MS = 90000, NOW_MS = 100000 };
 
 static struct io io;
@@ -22,8 +24,9 @@ static void set_clock(uint64_t now_ms)
     io.now_ns = now_ms * 1000000;
 }
 
-/* Opens a pool with these settings, and arms the timer of a session that has these fields. The caller calls pools_close(). */
-static void arm_session(struct session *session, struct pools *pools, const struct pool_settings *settings)
+/* Opens a pool with these settings and a backend that was heard at that time (0: never), and arms the timer of a session that has these fields. The caller
+ * calls pools_close(). */
+static void arm_session(struct session *session, struct pools *pools, const struct pool_settings *settings, uint64_t heard_ms)
 {
     pools_init(pools, CONFIG_BALANCE_ROUND_ROBIN, 1);
     pools->pool.settings.idle_timeout_ms = 60000;
@@ -36,6 +39,9 @@ static void arm_session(struct session *session, struct pools *pools, const stru
     session->worker = &worker;
     session->state = SESSION_RELAYING;
     session->lease.pool = table_pool(pools->table, 0);
+    session->lease.backend = pools_backend(pools, 0);
+    if (heard_ms > 0)
+        backend_note_bytes(session->lease.backend, heard_ms * UINT64_C(1000000));
     session->connected_ns = CONNECTED_MS * UINT64_C(1000000);
     session->active_ns = LAST_BYTE_MS * UINT64_C(1000000);
     for (int source = CLIENT; source <= BACKEND; source++) {
@@ -53,6 +59,7 @@ struct situation {
     struct pool_settings settings;
     struct session session;
     uint64_t due_ms;
+    uint64_t heard_ms; /* when bytes last came from the backend on any session; 0: never */
 };
 
 #define ASKED .directions[CLIENT].bytes = 1
@@ -67,6 +74,9 @@ static const struct situation situations[] = {
 
     {"the client has not asked", {.first_byte_timeout_ms = 20000}, {0}, NOW_MS + 20000},
     {"the client has asked", {.first_byte_timeout_ms = 20000}, {ASKED}, LAST_BYTE_MS + 20000},
+    {"the client has asked, and the backend was heard before", {.first_byte_timeout_ms = 20000}, {ASKED}, LAST_BYTE_MS + 20000, LAST_BYTE_MS - 5000},
+    {"the client has asked, and the backend is busy", {.first_byte_timeout_ms = 8000}, {ASKED}, HEARD_MS + 8000, HEARD_MS + 50},
+    {"the client has asked, and the backend has been busy for long", {.first_byte_timeout_ms = 2500}, {ASKED}, LAST_BYTE_MS + 10000, LAST_BYTE_MS + 9800},
     {"the client has asked, and sends no more", {.first_byte_timeout_ms = 20000}, {ASKED, CLIENT_ENDED}, LAST_BYTE_MS + 20000},
     {"the backend has answered", {.first_byte_timeout_ms = 20000}, {ASKED, ANSWERED}, LAST_BYTE_MS + 60000},
     {"the backend has sent its first byte unasked", {.first_byte_timeout_ms = 20000}, {ANSWERED}, LAST_BYTE_MS + 60000},
@@ -98,7 +108,7 @@ static void each_situation_has_its_limit(void **state)
         struct session session = situations[i].session;
         struct pools pools;
 
-        arm_session(&session, &pools, &situations[i].settings);
+        arm_session(&session, &pools, &situations[i].settings, situations[i].heard_ms);
         if (session.timer.due_ms != situations[i].due_ms)
             fail_msg("%s: due at %llu ms instead of %llu", situations[i].what, (unsigned long long)session.timer.due_ms,
                      (unsigned long long)situations[i].due_ms);
@@ -117,7 +127,7 @@ static void lifetimes_spread_over_the_jitter(void **state)
         struct pools pools;
         uint64_t due_ms;
 
-        arm_session(&session, &pools, &settings);
+        arm_session(&session, &pools, &settings, 0);
         due_ms = session.timer.due_ms - CONNECTED_MS;
         first = due_ms < first ? due_ms : first;
         last = due_ms > last ? due_ms : last;
@@ -139,7 +149,7 @@ static void a_limit_that_begins_later_is_met_in_time(void **state)
     struct pools pools;
 
     (void)state;
-    arm_session(&session, &pools, &settings);
+    arm_session(&session, &pools, &settings, 0);
     assert_true(session.timer.due_ms <= 110000 + 20000);
 
     session.directions[CLIENT].bytes = 1; /* the client asks at 110 s */
