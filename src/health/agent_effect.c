@@ -16,7 +16,7 @@ static enum backend_agent_state merge_state(const struct agent_effect *effect)
     return effect->mode == AGENT_MODE_DRAIN ? BACKEND_AGENT_DRAIN : BACKEND_AGENT_READY;
 }
 
-static void log_words(const struct backend *backend, const char *words, bool is_good, size_t usable_before)
+static void log_words(const struct backend *backend, const char *words, bool is_good)
 {
     const struct pool *pool = backend->pool;
     char where[ADDR_TEXT_BYTES];
@@ -26,8 +26,6 @@ static void log_words(const struct backend *backend, const char *words, bool is_
         log_info("pool %s: backend %s (%s): agent %s; %zu of %zu usable", pool->name, backend->name, where, words, pool->usable, pool->backend_count);
     else
         log_warn("pool %s: backend %s (%s): agent %s; %zu of %zu usable", pool->name, backend->name, where, words, pool->usable, pool->backend_count);
-    if (pool->usable == 0 && usable_before > 0)
-        log_error("pool %s: no backend is usable: new connections are reset until one is up", pool->name);
 }
 
 /* Notes the words that change something. Returns whether there are any, and writes them, such as "says ready, down: reason". */
@@ -51,19 +49,17 @@ static bool take_words(struct agent_effect *effect, const struct agent_report *r
 
 static void apply_words(struct agent_effect *effect, struct publisher *publisher, struct backend *backend, const struct agent_report *report, uint64_t now_ns)
 {
-    size_t usable_before = backend->pool->usable;
     char words[WORDS_BYTES];
 
     if (!take_words(effect, report, words, sizeof(words)))
         return;
     publisher_set(publisher, backend, BACKEND_AGENT, merge_state(effect), now_ns);
-    log_words(backend, words, merge_state(effect) == BACKEND_AGENT_READY, usable_before);
+    log_words(backend, words, merge_state(effect) == BACKEND_AGENT_READY);
 }
 
 static void apply_weight(struct publisher *publisher, struct backend *backend, const struct agent_report *report, uint64_t now_ns)
 {
     struct capacity_weight weight = {.unit = CAPACITY_AS_CONFIGURED};
-    size_t usable_before = backend->pool->usable;
     bool is_percent = report->weight_unit == AGENT_UNIT_PERCENT;
     char words[WORDS_BYTES];
 
@@ -73,7 +69,7 @@ static void apply_weight(struct publisher *publisher, struct backend *backend, c
         return;
     publisher_set_weight(publisher, backend, weight, now_ns);
     snprintf(words, sizeof(words), "sets weight %u%s", report->weight, is_percent ? "%" : "");
-    log_words(backend, words, report->weight > 0, usable_before);
+    log_words(backend, words, report->weight > 0);
 }
 
 static void apply_limit(struct backend *backend, const struct agent_report *report)
@@ -84,7 +80,7 @@ static void apply_limit(struct backend *backend, const struct agent_report *repo
         return;
     table_set_agent_limit(backend, report->max_connections);
     snprintf(words, sizeof(words), "sets max_connections %u", report->max_connections);
-    log_words(backend, report->max_connections > 0 ? words : "sets max_connections as configured", true, backend->pool->usable);
+    log_words(backend, report->max_connections > 0 ? words : "sets max_connections as configured", true);
 }
 
 void agent_effect_apply(struct agent_effect *effect, struct publisher *publisher, struct backend *backend, const struct agent_report *report, uint64_t now_ns)
