@@ -62,7 +62,7 @@ HELPERS  := $(patsubst test/lib/%.c,$(B)/test/lib/%,$(wildcard test/lib/*.c))
 MICRO    := $(patsubst %.c,$(B)/%.o,$(wildcard bench/micro/*.c))
 PROGRAMS := $(B)/penstock $(B)/penstock-bench
 
-.PHONY: help all demo demo-udp check check-kernel check-unit check-sim check-integration check-real check-stress asan tsan fuzz fuzz-programs bench bench-micro deps-bench soak \
+.PHONY: help all demo demo-udp check check-kernel check-unit check-sim check-integration check-real check-stress asan tsan fuzz fuzz-programs bench bench-micro bench-failures deps-bench soak \
         deps lint install uninstall dist clean unit-programs kernel-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -80,6 +80,7 @@ help:
 	@echo 'make check-stress       longer runs with kills and restarts'
 	@echo 'make asan | tsan | fuzz the tests with sanitizers; the parsers with libFuzzer'
 	@echo 'make bench              comparison with HAProxy and nginx (twelve minutes); ROW=name for one row; see bench/README'
+	@echo 'make bench-failures     failed and late requests while servers fail, with the peers (about fifteen minutes)'
 	@echo 'make bench-micro        nanoseconds per operation of selectors, table, timers, mailbox'
 	@echo 'make soak               $(SOAK_SECONDS) seconds of mixed traffic with kills, to detect leaks'
 	@echo 'make lint               rules of src/STYLE: layers, sizes, form, names'
@@ -217,6 +218,9 @@ bench: all $(B)/bench/micro/micro
 
 bench-micro: $(B)/bench/micro/micro
 	@$<
+
+bench-failures: all
+	bench/failures --programs $(B)
 
 deps-bench:
 	@test/lib/deps bench
