@@ -69,8 +69,11 @@ def unread_upload(rig, case):
     """first_byte_timeout ends an upload that the backend no longer reads."""
     stage = Stage(rig, case)
     client = Peer(rig.keep(connect(stage.target)), "c", "s", {}, 10)
-    client.fill()
-    client.expect_broken()
+    try:
+        client.fill()
+        client.expect_broken()
+    except ConnectionResetError:  # the time was over before the socket had been full for long
+        pass
     stage.expect_ends(1)
 
 
