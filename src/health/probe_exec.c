@@ -101,15 +101,31 @@ static void let_die(struct prober *prober, struct probe *probe)
     list_append(&exec_prober(prober)->dying, &probe->link);
 }
 
+/* Killed programs that have not ended yet, such as those that wait for a disk. They hold descriptors, so they count against probes_max. */
+static size_t count_dying(struct prober *prober)
+{
+    const struct list *dying = &exec_prober(prober)->dying;
+    size_t count = 0;
+
+    for (const struct list *link = dying->next; link != dying; link = link->next)
+        count++;
+    return count;
+}
+
 static enum probe_outcome exec_start(struct prober *prober, const struct probe_request *request, struct probe **out, struct probe_result *result)
 {
     const struct command_request command = {
         .line = request->settings->check_command, .pool = request->backend->pool->name, .backend = request->backend->name, .addr = request->addr,
     };
-    struct probe *probe = malloc(sizeof(*probe));
+    struct probe *probe;
     bool is_program;
     int error;
 
+    if (prober->places > 0 && prober->probes + count_dying(prober) >= prober->places) {
+        snprintf(result->reason, sizeof(result->reason), "killed programs of earlier probes have not ended");
+        return result->outcome = PROBE_NO_MEANS;
+    }
+    probe = malloc(sizeof(*probe));
     if (!probe)
         return fail_start(request, ENOMEM, false, result);
     *probe = (struct probe){.request = *request, .output.probe = probe, .exit = {.probe = probe, .is_exit = true}};

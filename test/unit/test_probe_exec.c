@@ -276,6 +276,33 @@ static void no_descriptor_is_left_behind(void **state)
     assert_int_equal(open_descriptors(), before);
 }
 
+/* A killed program that has not ended holds descriptors, so it takes a place until it is collected. */
+static void killed_programs_take_places_until_they_end(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct probe_result at_once;
+    uint64_t deadline_ns = clock_now_ns() + (uint64_t)TIMEOUT_MS * 1000000;
+    enum probe_outcome outcome;
+
+    write_script("sleep 1000");
+    assert_int_equal(begin_trial(&trial, NULL), PROBE_PENDING);
+    trial.prober->places = 1;
+    const struct probe_request request = {.settings = &trial.settings, .backend = &backend, .addr = &trial.addr, .cookie = &trial.result};
+    probe_exec_ops.abandon(trial.prober, trial.probe);
+    assert_int_equal(probe_exec_ops.start(trial.prober, &request, &trial.probe, &at_once), PROBE_NO_MEANS);
+    assert_string_equal(at_once.reason, "killed programs of earlier probes have not ended");
+    do {
+        struct pollfd poller = {.fd = trial.prober->fd, .events = POLLIN};
+        poll(&poller, 1, TIMEOUT_MS);
+        probe_exec_ops.process(trial.prober);
+        outcome = probe_exec_ops.start(trial.prober, &request, &trial.probe, &at_once);
+    } while (outcome != PROBE_PENDING && clock_now_ns() < deadline_ns);
+    assert_int_equal(outcome, PROBE_PENDING);
+    probe_exec_ops.abandon(trial.prober, trial.probe);
+    probe_exec_ops.close(trial.prober);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -306,6 +333,7 @@ int main(void)
         cmocka_unit_test(what_a_program_leaves_behind_is_killed),
         cmocka_unit_test(a_program_that_cannot_run_says_nothing_about_the_backend),
         cmocka_unit_test(no_descriptor_is_left_behind),
+        cmocka_unit_test(killed_programs_take_places_until_they_end),
     };
     return cmocka_run_group_tests(tests, set_up, clean_up);
 }
