@@ -70,7 +70,7 @@ PROGRAMS := $(B)/penstock $(B)/penstock-bench
 help:
 	@echo 'make demo               real traffic through Penstock; installs missing packages and builds (about half a minute)'
 	@echo 'make demo-udp           the same with UDP'
-	@echo 'make check              all tests: kernel, unit, simulated, integration, real servers and clients (about seven minutes)'
+	@echo 'make check              all tests: kernel, unit, simulated, integration, real servers and clients (about nine minutes)'
 	@echo 'make all                penstock and penstock-bench, in $(B)'
 	@echo 'make check-kernel       what the code relies on in this kernel; run it first on a new kernel'
 	@echo 'make check-unit         unit tests, one program for each module'

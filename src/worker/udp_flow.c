@@ -323,7 +323,6 @@ fail:
 static bool can_continue(const struct flow *flow)
 {
     const struct backend *backend = flow->lease.backend;
-
     bool may_serve = backend_serves(backend) || backend_standing(backend) == BACKEND_DRAINING;
 
     return !flow->refused && may_serve && backend_eviction(backend) == EVICTION_NONE;

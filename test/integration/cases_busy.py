@@ -54,7 +54,7 @@ class ServerProcess:
     def _run(address):
         server = ModelServer(address)
         while server:
-            time.sleep(60)
+            signal.pause()
 
     def signal(self, number):
         os.kill(self.process.pid, number)

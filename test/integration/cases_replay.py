@@ -219,10 +219,10 @@ def same_backend(rig, case):
     """With retry_backend = same, a backend that listens a little later gets the client."""
     address = ("127.0.0.1", rig.ports.free())
     target = ("127.0.0.1", rig.ports.free())
-    rig.launch(rig.ini(["%s:%d" % address], ["%s:%d" % target], pool={"retry_backend": "same", "retries": 15}))
+    penstock = rig.launch(rig.ini(["%s:%d" % address], ["%s:%d" % target], {"log_level": "debug"}, pool={"retry_backend": "same", "retries": 15}))
     client = Peer(rig.keep(connect(target)), "c", "s", {}, 10)
     client.send(100)
-    time.sleep(0.15)  # the first attempt must fail
+    penstock.wait_log("backend b0 .* failed: ECONNREFUSED")
     server = Peer(rig.keep(rig.keep(listen(address)).accept()[0]), "s", "c", {}, 10)
     server.recv(100)
     server.close()
