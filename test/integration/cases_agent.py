@@ -2,28 +2,19 @@
 import contextlib
 import re
 import socket
-import threading
 
 from case import ENGINES, ONCE, Case, Stage
 from cases_balance import CHECKED, greetings, settle
-from peers import listen, reset
+from peers import Servers, reset
 from rig import holds_for, require, wait_for
 
 
-class Agents:
+class Agents(Servers):
     """One agent for each backend. lines[i] is what agent i answers: bytes, a list of bytes for pieces, "reset", "endless", or None for nothing at all."""
 
     def __init__(self, rig, *lines):
-        self.lines, self.ports, self.heard, self.calls = list(lines), [], [set() for _ in lines], [0] * len(lines)
-        for number in range(len(lines)):
-            listener = rig.keep(listen(("127.0.0.1", rig.ports.free()), 64, seconds=None))
-            self.ports.append(listener.getsockname()[1])
-            threading.Thread(target=self._accept, args=(listener, number), daemon=True).start()
-
-    def _accept(self, listener, number):
-        with contextlib.suppress(OSError):  # the listener is closed at the end of the case
-            while True:
-                threading.Thread(target=self._serve, args=(listener.accept()[0], number), daemon=True).start()
+        self.lines, self.heard, self.calls = list(lines), [set() for _ in lines], [0] * len(lines)
+        super().__init__(rig, len(lines))
 
     def _serve(self, connection, number):
         line = self.lines[number]

@@ -1,30 +1,17 @@
 """TCP health checks: connections that end at once, and answers that are expected."""
-import contextlib
-import threading
-
 from case import ENGINES, ONCE, Case, Stage
 from cases_balance import CHECKED, greetings, settle
-from peers import listen, reset
+from peers import Servers, reset
 from rig import require
 
 
-class Answerers:
+class Answerers(Servers):
     """The servers at which the backends of a case are probed. rules[i] is what server i does with a connection: "close" it or "reset" it at once, be "silent"
     until the client leaves, or wait for a request and send these bytes; a list of bytes is sent in pieces. Clients are counted in ended[i] by how they leave."""
 
     def __init__(self, rig, *rules):
-        self.rules, self.ports, self.heard, self.ended = list(rules), [], [], []
-        for number in range(len(rules)):
-            listener = rig.keep(listen(("127.0.0.1", rig.ports.free()), 64, seconds=None))
-            self.ports.append(listener.getsockname()[1])
-            self.heard.append(set())
-            self.ended.append({"end": 0, "reset": 0})
-            threading.Thread(target=self._accept, args=(listener, number), daemon=True).start()
-
-    def _accept(self, listener, number):
-        with contextlib.suppress(OSError):  # the listener is closed at the end of the case
-            while True:
-                threading.Thread(target=self._serve, args=(listener.accept()[0], number), daemon=True).start()
+        self.rules, self.heard, self.ended = list(rules), [set() for _ in rules], [{"end": 0, "reset": 0} for _ in rules]
+        super().__init__(rig, len(rules))
 
     def _serve(self, connection, number):
         rule = self.rules[number]

@@ -1,6 +1,7 @@
 """Clients and servers of the tests that follow a script: a list of steps, each a tuple of a verb and its arguments.
 
 Both ends of a dialogue know both streams, so that every received byte is checked where it arrives."""
+import contextlib
 import errno
 import random
 import select
@@ -48,6 +49,22 @@ def reset(sock):
     """Closes the socket with RST instead of FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
+
+
+class Servers:
+    """Listeners on free ports; _serve(connection, number) of a subclass runs in a thread for each connection of listener `number`."""
+
+    def __init__(self, rig, count):
+        self.ports = []
+        for number in range(count):
+            listener = rig.keep(listen(("127.0.0.1", rig.ports.free()), 64, seconds=None))
+            self.ports.append(listener.getsockname()[1])
+            threading.Thread(target=self._accept, args=(listener, number), daemon=True).start()
+
+    def _accept(self, listener, number):
+        with contextlib.suppress(OSError):  # the listener is closed at the end of the case
+            while True:
+                threading.Thread(target=self._serve, args=(listener.accept()[0], number), daemon=True).start()
 
 
 class Peer:
