@@ -44,14 +44,15 @@ class Queue:
 
     APART = 0.02
 
-    def __init__(self, targets):
-        self.targets, self.selector, self.served, self.came = targets, selectors.DefaultSelector(), [], 0
+    def __init__(self, penstock, targets):
+        self.penstock, self.targets, self.selector, self.served, self.came = penstock, targets, selectors.DefaultSelector(), [], 0
 
     def join(self):
         sock = connect(self.targets[self.came % len(self.targets)])
         self.selector.register(sock, selectors.EVENT_READ, self.came)
         self.came += 1
         sock.send(b"?")
+        self.penstock.wait_workers()  # a worker that runs late would take its client for one that came later
         time.sleep(self.APART)
 
     def serve(self):
@@ -80,8 +81,8 @@ def in_turn(*kinds):  # the kind of each address of the listener
         backend = rig.keep(Backend(("127.0.0.1", rig.ports.free()), "b0", "echo"))
         fronts = [rig.path(f"front{number}.sock") if kind == "unix" else ("127.0.0.1", rig.ports.free()) for number, kind in enumerate(kinds)]
         binds = [f"unix:{front}" if isinstance(front, str) else f"{front[0]}:{front[1]}" for front in fronts]
-        rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], binds, case.glob, case.listener))
-        queue = rig.keep(Queue(fronts))
+        penstock = rig.launch(rig.ini([f"127.0.0.1:{backend.address[1]}"], binds, case.glob, case.listener))
+        queue = rig.keep(Queue(penstock, fronts))
         for _ in range(24):
             queue.join()
         for _ in range(24):  # further clients come while these are served

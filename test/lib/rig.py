@@ -189,6 +189,13 @@ class Penstock:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def wait_workers(self):
+        """Waits until every worker sleeps, so that each has seen what has happened to its sockets: the kernel wakes it within the call that makes it happen."""
+        def sleep():
+            stats = [Path(f"/proc/{self.pid}/task/{task}/stat").read_text() for task in os.listdir(f"/proc/{self.pid}/task")]
+            return all(stat.rsplit(")", 1)[1].split()[0] == "S" for stat in stats if "(worker-" in stat)
+        wait_for(sleep, "all workers sleep")
+
     def threads(self):
         """Includes the kernel's io_uring worker threads."""
         return len(os.listdir(f"/proc/{self.pid}/task"))
