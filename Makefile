@@ -35,10 +35,11 @@ ifdef WERROR
 endif
 
 # Looked up once, and only by targets that compile, so that `make help` and `make deps` work on a bare machine.
-LIBS     = liburing libcurl
+LIBS     = liburing libcurl libmicrohttpd jansson
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
 RING_LIBS  = $(eval RING_LIBS := $$(shell $(PKG_CONFIG) --libs liburing))$(RING_LIBS)
 LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(PKG_CONFIG) --libs $(LIBS)) -linih -lm)$(LIB_LIBS)
+CLI_LIBS   = $(eval CLI_LIBS := $$(shell $(PKG_CONFIG) --libs ncursesw))$(CLI_LIBS)
 
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -DPENSTOCK_VERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS) $(FLAVOUR_FLAGS) -pthread $(CPPFLAGS)
 ALL_LDFLAGS = $(CFLAGS) $(FLAVOUR_FLAGS) -pthread $(LDFLAGS)
@@ -94,7 +95,7 @@ deps:
 
 $(B)/penstock: $(CLI) $(B)/libpenstock.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(CLI_LIBS)
 
 $(B)/penstock-bench: $(LOADGEN) $(B)/libpenstock.a
 	$(call say,LD,$@)
