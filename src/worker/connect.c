@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "io/congestion.h"
 #include "log/log.h"
@@ -74,14 +75,12 @@ bool connect_may_retry(const struct session *session)
 /* Adds a backend to the list of tried ones. Those that failed through their own fault are at the front; the others may be tried again. */
 static void note_tried(struct session *session, uint32_t id, bool own_fault)
 {
-    struct select_request *request = &session->request;
-
-    assert(request->tried_count < SELECT_TRIES_MAX);
-    request->tried[request->tried_count++] = id;
+    assert(session->tried_count < SELECT_TRIES_MAX);
+    session->tried[session->tried_count++] = id;
     if (!own_fault)
         return;
-    request->tried[request->tried_count - 1] = request->tried[session->excluded];
-    request->tried[session->excluded++] = id;
+    session->tried[session->tried_count - 1] = session->tried[session->excluded];
+    session->tried[session->excluded++] = id;
 }
 
 /* Keeps a reference to the backend for the log line, which may be written after the backend has left the configuration. */
@@ -194,15 +193,18 @@ static void arm_timer(struct session *session)
 /* Takes a slot on a backend, unless the session still holds that of the last attempt and may use it again. */
 static void choose_backend(struct session *session)
 {
+    struct select_request request = {.client = &session->client, .random = &session->worker->random, .tried_count = session->tried_count};
+
     if (session->again && !backend_serves(session->lease.backend))
         lease_give(&session->lease, LEASE_BACKEND);
     session->again = false;
     if (session->lease.backend)
         return;
-    if (pick_backend(session->worker, &session->lease, &session->request))
-        session->failures = session->excluded = 0; /* those were of another pool */
+    memcpy(request.tried, session->tried, session->tried_count * sizeof(request.tried[0]));
+    if (pick_backend(session->worker, &session->lease, &request))
+        session->tried_count = session->failures = session->excluded = 0; /* those were of another pool */
     if (!session->lease.backend && session->failures > 0) /* a usable backup or an ejected backend is better than resetting the client */
-        pick_reserve(session->worker, &session->lease, &session->request);
+        pick_reserve(session->worker, &session->lease, &request);
 }
 
 void connect_start(struct session *session)
@@ -230,7 +232,7 @@ void connect_start(struct session *session)
         int error = session->lacking;
 
         session->lacking = 0;
-        session->request.tried_count = session->excluded;
+        session->tried_count = session->excluded;
         wait_for_resources(session, error);
         return;
     }

@@ -77,6 +77,7 @@ void relay_resume(struct direction *direction)
 static void answer_began(struct session *session)
 {
     outcome_first_byte(session);
+    session->first_byte_ns = session->worker->io->now_ns;
     replay_end(&session->directions[CLIENT]);
     if (session->state == SESSION_RELAYING && session->ends[BACKEND].error) /* reconnect_awaits() was told of it */
         session_abort(session, BACKEND);

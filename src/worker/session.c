@@ -153,11 +153,9 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
         .directions = {{.source = CLIENT, .pipe = PIPE_NONE}, {.source = BACKEND, .pipe = PIPE_NONE}},
         .ends = {{.side = CLIENT}, {.side = BACKEND}},
         .lease = arrival->lease,
-        .request = {.random = &worker->random},
         .accepted_ns = worker->io->now_ns,
         .client = *arrival->client,
     };
-    session->request.client = &session->client;
     timer_init(&session->timer, handlers->timer);
     result = io_open(worker->io, &session->ends[CLIENT].sock, arrival->fd, handlers->events);
     if (result < 0) {

@@ -68,7 +68,7 @@ struct session {
     uint8_t replays : 4;       /* number of backends that got such bytes; at most 15, as `retries` */
     bool again : 1;            /* CONNECTING: the next attempt goes to the same backend, whose slot is kept until then */
     uint8_t failures;          /* CONNECTING: number of attempts that failed through the backend's fault */
-    uint8_t excluded;          /* CONNECTING: how many backends at the front of request.tried are not tried again, because they failed by their own fault */
+    uint8_t excluded;          /* CONNECTING: how many backends at the front of `tried` are not tried again, because they failed by their own fault */
     uint16_t attempts;         /* number of failed attempts, for the log */
     uint32_t connecting_ms;    /* when it began to connect or to reconnect, after accepted_ns */
     uint32_t undelivered;      /* ABORTING: bytes that the remaining side had not acknowledged at the last check */
@@ -77,12 +77,14 @@ struct session {
     struct timer timer;        /* what for: see the state's contract in worker/session_state.h */
 
     struct lease lease;        /* its listener, pool and backend, with the places it holds */
-    struct select_request request; /* the backends that were tried */
+    uint32_t tried[SELECT_TRIES_MAX]; /* ids of the backends that have failed for this session, as in struct select_request */
+    uint32_t tried_count;
     struct backend *failed;    /* the backend of the last failed attempt, for the log; referenced; NULL: none */
     uint16_t last_error;       /* errno of that attempt */
     uint16_t lacking;          /* CONNECTING: errno of an attempt that failed for a lack on this machine, such as EADDRNOTAVAIL; 0: none */
     struct addr client;
     uint64_t accepted_ns, connected_ns; /* connected_ns is 0 until a backend is connected */
+    uint64_t first_byte_ns;    /* when the first bytes came from the backend; 0: none have come */
 };
 
 /* The number of a session in log lines, unique in the process: the number of its worker and its own, as in "2.1734". */

@@ -18,7 +18,7 @@
  *     backend   closed; or open with a connect in flight, -> `connected`; or closing after a failed attempt, -> `closed`
  *     timer     armed for the end of the attempt, the next check of the client, or the end of a pause before a further attempt; not armed while a failed
  *               socket closes
- *     fields    active_ns: when the attempt began; request, failures, excluded, again, attempts, failed, last_error, lacking; end: why the last attempt failed.
+ *     fields    active_ns: when the attempt began; tried, failures, excluded, again, attempts, failed, last_error, lacking; end: why the last attempt failed.
  *               lease.backend is set from the selection until the socket of the attempt is closed or, with `again`, until the next attempt has failed.
  *               Both directions are in COPY and at rest
  *

@@ -198,6 +198,9 @@ static void check_session(struct world *world, struct session *session)
     if (pair_of(world, session)->ended)
         world_fail(world, "a session goes on after its end");
     check_not_left(world, session);
+    if ((session->first_byte_ns > 0) != (session->directions[BACKEND].bytes > 0) || (session->first_byte_ns > 0 && session->first_byte_ns < session->connected_ns))
+        world_fail(world, "pair %u: the first byte came at %llu, the backend was connected at %llu, and %llu bytes have come", pair_of(world, session)->index,
+                   (unsigned long long)session->first_byte_ns, (unsigned long long)session->connected_ns, (unsigned long long)session->directions[BACKEND].bytes);
     if (session->state == SESSION_RELAYING)
         check_noticed(world, session);
     else if (session->state <= SESSION_RECONNECTING && client_failed(world, session) &&

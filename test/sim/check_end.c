@@ -26,8 +26,8 @@ static void check_asked(struct world *world, const struct session *session, cons
     for (uint32_t i = 0; i < count; i++) {
         bool tried = false;
 
-        for (uint32_t t = 0; t < session->request.tried_count; t++)
-            tried |= session->request.tried[t] == rows[i].backend->id;
+        for (uint32_t t = 0; t < session->tried_count; t++)
+            tried |= session->tried[t] == rows[i].backend->id;
         if (!tried && !backend_full(rows[i].backend))
             world_fail(world, "backend %s was never asked by a session that ended unserved", rows[i].backend->name);
     }
