@@ -63,7 +63,7 @@ static size_t take_piece(char *piece, size_t size, size_t count, void *context)
     return bytes;
 }
 
-static const char *advice(int error)
+static const char *connect_advice(int error)
 {
     switch (error) {
     case ENOENT:
@@ -84,7 +84,7 @@ static enum client_result explain_failure(const struct client *client, CURLcode 
     (void)curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &error);
     if (code == CURLE_COULDNT_CONNECT) {
         (void)snprintf(answer->error, sizeof(answer->error), "nothing answers at %s: %s; %s", client->socket,
-                       error ? strerror((int)error) : "not connected", advice((int)error));
+                       error ? strerror((int)error) : "not connected", connect_advice((int)error));
         return CLIENT_UNREACHABLE;
     }
     if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR) {
