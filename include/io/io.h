@@ -101,6 +101,12 @@ struct io_socket_options {
     const char *congestion; /* TCP congestion control, at most 15 bytes; NULL: the system's default */
 };
 
+/* What the kernel knows about a TCP connection. */
+struct io_tcp_info {
+    uint32_t rtt_us;       /* smoothed round-trip time; 0: not measured yet */
+    uint32_t retransmits;  /* number of segments that were sent again, since the connection began */
+};
+
 struct io_options {
     uint32_t sockets_max;  /* maximum number of handles: open sockets, listeners and eventfds */
     bool busy_polls;       /* the worker will set `waiting.busy_poll_us` */
@@ -138,6 +144,7 @@ struct io_ops {
     uint32_t (*undelivered)(struct io *io, struct io_sock *sock);
     int (*broken)(struct io *io, struct io_sock *sock);
     bool (*met_itself)(struct io *io, struct io_sock *sock, const struct addr *peer);
+    bool (*tcp_info)(struct io *io, struct io_sock *sock, struct io_tcp_info *info);
     bool (*lacks_address)(struct io *io, const struct addr *to);
     void (*look_again)(struct io *io);
     void (*clear_event)(struct io *io, struct io_sock *sock);
@@ -394,6 +401,12 @@ static inline int io_broken(struct io *io, struct io_sock *sock)
 static inline bool io_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer)
 {
     return io->ops->met_itself(io, sock, peer);
+}
+
+/* Reads what the kernel knows about the connection. Returns false if the socket is not TCP, or is closed. */
+static inline bool io_tcp_info(struct io *io, struct io_sock *sock, struct io_tcp_info *info)
+{
+    return io->ops->tcp_info(io, sock, info);
 }
 
 /* After a connection to `to` failed with EADDRNOTAVAIL: whether the machine has no local address from which it could send there. Otherwise no local port is

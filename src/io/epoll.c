@@ -432,6 +432,7 @@ static const struct io_ops epoll_ops = {
     .undelivered = kernel_undelivered,
     .broken = kernel_broken,
     .met_itself = kernel_met_itself,
+    .tcp_info = kernel_tcp_info,
     .lacks_address = kernel_lacks_address,
     .look_again = epoll_look_again,
     .clear_event = epoll_clear_event,

@@ -222,6 +222,18 @@ bool kernel_met_itself(struct io *io, struct io_sock *sock, const struct addr *p
     return getpeername(sock->fd, &met.sa, &met.length) == 0 && addr_equal(&own, &met); /* not `peer`: a connection to 0.0.0.0 has the peer 127.0.0.1 */
 }
 
+bool kernel_tcp_info(struct io *io, struct io_sock *sock, struct io_tcp_info *info)
+{
+    struct tcp_info kernel;
+    socklen_t length = sizeof(kernel);
+
+    (void)io;
+    if (sock->fd < 0 || getsockopt(sock->fd, IPPROTO_TCP, TCP_INFO, &kernel, &length) < 0)
+        return false;
+    *info = (struct io_tcp_info){.rtt_us = kernel.tcpi_rtt, .retransmits = kernel.tcpi_total_retrans};
+    return true;
+}
+
 bool kernel_lacks_address(struct io *io, const struct addr *to)
 {
     (void)io;

@@ -37,6 +37,7 @@ int kernel_shutdown(struct io *io, struct io_sock *sock);
 uint32_t kernel_undelivered(struct io *io, struct io_sock *sock);
 int kernel_broken(struct io *io, struct io_sock *sock);
 bool kernel_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer);
+bool kernel_tcp_info(struct io *io, struct io_sock *sock, struct io_tcp_info *info);
 bool kernel_lacks_address(struct io *io, const struct addr *to);
 void kernel_clear_event(struct io *io, struct io_sock *sock);
 int kernel_pipe_open(struct io *io, struct io_pipe *pipe, uint32_t bytes);

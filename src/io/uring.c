@@ -221,6 +221,7 @@ static const struct io_ops uring_ops = {
     .undelivered = kernel_undelivered,
     .broken = kernel_broken,
     .met_itself = kernel_met_itself,
+    .tcp_info = kernel_tcp_info,
     .lacks_address = kernel_lacks_address,
     .look_again = uring_look_again,
     .clear_event = kernel_clear_event,

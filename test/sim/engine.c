@@ -276,6 +276,7 @@ static const struct io_ops engine_ops = {
     .shutdown = engine_shutdown,
     .undelivered = engine_undelivered,
     .met_itself = engine_met_itself,
+    .tcp_info = engine_tcp_info,
     .lacks_address = engine_lacks_address,
     .broken = engine_broken,
     .look_again = engine_look_again,

@@ -134,6 +134,7 @@ int engine_shutdown(struct io *io, struct io_sock *sock);
 uint32_t engine_undelivered(struct io *io, struct io_sock *sock);
 int engine_broken(struct io *io, struct io_sock *sock);
 bool engine_met_itself(struct io *io, struct io_sock *sock, const struct addr *peer);
+bool engine_tcp_info(struct io *io, struct io_sock *sock, struct io_tcp_info *info);
 bool engine_lacks_address(struct io *io, const struct addr *to);
 void engine_look_again(struct io *io);
 void engine_clear_event(struct io *io, struct io_sock *sock);

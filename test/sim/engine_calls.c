@@ -39,6 +39,15 @@ bool engine_met_itself(struct io *io, struct io_sock *sock, const struct addr *p
     return conn->established && sim_chance(conn->sim, conn->sim->options.chances.met_itself);
 }
 
+/* Nothing is lost here. The number of retransmits identifies the connection instead. */
+bool engine_tcp_info(struct io *io, struct io_sock *sock, struct io_tcp_info *info)
+{
+    const struct sim_conn *conn = engine_conn(engine_of(io), sock);
+
+    *info = (struct io_tcp_info){.rtt_us = conn->latency_us, .retransmits = conn->index};
+    return !conn->local;
+}
+
 bool engine_lacks_address(struct io *io, const struct addr *to)
 {
     struct sim *sim = engine_of(io)->sim;
