@@ -35,6 +35,11 @@ void log_stop(void);
 /* Asks the log thread to reopen its files, after logrotate has moved them. Control only. */
 void log_reopen(void);
 
+/* From now on, writes lines of this level and the more severe ones. Any thread. */
+void log_set_level(enum log_level level);
+/* Returns the least severe level that is written. Any thread. */
+enum log_level log_level_now(void);
+
 /* Whether a line of this level would be written; use it to avoid costly formatting. Any thread. */
 bool log_enabled(enum log_level level);
 /* Whether an access log is written. Any thread. */

@@ -33,7 +33,7 @@ int log_start(const struct log_options *options, const char **failed_path)
     int error = log_thread_start(options, failed_path);
     if (error < 0)
         return error;
-    atomic_store_explicit(&shared.level, (int)options->level, memory_order_relaxed);
+    log_set_level(options->level);
     atomic_store_explicit(&shared.access, options->access_path != NULL, memory_order_relaxed);
     atomic_store_explicit(&shared.starting, strcmp(options->path, "stderr") != 0, memory_order_relaxed);
     atomic_store_explicit(&shared.running, true, memory_order_release);
@@ -64,6 +64,16 @@ void log_reopen(void)
 {
     if (atomic_load_explicit(&shared.running, memory_order_relaxed))
         log_thread_reopen();
+}
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&shared.level, (int)level, memory_order_relaxed);
+}
+
+enum log_level log_level_now(void)
+{
+    return (enum log_level)atomic_load_explicit(&shared.level, memory_order_relaxed);
 }
 
 bool log_enabled(enum log_level level)
