@@ -115,6 +115,8 @@ $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libpenstock.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIB_LIBS)
 
 $(B)/test/unit/test_loadgen_window: $(B)/bench/loadgen/udp_window.o
+$(B)/test/unit/test_top_model: $(B)/src/cli/top_model.o
+$(B)/src/admin/dashboard.o: src/admin/dashboard.html
 
 # The simulation has functions of its own in place of these: system calls, and those that count a dropped datagram or note the
 # outcome of a session (test/sim/engine_udp.c, check_udp_drop.c, check_outcome.c).
