@@ -141,6 +141,9 @@ static inline bool pool_settings_has_probe(const struct pool_settings *settings)
     return settings->check != CONFIG_CHECK_NONE && settings->check != CONFIG_CHECK_AGENT;
 }
 
+/* Writes the word of a value of the key, which is one of [listener] or [pool] with a choice of words, as in "balance", and returns `buffer`. Any thread. */
+const char *config_setting_word(const char *name, unsigned value, char *buffer, size_t size);
+
 /* Returns a copy in one block of memory, including the strings. The caller frees it with free(). Returns NULL if out of memory. Any thread. */
 struct listener_settings *listener_settings_copy(const struct listener_settings *settings);
 struct pool_settings *pool_settings_copy(const struct pool_settings *settings);

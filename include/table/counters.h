@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+struct report_worker;
+
 struct counters {
     _Alignas(64) _Atomic uint32_t active; /* sessions of this worker, and connections that are being handed over to it */
     _Alignas(64) _Atomic uint64_t accepted;
@@ -31,5 +33,8 @@ uint32_t counters_active(const struct counters *worker);
 /* Adds to a field of the worker's own block, with a plain load and store instead of a locked instruction. */
 void counters_add(_Atomic uint64_t *field, uint64_t n);
 uint64_t counters_read(const _Atomic uint64_t *field);
+
+/* Copies a worker's block. Any thread. */
+void counters_report(const struct counters *worker, struct report_worker *report);
 
 #endif

@@ -333,6 +333,21 @@ bool config_choice_find(const char *choices, const char *choice, uint64_t *index
     return false;
 }
 
+void config_choice_format(const char *choices, uint64_t index, char *buffer, size_t size)
+{
+    while (index-- > 0)
+        choices = strchr(choices, '|') + 1;
+    snprintf(buffer, size, "%.*s", (int)strcspn(choices, "|"), choices);
+}
+
+const char *config_setting_word(const char *name, unsigned value, char *buffer, size_t size)
+{
+    const struct config_key *key = config_key_find(CONFIG_IN_DEFAULTS, name);
+
+    config_choice_format(key->choices, value, buffer, size);
+    return buffer;
+}
+
 static void format_bound(const struct config_key *key, uint64_t value, char *buffer, size_t size)
 {
     if (key->type == CONFIG_DURATION)

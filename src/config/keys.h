@@ -73,5 +73,7 @@ bool config_key_keeps_escapes(const struct config_key *key);
 
 /* Whether `choice` is one of the words in `choices`, separated by "|". Sets `*index` to its position. */
 bool config_choice_find(const char *choices, const char *choice, uint64_t *index);
+/* Writes the word at that position. */
+void config_choice_format(const char *choices, uint64_t index, char *buffer, size_t size);
 
 #endif

@@ -36,19 +36,12 @@ static uint64_t read_number(const struct config_key *key, const void *object)
     }
 }
 
-static void format_choice(const char *choices, uint64_t index, char *buffer, size_t size)
-{
-    while (index-- > 0)
-        choices = strchr(choices, '|') + 1;
-    snprintf(buffer, size, "%.*s", (int)strcspn(choices, "|"), choices);
-}
-
 static void format_cpus(const struct config *config, char *buffer, size_t size)
 {
     size_t n = 0;
     buffer[0] = '\0';
     if (config->affinity != CONFIG_AFFINITY_LIST)
-        format_choice("auto|off", config->affinity, buffer, size);
+        config_choice_format("auto|off", config->affinity, buffer, size);
     for (size_t i = 0; i < config->affinity_count && n < size; i++)
         n += (size_t)snprintf(buffer + n, size - n, "%s%d", i > 0 ? "," : "", config->affinity_cpus[i]);
 }
@@ -103,7 +96,7 @@ static bool format_value(const struct config_key *key, const void *object, char 
     else if (key->type == CONFIG_SIZE)
         size_format(value, buffer, size);
     else if (key->type == CONFIG_CHOICE || key->type == CONFIG_YES_NO)
-        format_choice(key->type == CONFIG_YES_NO ? "no|yes" : key->choices, value, buffer, size);
+        config_choice_format(key->type == CONFIG_YES_NO ? "no|yes" : key->choices, value, buffer, size);
     else
         snprintf(buffer, size, "%" PRIu64 "%s", value, key->type == CONFIG_PERCENT ? "%" : "");
     return true;

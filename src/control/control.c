@@ -199,7 +199,8 @@ static int start_health(struct control *control)
 {
     int error;
 
-    control->evictors = (struct health_workers){.count = control->config->workers, .evict = worker_order_evictions, .context = control->mailboxes};
+    control->evictors = (struct health_workers){.count = control->config->workers, .evict = worker_order_evictions, .context = control->mailboxes,
+                                               .counters = control->counters};
     control->health = health_start(control->table, &control->evictors, control->config->probes_max, &error);
     if (control->health) {
         control->shared.tell_of_failure = health_tell_of_failure;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -16,6 +15,8 @@
 #include "health/targets.h"
 #include "log/log.h"
 #include "table/mailbox.h"
+#include "table/report.h"
+#include "table/request.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
@@ -24,17 +25,23 @@ enum { WAIT_MS_MAX = 60000, SYNC_RETRY_MS = 1000, MAILBOX_MESSAGES = 16 };
 
 enum health_order { HEALTH_STOP = 1 << 0, HEALTH_FAILURE = 1 << 1 };
 
-/* Owned by the requesting thread, which waits for `done`. */
 struct apply_request {
-    const struct config *config;
-    struct table_change *change;
+    struct request request;
+    const struct config *config;  /* borrowed: the requesting thread waits until the request was answered */
+    struct table_change *change;  /* likewise */
     int result;
-    sem_t done;
+};
+
+struct report_request {
+    struct request request;
+    struct report *report;        /* owned */
+    int result;
 };
 
 struct health {
     pthread_t thread;
-    struct mailbox mailbox;      /* orders, and messages that are each a pointer to an apply_request */
+    struct mailbox mailbox;      /* orders, and messages that are each a pointer to a request */
+    struct report_sources sources; /* immutable */
 
     /* The fields below are used only by the health thread, while it runs. */
     struct publisher publisher;
@@ -60,15 +67,24 @@ static void sync_targets(struct health *health)
     health->sync_at_ns = error < 0 ? clock_now_ns() + SYNC_RETRY_MS * NS_PER_MS : UINT64_MAX;
 }
 
-static void take_request(struct health *health, struct apply_request *request)
+static void apply_config(struct request *request, void *receiver)
 {
-    request->result = table_apply(health->publisher.table, request->config, request->change);
-    if (request->result == 0) {
-        sync_targets(health);
-        ejection_applied(&health->ejection, clock_now_ns());
-        publisher_applied(&health->publisher, clock_now_ns());
-    }
-    (void)sem_post(&request->done); /* the requesting thread owns the request again */
+    struct apply_request *apply = container_of(request, struct apply_request, request);
+    struct health *health = receiver;
+
+    apply->result = table_apply(health->publisher.table, apply->config, apply->change);
+    if (apply->result < 0)
+        return;
+    sync_targets(health);
+    ejection_applied(&health->ejection, clock_now_ns());
+    publisher_applied(&health->publisher, clock_now_ns());
+}
+
+static void take_report(struct request *request, void *receiver)
+{
+    struct report_request *asked = container_of(request, struct report_request, request);
+
+    asked->result = report_take(&((struct health *)receiver)->sources, &asked->report);
 }
 
 static int wait_ms(const struct health *health)
@@ -95,7 +111,7 @@ static int wait_ms(const struct health *health)
 /* Handles orders and messages. Returns false after an order to stop. */
 static bool take_mail(struct health *health)
 {
-    struct apply_request *request;
+    struct request *request;
     uint32_t orders;
 
     mailbox_clear(&health->mailbox);
@@ -105,7 +121,7 @@ static bool take_mail(struct health *health)
     if (orders & HEALTH_FAILURE)
         ejection_alarm(&health->ejection, clock_now_ns());
     while (mailbox_take(&health->mailbox, &request))
-        take_request(health, request);
+        request_follow(request, health);
     return true;
 }
 
@@ -164,13 +180,14 @@ static int start_thread(struct health *health)
 
 struct health *health_start(struct table *table, const struct health_workers *workers, uint32_t probes_max, int *error)
 {
-    const struct mailbox_options options = {.capacity = MAILBOX_MESSAGES, .message_bytes = sizeof(struct apply_request *)};
+    const struct mailbox_options options = {.capacity = MAILBOX_MESSAGES, .message_bytes = sizeof(struct request *), .dispose = request_refuse};
     struct health *health = calloc(1, sizeof(*health));
 
     *error = -ENOMEM;
     if (!health)
         return NULL;
     health->sync_at_ns = UINT64_MAX;
+    health->sources = (struct report_sources){.table = table, .counters = workers ? workers->counters : NULL, .workers = workers ? workers->count : 0};
     publisher_init(&health->publisher, table, workers, clock_now_ns());
     targets_init(&health->targets, &health->publisher, probes_max);
     agents_init(&health->agents, &health->publisher);
@@ -188,19 +205,56 @@ struct health *health_start(struct table *table, const struct health_workers *wo
     return health;
 }
 
+static void free_apply(struct request *request)
+{
+    free(container_of(request, struct apply_request, request));
+}
+
 int health_apply(struct health *health, const struct config *config, struct table_change *change)
 {
-    struct apply_request request = {.config = config, .change = change}, *message = &request;
+    struct apply_request *apply = malloc(sizeof(*apply));
     int error;
 
-    (void)sem_init(&request.done, 0, 0);
-    error = mailbox_post_wait(&health->mailbox, &message, clock_now_ns() + NS_PER_S);
+    if (!apply)
+        return -ENOMEM;
+    *apply = (struct apply_request){.config = config, .change = change, .result = -ECANCELED};
+    request_init(&apply->request, apply_config, free_apply);
+    error = request_post(&apply->request, &health->mailbox, clock_now_ns() + NS_PER_S);
     if (error == 0) {
-        while (sem_wait(&request.done) < 0)
-            ;
-        error = request.result;
+        (void)request_await(&apply->request, UINT64_MAX);
+        error = apply->result;
     }
-    (void)sem_destroy(&request.done);
+    request_drop(&apply->request);
+    return error;
+}
+
+static void free_report(struct request *request)
+{
+    struct report_request *asked = container_of(request, struct report_request, request);
+
+    report_free(asked->report);
+    free(asked);
+}
+
+int health_report(struct health *health, uint64_t deadline_ns, struct report **report)
+{
+    struct report_request *asked = malloc(sizeof(*asked));
+    int error;
+
+    if (!asked)
+        return -ENOMEM;
+    *asked = (struct report_request){.result = -ECANCELED};
+    request_init(&asked->request, take_report, free_report);
+    error = request_post(&asked->request, &health->mailbox, deadline_ns);
+    if (error == 0)
+        error = request_await(&asked->request, deadline_ns);
+    if (error == 0)
+        error = asked->result;
+    if (error == 0) {
+        *report = asked->report;
+        asked->report = NULL; /* the caller owns it now */
+    }
+    request_drop(&asked->request);
     return error;
 }
 

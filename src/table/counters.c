@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "table/report.h"
+
 struct counters *counters_new(unsigned workers)
 {
     struct counters *counters = aligned_alloc(_Alignof(struct counters), workers * sizeof(*counters));
@@ -40,4 +42,20 @@ void counters_add(_Atomic uint64_t *field, uint64_t n)
 uint64_t counters_read(const _Atomic uint64_t *field)
 {
     return atomic_load_explicit(field, memory_order_relaxed);
+}
+
+void counters_report(const struct counters *worker, struct report_worker *report)
+{
+    *report = (struct report_worker){
+        .sessions = counters_active(worker),
+        .accepted = counters_read(&worker->accepted),
+        .handed_over = counters_read(&worker->handed_over),
+        .ended = counters_read(&worker->ended),
+        .failed = counters_read(&worker->failed),
+        .flows = counters_read(&worker->flows),
+        .flows_refused = counters_read(&worker->flows_refused),
+        .datagrams = {counters_read(&worker->datagrams[0]), counters_read(&worker->datagrams[1])},
+        .datagrams_lost = counters_read(&worker->datagrams_lost),
+        .bytes = {counters_read(&worker->bytes[0]), counters_read(&worker->bytes[1])},
+    };
 }

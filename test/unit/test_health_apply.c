@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "health_fixture.h"
+#include "table/report.h"
 
 /* The configuration changes while the thread runs: one backend is removed, one is added, and one is probed by the new settings. */
 static void backends_come_and_go_while_it_runs(void **state)
@@ -38,6 +39,25 @@ static void backends_come_and_go_while_it_runs(void **state)
     free(stop());
     close(first);
     close(third);
+}
+
+static void a_report_comes_from_the_running_thread(void **state)
+{
+    (void)state;
+    struct addr addr = {0};
+    struct report *report = NULL;
+    int fd = listen_on(&addr);
+
+    prepare(CONFIG_CHECK_TCP, &addr, 1);
+    start();
+    assert_true(await_probes(fd, 2));
+    assert_int_equal(health_report(health, clock_now_ns() + UINT64_C(10000000000), &report), 0);
+    assert_int_equal(report->pool_count, 1);
+    assert_string_equal(report->pools[0].backends[0].name, "b0");
+    assert_int_equal(report->pools[0].backends[0].state_now, REPORT_UP);
+    report_free(report);
+    free(stop());
+    close(fd);
 }
 
 /* Hundreds of changes while probes of both kinds are in flight: targets restart, are removed and are added. Meant for the sanitizers. */
@@ -77,6 +97,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(backends_come_and_go_while_it_runs),
+        cmocka_unit_test(a_report_comes_from_the_running_thread),
         cmocka_unit_test(changes_meet_probes_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
