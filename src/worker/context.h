@@ -11,10 +11,10 @@
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "io/io.h"
-#include "worker/evict.h"
 #include "worker/pipe_pool.h"
 #include "worker/traffic.h"
 #include "worker/waiting.h"
+#include "worker/walk.h"
 #include "worker/worker.h"
 
 struct counters;
@@ -39,8 +39,9 @@ struct worker {
     struct counters *counters;       /* this worker's block */
 
     struct slab sessions_slab, replays_slab;
-    struct list sessions;            /* the oldest first, except while evict visits them */
-    struct evict evict;
+    struct list sessions;            /* the oldest first */
+    struct list walks;               /* those that are under way */
+    struct walk evictions;           /* worker/evict.h */
     uint64_t session_number;         /* number of the last session */
     struct pipe_pool pipes;
 

@@ -10,11 +10,7 @@
 #include "worker/reconnect.h"
 #include "worker/session.h"
 
-enum {
-    SLICE_MS = 10,
-    VISITED_MAX = 256, /* sessions visited in one slice */
-    CLOSED_MAX = 32,   /* sessions closed in one slice */
-};
+enum { CLOSED_MAX = 32 }; /* number of sessions closed in one slice */
 #define BURST_NS ((uint64_t)100000000) /* of close_rate: a tenth of a second, so that it is reached although slices come only every 10 ms */
 
 static const enum session_end ends[EVICTION_REASONS] = {
@@ -40,7 +36,7 @@ static bool visit_session(struct worker *worker, struct session *session)
     if (eviction == EVICTION_NONE)
         return false;
     if (!may_close(worker, backend->pool)) {
-        worker->evict.passed_over = true;
+        evict_begin(worker); /* all are visited once more */
         return false;
     }
     if (!reconnect_start(session, ends[eviction], ECONNABORTED)) {
@@ -50,48 +46,19 @@ static bool visit_session(struct worker *worker, struct session *session)
     return true;
 }
 
-/* Each session moves to the end of the list when it is visited. So the next slice begins with the next session even if some have been freed, and when all have
- * been visited, the list is in the order of their ages again. */
-static void visit_slice(struct worker *worker)
+static uint32_t visit_link(struct walk *walk, struct list *link)
 {
-    struct evict *evict = &worker->evict;
-    int closed = 0;
-
-    for (int i = 0; i < VISITED_MAX && closed < CLOSED_MAX && evict->left > 0; i++, evict->left--) {
-        struct list *link = worker->sessions.next;
-
-        list_remove(link);
-        list_append(&worker->sessions, link);
-        closed += visit_session(worker, container_of(link, struct session, link));
-    }
+    return visit_session(walk->worker, container_of(link, struct session, link));
 }
 
-static void on_timer(struct timer *timer)
-{
-    struct worker *worker = container_of(timer, struct worker, evict.timer);
-    struct evict *evict = &worker->evict;
-
-    if (evict->left > worker->sessions_slab.used) /* some have ended since the last slice */
-        evict->left = worker->sessions_slab.used;
-    visit_slice(worker);
-    if (evict->left == 0 && evict->passed_over) {
-        evict->left = worker->sessions_slab.used;
-        evict->passed_over = false;
-    }
-    if (evict->left > 0)
-        timer_arm(&worker->timers, timer, worker_now_ms(worker) + SLICE_MS);
-}
+static const struct walk_kind evictions = {.slice_ms = 10, .visited_max = 256, .cost_max = CLOSED_MAX, .visit = visit_link};
 
 void evict_init(struct worker *worker)
 {
-    timer_init(&worker->evict.timer, on_timer);
+    walk_init(&worker->evictions, worker, &evictions);
 }
 
 void evict_begin(struct worker *worker)
 {
-    struct evict *evict = &worker->evict;
-
-    evict->left = worker->sessions_slab.used;
-    if (evict->left > 0 && !evict->timer.armed)
-        timer_arm(&worker->timers, &evict->timer, worker_now_ms(worker));
+    walk_begin(&worker->evictions, &worker->sessions, worker->sessions_slab.used);
 }

@@ -1,23 +1,12 @@
 /* worker/evict.h: closes the sessions of backends that are to have none (backend_eviction() in table/backend.h). The worker's thread.
  *
- * A worker visits its sessions, the oldest first, a slice every 10 ms, so that no turn takes longer because there are many sessions. It closes those of such
- * backends, up to the pool's close_rate. While the rate makes it pass some over, it visits all sessions again. A session whose backend was selected just before
- * the eviction began may be missed. Therefore health repeats the order until no session is left. */
+ * A worker visits its sessions, the oldest first, a slice every 10 ms (worker/walk.h). It closes those of such backends, up to the pool's close_rate. While
+ * the rate makes it pass some over, it visits all sessions again. A session whose backend was selected just before the eviction began may be missed. Therefore
+ * health repeats the order until no session is left. */
 #ifndef WORKER_EVICT_H
 #define WORKER_EVICT_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/timer_wheel.h"
-
 struct worker;
-
-struct evict {
-    struct timer timer;  /* armed while sessions are left to visit: the next slice */
-    uint32_t left;       /* number of sessions that are left to visit */
-    bool passed_over;    /* close_rate has kept a session open since all were last visited */
-};
 
 void evict_init(struct worker *worker);
 

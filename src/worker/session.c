@@ -103,6 +103,7 @@ static void session_free(struct session *session)
     session_log(session, &lease); /* after everything was given back, so that a reader of the line can rely on the free places */
     if (session->failed)
         backend_drop(session->failed);
+    walk_forget(worker, &session->link);
     list_remove(&session->link);
     slab_give(&worker->sessions_slab, session);
     if (worker->sessions_slab.used == 0)

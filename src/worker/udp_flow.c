@@ -423,6 +423,7 @@ void udp_flow_closed(struct flow *flow)
     struct udp *udp = flow->worker->udp;
 
     assert(flow->state == FLOW_CLOSING && list_empty(&flow->touched));
+    walk_forget(flow->worker, &flow->link);
     list_remove(&flow->link);
     slab_give(&udp->flows_slab, flow);
 }

@@ -23,6 +23,7 @@
 #include "worker/acceptor.h"
 #include "worker/admission.h"
 #include "worker/context.h"
+#include "worker/evict.h"
 #include "worker/mail.h"
 #include "worker/replay.h"
 #include "worker/session.h"
@@ -248,6 +249,7 @@ int worker_prepare(struct worker *worker, struct io *io)
     slab_init(&worker->sessions_slab, sizeof(struct session), shared->sessions_max);
     replay_slab_init(&worker->replays_slab, shared->sessions_max);
     list_init(&worker->sessions);
+    list_init(&worker->walks);
     timer_init(&worker->trim_timer, on_trim_timer);
     evict_init(worker);
     result = pipe_pool_init(&worker->pipes, io, shared->pipes_max);
