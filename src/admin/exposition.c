@@ -132,7 +132,7 @@ void exposition_add_sample(struct exposition *exposition, const struct expositio
             append_text(exposition, sample->labels_length > 0 ? "," : "");
             append_text(exposition, sample->label_name);
             append_text(exposition, "=\"");
-            append_text(exposition, sample->label_value);
+            append_escaped(exposition, sample->label_value);
             append_text(exposition, "\"");
         }
         append_bytes(exposition, "}", 1);

@@ -22,7 +22,7 @@ struct exposition_sample {
     const char *name, *suffix;              /* suffix: "", or "_sum" and so on */
     const char *labels;                     /* what exposition_add_label() has written; not terminated */
     size_t labels_length;
-    const char *label_name, *label_value;   /* one more label, whose value needs no escape; NULL: none */
+    const char *label_name, *label_value;   /* one more label; NULL: none */
     uint64_t number;                        /* the value times 10^decimals */
     unsigned decimals;                      /* 0 to 9 */
 };
@@ -33,8 +33,8 @@ void exposition_deinit(struct exposition *exposition);
 /* Appends the HELP and TYPE lines of a family of metrics. Call it once for each, before its samples. `help` needs no escape. */
 void exposition_add_family(struct exposition *exposition, const char *name, const char *type, const char *help);
 
-/* Appends `name="value"`, with a comma before it unless it is the first label since `start`, which is a length of the exposition. Escapes the value. A byte
- * that is not part of valid UTF-8, and a control character, become '?': Prometheus would refuse the whole scrape because of one. */
+/* Appends `name="value"`, with a comma before it unless it is the first label since `start`, which is a length of the exposition. Here and in samples, values
+ * are escaped. A byte that is not part of valid UTF-8 becomes '?', because Prometheus would refuse the whole scrape; so does a control character. */
 void exposition_add_label(struct exposition *exposition, size_t start, const char *name, const char *value);
 
 void exposition_add_sample(struct exposition *exposition, const struct exposition_sample *sample);

@@ -78,9 +78,9 @@ static void samples_have_their_labels_in_one_block(void **state)
     exposition_add_sample(&exposition, &(struct exposition_sample){
         .name = "x", .suffix = "_sum", .labels = labels.text, .labels_length = second, .number = 1500, .decimals = 3});
     exposition_add_sample(&exposition, &(struct exposition_sample){
-        .name = "x", .suffix = "", .labels = labels.text + second, .labels_length = labels.length - second, .label_name = "direction", .label_value = "in"});
+        .name = "x", .suffix = "", .labels = labels.text + second, .labels_length = labels.length - second, .label_name = "reason", .label_value = "a \"b\" \xff"});
     require_text(&exposition, "# HELP x_seconds Time of x.\n# TYPE x_seconds summary\nx 3\nx{le=\"0.1\"} 3\nx_sum{pool=\"p\",backend=\"b\"} 1.5\n"
-                              "x{worker=\"3\",direction=\"in\"} 0\n");
+                              "x{worker=\"3\",reason=\"a \\\"b\\\" ?\"} 0\n");
     exposition_deinit(&labels);
     exposition_deinit(&exposition);
 }
