@@ -35,6 +35,7 @@ struct mailbox {
     int event_fd;      /* non-blocking, to be polled for reading */
     bool open;
 
+    _Atomic bool closed;     /* written by the owner; relaxed */
     _Atomic uint32_t orders; /* set by any thread, cleared by the owner */
 };
 
@@ -47,7 +48,13 @@ void mailbox_deinit(struct mailbox *mailbox);
 /* Sets bits of the orders. Any thread; never fails, never waits. */
 void mailbox_order(struct mailbox *mailbox, uint32_t orders);
 
-/* Copies a message in. Returns false if the queue is full; what the message holds remains the caller's. Any thread; never waits. */
+/* The owner takes no more messages: from now on they are refused. One that is posted at the same moment may stay until mailbox_deinit(). The owner; once. */
+void mailbox_close(struct mailbox *mailbox);
+
+/* Whether it is closed. Any thread. */
+bool mailbox_is_closed(const struct mailbox *mailbox);
+
+/* Copies a message in. Returns false if the queue is full or closed; what the message holds remains the caller's. Any thread; never waits. */
 bool mailbox_post(struct mailbox *mailbox, const void *message);
 
 /* The same, but waits for room until `deadline_ns` (clock_now_ns()). Returns 0, or -ETIMEDOUT, which is like a refused mailbox_post(). Not for workers, which

@@ -31,6 +31,7 @@ int mailbox_init(struct mailbox *mailbox, const struct mailbox_options *options)
             return -ENOMEM;
         }
     }
+    atomic_init(&mailbox->closed, false);
     atomic_init(&mailbox->orders, 0);
     mailbox->open = true;
     return 0;
@@ -64,9 +65,19 @@ void mailbox_order(struct mailbox *mailbox, uint32_t orders)
         tell_owner(mailbox);
 }
 
+void mailbox_close(struct mailbox *mailbox)
+{
+    atomic_store_explicit(&mailbox->closed, true, memory_order_relaxed);
+}
+
+bool mailbox_is_closed(const struct mailbox *mailbox)
+{
+    return atomic_load_explicit(&mailbox->closed, memory_order_relaxed);
+}
+
 bool mailbox_post(struct mailbox *mailbox, const void *message)
 {
-    if (!ring_push(mailbox->ring, message))
+    if (mailbox_is_closed(mailbox) || !ring_push(mailbox->ring, message))
         return false;
     tell_owner(mailbox);
     return true;

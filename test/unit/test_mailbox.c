@@ -179,6 +179,26 @@ static void test_messages_left_in_it_are_disposed_of(void **state)
     mailbox_deinit(&(struct mailbox){0});
 }
 
+static void test_a_closed_box_refuses_messages_and_takes_orders(void **state)
+{
+    struct mailbox mailbox;
+    struct message message;
+
+    (void)state;
+    assert_int_equal(mailbox_init(&mailbox, &options), 0);
+    assert_true(mailbox_post(&mailbox, &(struct message){.number = 1}));
+    assert_false(mailbox_is_closed(&mailbox));
+    mailbox_close(&mailbox);
+    assert_true(mailbox_is_closed(&mailbox));
+    assert_false(mailbox_post(&mailbox, &(struct message){.number = 2}));
+    mailbox_order(&mailbox, 4);
+    assert_int_equal(mailbox_take_orders(&mailbox), 4);
+    assert_true(mailbox_take(&mailbox, &message)); /* the owner still takes what came before */
+    assert_int_equal(message.number, 1);
+    assert_false(mailbox_take(&mailbox, &message));
+    mailbox_deinit(&mailbox);
+}
+
 static void test_clients_left_in_a_worker_s_box_are_closed(void **state)
 {
     struct mailbox *mailboxes = worker_mailboxes_new(2);
@@ -351,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_a_box_may_be_for_orders_alone),
         cmocka_unit_test(test_posting_may_wait_for_room),
         cmocka_unit_test(test_messages_left_in_it_are_disposed_of),
+        cmocka_unit_test(test_a_closed_box_refuses_messages_and_takes_orders),
         cmocka_unit_test(test_clients_left_in_a_worker_s_box_are_closed),
         cmocka_unit_test(test_an_owner_that_sleeps_misses_nothing),
         cmocka_unit_test(test_every_order_is_answered),
