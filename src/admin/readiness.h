@@ -1,0 +1,13 @@
+/* admin/readiness.h: /healthz and /readyz, as Kubernetes and keepalived ask for them. Admin thread. */
+#ifndef ADMIN_READINESS_H
+#define ADMIN_READINESS_H
+
+#include "admin/routes.h"
+
+/* Whether the process works: always 200. */
+void readiness_healthz(const struct admin_service *service, const struct http_request *request, struct http_answer *answer);
+
+/* Whether the process is to get new clients: 200, or 503 while it starts, is about to stop, or drains. */
+void readiness_readyz(const struct admin_service *service, const struct http_request *request, struct http_answer *answer);
+
+#endif
