@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define FIRST_BYTES 4096
 
 void exposition_deinit(struct exposition *exposition)
@@ -51,38 +53,21 @@ void exposition_add_family(struct exposition *exposition, const char *name, cons
     append_text(exposition, "\n");
 }
 
-/* Number of bytes of the character at `text`: 1 to 4; 0: it is not valid UTF-8 (RFC 3629, section 4). */
-static size_t utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
-
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90))
-        return 0; /* longer than necessary */
-    if ((text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0; /* a surrogate; beyond the last character */
-    return length;
-}
-
 static void append_escaped(struct exposition *exposition, const char *value)
 {
-    const unsigned char *at = (const unsigned char *)value;
-
-    while (*at != '\0') {
-        size_t length = utf8_length(at);
-        if (*at == '"' || *at == '\\') {
+    while (*value != '\0') {
+        size_t length = utf8_length(value);
+        if (*value == '"' || *value == '\\') {
             append_bytes(exposition, "\\", 1);
-            append_bytes(exposition, (const char *)at, 1);
-        } else if (*at == '\n') {
+            append_bytes(exposition, value, 1);
+        } else if (*value == '\n') {
             append_bytes(exposition, "\\n", 2);
-        } else if (length == 0 || *at < ' ' || *at == 0x7f) {
+        } else if (length == 0 || (unsigned char)*value < ' ' || *value == 0x7f) {
             append_bytes(exposition, "?", 1);
         } else {
-            append_bytes(exposition, (const char *)at, length);
+            append_bytes(exposition, value, length);
         }
-        at += length ? length : 1;
+        value += length ? length : 1;
     }
 }
 
