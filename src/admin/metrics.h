@@ -15,11 +15,11 @@ enum metrics_level { METRICS_PROCESS, METRICS_WORKER, METRICS_LISTENER, METRICS_
 
 /* What the report does not say about the process. The strings are borrowed. */
 struct metrics_facts {
-    const char *version, *engine, *config_hash; /* config_hash: hexadecimal, of the configuration in force */
+    const char *version, *engine, *config_hash; /* config_hash: of the configuration in force; "": unknown */
     uint64_t started_ms;                        /* since the epoch of the real-time clock */
     uint64_t cpu_us, resident_bytes;
     bool ready;                                 /* /readyz says yes */
-    uint32_t max_connections, max_flows;        /* limits of the process */
+    uint32_t max_connections, max_flows;        /* limits of the process; max_flows: 0 if it has no UDP listener */
 };
 
 #define METRICS_POOLS_MAX 64

@@ -107,6 +107,17 @@ static bool backend_has_reason(const void *subject)
     return backend->state_now != REPORT_UP && backend->reason[0] != '\0';
 }
 
+/* The hash is not known while control does not answer. */
+static bool process_has_hash(const void *subject)
+{
+    return ((const struct metrics_process *)subject)->facts.config_hash[0] != '\0';
+}
+
+static bool process_limits_flows(const void *subject)
+{
+    return ((const struct metrics_process *)subject)->facts.max_flows > 0;
+}
+
 static bool listener_limits_sessions(const void *subject)
 {
     return ((const struct report_listener *)subject)->sessions_max > 0;
@@ -120,16 +131,16 @@ static bool listener_limits_flows(const void *subject)
 const struct metric metrics_table[] = {
     {PROCESS(facts.version), .label = "version", GAUGE("penstock_build_info"), .help = "The version of Penstock. The value is 1."},
     {PROCESS(facts.engine), .label = "engine", GAUGE("penstock_engine_info"), .help = "The engine that was chosen at start. The value is 1."},
-    {PROCESS(facts.config_hash), .label = "hash", GAUGE("penstock_config_info"),
+    {PROCESS(facts.config_hash), .applies = process_has_hash, .label = "hash", GAUGE("penstock_config_info"),
      .help = "A hash of the configuration in force, which changes made while running change too. The value is 1."},
     {PROCESS(facts.ready), GAUGE("penstock_ready"), .help = "Whether /readyz says yes: 1, or 0 once Penstock begins to stop."},
     {PROCESS(facts.started_ms), .decimals = MILLISECONDS, GAUGE("process_start_time_seconds"), .help = "When the process started, in seconds since 1970."},
     {PROCESS(facts.cpu_us), .decimals = MICROSECONDS, COUNTER("process_cpu_seconds_total"), .help = "CPU time of all threads, user and system."},
-    {PROCESS(facts.resident_bytes), GAUGE("process_resident_memory_bytes"), .help = "Resident memory."},
+    {PROCESS(facts.resident_bytes), GAUGE("process_resident_memory_bytes"), .help = "Resident memory; 0 if /proc is not mounted."},
     {PROCESS(sessions), GAUGE("penstock_sessions"), .help = "Open TCP sessions."},
     {PROCESS(facts.max_connections), GAUGE("penstock_max_connections"), .help = "Limit of open sessions of the process."},
     {PROCESS(flows), GAUGE("penstock_flows"), .help = "Open UDP flows."},
-    {PROCESS(facts.max_flows), GAUGE("penstock_max_flows"), .help = "Limit of open flows of the process."},
+    {PROCESS(facts.max_flows), .applies = process_limits_flows, GAUGE("penstock_max_flows"), .help = "Limit of open flows of the process."},
     {PROCESS(log_dropped), .label = "log", .word = log_word, .word_count = COUNT_OF(logs), COUNTER("penstock_log_lines_dropped_total"),
      .help = "Lines that were not written because their log did not keep up."},
 
