@@ -5,6 +5,7 @@ DESTDIR    ?=
 BINDIR     ?= $(PREFIX)/bin
 SYSCONFDIR ?= /etc
 MANDIR     ?= $(PREFIX)/share/man
+DATADIR    ?= $(PREFIX)/share/penstock
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
@@ -238,16 +239,20 @@ lint:
 # ---- packaging ----
 
 MAN8 := $(wildcard etc/man/*.8)
+MAN7 := $(wildcard etc/man/*.7)
 MAN5 := $(wildcard etc/man/*.5)
 MAN1 := $(wildcard etc/man/*.1)
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SYSCONFDIR)/penstock $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
-	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR)
+	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
 	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 $(MAN7) $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -m 644 $(MAN8) $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 644 etc/prometheus/penstock.rules.yml $(DESTDIR)$(DATADIR)/penstock.rules.yml
+	$(INSTALL) -m 644 etc/grafana/penstock.json $(DESTDIR)$(DATADIR)/grafana.json
 	sed 's|/usr/local/bin|$(BINDIR)|g' etc/penstock.service > $(DESTDIR)$(UNITDIR)/penstock.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/penstock.service
 	test -e $(DESTDIR)$(SYSCONFDIR)/penstock/penstock.ini || $(INSTALL) -m 644 etc/penstock.ini $(DESTDIR)$(SYSCONFDIR)/penstock/penstock.ini
@@ -255,8 +260,9 @@ install: all
 # The configuration stays: it is the administrator's.
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(PROGRAMS))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1))) \
-	    $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(MAN5))) $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) \
-	    $(DESTDIR)$(UNITDIR)/penstock.service
+	    $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(MAN5))) $(addprefix $(DESTDIR)$(MANDIR)/man7/,$(notdir $(MAN7))) \
+	    $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(DESTDIR)$(UNITDIR)/penstock.service \
+	    $(addprefix $(DESTDIR)$(DATADIR)/,penstock.rules.yml grafana.json)
 
 dist:
 	@mkdir -p build
