@@ -104,9 +104,9 @@ static void sum_process(struct metrics_process *sum, const struct report *report
 
 /* ---- subjects ---- */
 
-static unsigned protocol_of(const struct report_listener *listener)
+static unsigned listener_protocols(const struct report_listener *listener) /* its word is tcp, udp or tcp+udp */
 {
-    return strcmp(listener->protocol, "udp") == 0 ? METRIC_UDP : METRIC_TCP;
+    return (strstr(listener->protocol, "tcp") ? METRIC_TCP : 0u) | (strstr(listener->protocol, "udp") ? METRIC_UDP : 0u);
 }
 
 /* The protocols of the listeners that lead to it. If none does, it may be any. */
@@ -116,7 +116,7 @@ static unsigned pool_protocols(const struct report *report, const char *name)
 
     for (size_t i = 0; i < report->listener_count; i++)
         if (strcmp(report->listeners[i].pool, name) == 0)
-            protocols |= protocol_of(&report->listeners[i]);
+            protocols |= listener_protocols(&report->listeners[i]);
     return protocols ? protocols : METRIC_ANY;
 }
 
@@ -158,7 +158,7 @@ static void add_listeners(struct scrape *scrape, const struct report *report)
         if (!wants_pool(scrape->query, listener->pool) || (listener->leaving && has_name(report->listeners, sizeof(*listener), i, listener->name)))
             continue;
         exposition_add_label(&scrape->labels, start, "listener", listener->name);
-        add_subject(scrape, METRICS_LISTENER, listener, protocol_of(listener), start);
+        add_subject(scrape, METRICS_LISTENER, listener, listener_protocols(listener), start);
     }
 }
 

@@ -22,7 +22,7 @@ struct metrics_facts {
     uint32_t max_connections, max_flows;        /* limits of the process; max_flows: 0 if it has no UDP listener */
 };
 
-#define METRICS_POOLS_MAX 64
+#define METRICS_POOLS_MAX 16
 
 /* What is asked for. All zero is the level of the process alone; metrics_query_init() asks for all levels and pools. */
 struct metrics_query {

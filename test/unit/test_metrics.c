@@ -167,6 +167,14 @@ static void each_protocol_has_its_own_metrics(void **state)
     assert_non_null(strstr(text, "penstock_backend_sessions{"));
     free(text);
 
+    fixture->listener.protocol = "tcp+udp";
+    text = text_of(fixture, "");
+    assert_non_null(strstr(text, "penstock_backend_connect_seconds_sum"));
+    assert_non_null(strstr(text, "penstock_backend_flows_total"));
+    assert_non_null(strstr(text, "penstock_listener_accepted_total"));
+    assert_non_null(strstr(text, "penstock_listener_flows_total"));
+    free(text);
+
     fixture->report.listener_count = 0; /* nothing leads to the pool */
     text = text_of(fixture, "");
     assert_non_null(strstr(text, "penstock_backend_connect_seconds_sum"));
