@@ -32,12 +32,18 @@ void request_init(struct request *request, void (*follow)(struct request *reques
  * -ETIMEDOUT: that receiver has not got it. The asker, before request_await(). */
 int request_post(struct request *request, struct mailbox *mailbox, uint64_t deadline_ns);
 
+/* Counts a receiver that gets the request in another way, and answers with request_answer(). The asker, before request_await(). */
+void request_add(struct request *request);
+
 /* Waits until all receivers that have got it have answered, but no longer than until `deadline_ns`; UINT64_MAX: however long it takes. Returns 0 or -ETIMEDOUT:
  * then the answer must not be read. The asker, once. */
 int request_await(struct request *request, uint64_t deadline_ns);
 
 /* Gives it back. The asker, last. */
 void request_drop(struct request *request);
+
+/* Answers, and gives it back. Once for each receiver that was counted by request_add(). */
+void request_answer(struct request *request);
 
 /* Calls `follow`, answers, and gives it back. The receiver, once. */
 void request_follow(struct request *request, void *receiver);

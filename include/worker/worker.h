@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "io/io.h"
+#include "table/survey.h"
 
 struct counters;
 struct epoch;
@@ -67,7 +68,12 @@ struct mailbox *worker_mailboxes_new(unsigned workers);
 void worker_tell_of_place(void *mailboxes, unsigned worker);
 /* Orders a worker to close the sessions of backends whose backend_eviction() says so: the `evict` function of struct health_workers. Any thread. */
 void worker_order_evictions(void *mailboxes, unsigned worker);
-/* Frees the mailboxes and closes descriptors that are left in them. After the last worker has ended. NULL is allowed. Control. */
+/* Lists or closes sessions or flows of all workers: puts the query to them and waits until they have answered, or until `deadline_ns` (clock_now_ns()). A
+ * worker that has not answered by then still closes its sessions, but they are not counted. Returns 0, and the caller has to free `*survey`; or, without rows,
+ * -EBUSY (a worker has too many queries at a time) or -ENOMEM. Any thread but a worker. */
+int worker_survey(const struct worker_shared *shared, const struct survey_query *query, enum survey_action action, uint64_t deadline_ns,
+                  struct survey *survey);
+/* Frees the mailboxes and releases what is left in them, such as descriptors. After the last worker has ended. NULL is allowed. Control. */
 void worker_mailboxes_free(struct mailbox *mailboxes, unsigned workers);
 
 /* Starts the thread, with all signals blocked, and waits until its engine runs. On failure returns NULL and sets `*error` to a negative errno. Control only. */

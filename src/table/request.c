@@ -37,12 +37,17 @@ static void count_answer(struct request *request)
         (void)sem_post(&request->answered);
 }
 
+void request_add(struct request *request)
+{
+    atomic_fetch_add_explicit(&request->users, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&request->unanswered, 1, memory_order_relaxed);
+}
+
 int request_post(struct request *request, struct mailbox *mailbox, uint64_t deadline_ns)
 {
     int error;
 
-    atomic_fetch_add_explicit(&request->users, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&request->unanswered, 1, memory_order_relaxed);
+    request_add(request);
     error = mailbox_post_wait(mailbox, &request, deadline_ns);
     if (error == 0)
         return 0;
@@ -63,7 +68,7 @@ int request_await(struct request *request, uint64_t deadline_ns)
     return result < 0 ? -ETIMEDOUT : 0;
 }
 
-static void answer_request(struct request *request)
+void request_answer(struct request *request)
 {
     count_answer(request);
     request_drop(request);
@@ -72,10 +77,10 @@ static void answer_request(struct request *request)
 void request_follow(struct request *request, void *receiver)
 {
     request->follow(request, receiver);
-    answer_request(request);
+    request_answer(request);
 }
 
 void request_refuse(void *message)
 {
-    answer_request(*(struct request **)message);
+    request_answer(*(struct request **)message);
 }

@@ -5,11 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/types.h>
-#include <time.h>
 
 #include "base/clock.h"
-
-#define NS_PER_S UINT64_C(1000000000)
+#include "base/list.h"
 
 static void free_request(struct survey_request *request)
 {
@@ -17,15 +15,12 @@ static void free_request(struct survey_request *request)
         free(request->parts[i].rows);
         free(request->parts[i].places);
     }
-    (void)sem_destroy(&request->answers);
     free(request);
 }
 
-/* Release, so that the thread that frees sees that all others are done; acquire, for that thread. */
-static void give_back(struct survey_request *request)
+static void on_dispose(struct request *request)
 {
-    if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) == 1)
-        free_request(request);
+    free_request(container_of(request, struct survey_request, request));
 }
 
 /* ---- the asker ---- */
@@ -41,15 +36,14 @@ struct survey_request *survey_request_new(const struct survey_query *query, enum
     request->action = action;
     request->workers = workers;
     request->asked_ns = clock_now_ns();
-    atomic_init(&request->references, 1);
-    (void)sem_init(&request->answers, 0, 0);
+    request_init(&request->request, NULL, on_dispose);
     for (unsigned i = 0; i < workers && action == SURVEY_LIST; i++) {
         struct survey_part *part = &request->parts[i];
 
         part->rows = calloc(query->limit, sizeof(part->rows[0]));
         part->places = calloc(query->limit, sizeof(part->places[0]));
         if (!part->rows || !part->places) {
-            free_request(request);
+            request_drop(&request->request);
             return NULL;
         }
     }
@@ -60,21 +54,12 @@ void survey_request_ask(struct survey_request *request, unsigned worker)
 {
     assert(worker < request->workers && !request->parts[worker].asked);
     request->parts[worker].asked = true;
-    request->asked++;
-    (void)atomic_fetch_add_explicit(&request->references, 1, memory_order_relaxed);
+    request_add(&request->request);
 }
 
 int survey_request_wait(struct survey_request *request, uint64_t deadline_ns)
 {
-    struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / NS_PER_S), .tv_nsec = (long)(deadline_ns % NS_PER_S)};
-
-    for (unsigned answers = 0; answers < request->asked; answers++) {
-        while (sem_clockwait(&request->answers, CLOCK_MONOTONIC, &deadline) < 0) {
-            if (errno != EINTR)
-                return -ETIMEDOUT;
-        }
-    }
-    return 0;
+    return request_await(&request->request, deadline_ns);
 }
 
 static uint64_t rank_of(const struct survey_request *request, const struct survey_row *row)
@@ -145,7 +130,7 @@ static int copy_rows(struct survey_request *request, struct survey *survey, cons
 
 int survey_request_collect(struct survey_request *request, struct survey *survey)
 {
-    const struct survey_row **rows = calloc((size_t)request->asked * request->query.limit + 1, sizeof(*rows)); /* never of size 0 */
+    const struct survey_row **rows = calloc((size_t)request->workers * request->query.limit + 1, sizeof(*rows)); /* never of size 0 */
     ssize_t result = -ENOMEM;
 
     *survey = (struct survey){0};
@@ -157,22 +142,12 @@ int survey_request_collect(struct survey_request *request, struct survey *survey
     return (int)result;
 }
 
-void survey_request_cancel(struct survey_request *request)
-{
-    atomic_store_explicit(&request->cancelled, true, memory_order_relaxed);
-}
-
 void survey_request_drop(struct survey_request *request)
 {
-    give_back(request);
+    request_drop(&request->request);
 }
 
 /* ---- a worker that was asked ---- */
-
-bool survey_request_is_cancelled(const struct survey_request *request)
-{
-    return request->action == SURVEY_LIST && atomic_load_explicit(&request->cancelled, memory_order_relaxed);
-}
 
 /* Whether the first place is after the second one in the order. */
 static bool is_after(const struct survey_part *part, const struct survey_place *a, const struct survey_place *b)
@@ -258,6 +233,5 @@ void survey_request_answer(struct survey_request *request, unsigned worker, int 
     assert(!atomic_load_explicit(&part->answered, memory_order_relaxed));
     part->result = result;
     atomic_store_explicit(&part->answered, true, memory_order_release);
-    (void)sem_post(&request->answers);
-    give_back(request);
+    request_answer(&request->request);
 }

@@ -179,7 +179,7 @@ void admission_place(struct worker *worker, const struct lease *lease, int fd, c
 
     counters_add(&worker->counters->accepted, 1);
     if (chosen != worker->index) {
-        struct mail mail = {.fd = fd, .lease = *lease, .client = *client};
+        struct mail mail = {.kind = MAIL_CLIENT, .client = {.fd = fd, .lease = *lease, .client = *client}};
 
         if (hand_over(worker, chosen, &mail))
             return;

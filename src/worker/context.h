@@ -12,6 +12,7 @@
 #include "base/timer_wheel.h"
 #include "io/io.h"
 #include "worker/pipe_pool.h"
+#include "worker/survey.h"
 #include "worker/traffic.h"
 #include "worker/waiting.h"
 #include "worker/walk.h"
@@ -42,6 +43,7 @@ struct worker {
     struct list sessions;            /* the oldest first */
     struct list walks;               /* those that are under way */
     struct walk evictions;           /* worker/evict.h */
+    struct survey_run surveys[SURVEYS_MAX]; /* queries that are being answered */
     uint64_t session_number;         /* number of the last session */
     struct pipe_pool pipes;
 

@@ -5,20 +5,30 @@
 #include <unistd.h>
 
 #include "table/mailbox.h"
+#include "table/survey_request.h"
 #include "worker/worker.h"
 
 enum { MAIL_CAPACITY = 1024 };
 
 _Static_assert(sizeof(struct mail) <= MAILBOX_MESSAGE_BYTES, "a mailbox takes a worker's mail");
 
-static void close_client(void *message)
+void mail_dispose(void *message)
 {
-    (void)close(((struct mail *)message)->fd);
+    struct mail *mail = message;
+
+    switch (mail->kind) {
+    case MAIL_CLIENT:
+        (void)close(mail->client.fd);
+        break;
+    case MAIL_SURVEY: /* the worker has ended: it has no sessions */
+        survey_request_answer(mail->survey.request, mail->survey.worker, 0);
+        break;
+    }
 }
 
 struct mailbox *worker_mailboxes_new(unsigned workers)
 {
-    struct mailbox_options options = {.capacity = MAIL_CAPACITY, .message_bytes = sizeof(struct mail), .dispose = close_client};
+    struct mailbox_options options = {.capacity = MAIL_CAPACITY, .message_bytes = sizeof(struct mail), .dispose = mail_dispose};
     struct mailbox *mailboxes = calloc(workers, sizeof(*mailboxes));
 
     for (unsigned i = 0; mailboxes && i < workers; i++) {

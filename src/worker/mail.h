@@ -7,6 +7,8 @@
 #include "base/addr.h"
 #include "table/lease.h"
 
+struct survey_request;
+
 /* A worker that finds several orders follows them in this sequence, and before it takes messages. */
 enum worker_order {
     ORDER_ACCEPT = 1 << 0,    /* the listening sockets listen now */
@@ -17,11 +19,32 @@ enum worker_order {
     ORDER_STOP = 1 << 5,      /* close all sessions and end */
 };
 
-/* The message: an accepted client that another worker hands over. The receiver owns the descriptor and the lease. */
-struct mail {
+/* The messages. What one holds belongs to the receiver. */
+enum mail_kind {
+    MAIL_CLIENT, /* an accepted client that another worker hands over */
+    MAIL_SURVEY, /* a query about the sessions or flows */
+};
+
+struct mail_client {
     int fd;
     struct lease lease;  /* the places that were taken for it */
     struct addr client;
 };
+
+struct mail_survey {
+    struct survey_request *request; /* to be answered */
+    unsigned worker;                /* the receiver */
+};
+
+struct mail {
+    enum mail_kind kind;
+    union {
+        struct mail_client client;
+        struct mail_survey survey;
+    };
+};
+
+/* Releases what an untaken message holds. */
+void mail_dispose(void *message);
 
 #endif

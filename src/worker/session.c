@@ -48,6 +48,7 @@ static bool may_interrupt(const struct session *session, enum session_end reason
     bool awaits_answer = session->last_source == CLIENT && session->directions[CLIENT].bytes > 0;
 
     switch (reason) {
+    case END_KILLED:
     case END_STOPPED:
     case END_LIFETIME:
         return true;
@@ -61,7 +62,7 @@ static bool may_interrupt(const struct session *session, enum session_end reason
 }
 
 /* Whether FIN at the direction's destination would make incomplete data look complete. If both sides are silent and nothing is held, FIN only means that. But
- * a side that has sent FIN waits for an answer, and a stop, an eviction or the end of the lifetime may interrupt a transfer. */
+ * a side that has sent FIN waits for an answer, and a stop, an administrator, an eviction or the end of the lifetime may interrupt a transfer. */
 static bool cut_short(const struct session *session, enum side source, enum session_end reason)
 {
     const struct direction *direction = &session->directions[source];
@@ -155,6 +156,7 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
         .ends = {{.side = CLIENT}, {.side = BACKEND}},
         .lease = arrival->lease,
         .accepted_ns = worker->io->now_ns,
+        .active_ns = worker->io->now_ns,
         .client = *arrival->client,
     };
     timer_init(&session->timer, handlers->timer);

@@ -42,6 +42,7 @@ enum session_end {
     END_BACKEND_DOWN,     /* on_down = close */
     END_BACKEND_DRAINED,  /* drain_timeout of the pool */
     END_FAILBACK,         /* on_failback = close */
+    END_KILLED,           /* an administrator closed it */
     END_STOPPED,          /* drain_timeout of the process, or a second signal */
     END_REASONS
 };
@@ -58,7 +59,7 @@ struct session {
     struct worker *worker;
     struct list link;          /* in the worker's list of sessions */
     uint64_t number;           /* number of the session in its worker, from 1 */
-    uint64_t active_ns;        /* when bytes last moved; in CONNECTING: when the attempt began */
+    uint64_t active_ns;        /* when bytes last moved; in CONNECTING: when the attempt began, or the client was accepted */
     enum session_state state : 8;
     enum session_end end : 8;
     bool last_small;           /* the last bytes were a small message; for traffic_received() */
@@ -103,7 +104,7 @@ void session_new(struct worker *worker, const struct session_arrival *arrival);
  * CLOSING. */
 void session_end(struct session *session, enum session_end reason, unsigned resets);
 
-/* Ends a session because of a timeout, a stop or an eviction. An end is closed with RST if FIN would make incomplete data look complete. */
+/* Ends a session because of a timeout, a stop, an eviction or an administrator. An end is closed with RST if FIN would make incomplete data look complete. */
 void session_give_up(struct session *session, enum session_end reason);
 
 /* ---- session_abort.c ---- */

@@ -29,9 +29,16 @@ static const struct {
     [END_BACKEND_DOWN] = {"DD", "backend is down or in maintenance, and on_down = close"},
     [END_BACKEND_DRAINED] = {"KD", "drain_timeout of the backend is over"},
     [END_FAILBACK] = {"UD", "backend is a backup, another one is up again, and on_failback = close"},
+    [END_KILLED] = {"KD", "closed by the administrator"},
     [END_STOPPED] = {"KD", "stopped before it had ended"},
 };
 _Static_assert(sizeof(ends) / sizeof(ends[0]) == END_REASONS, "every reason has words");
+
+/* Whether no backend could be connected before the end. Otherwise somebody else ended it first. */
+static bool was_unserved(const struct session *session)
+{
+    return !session->connected_ns && session->end != END_STOPPED && session->end != END_KILLED && session->end != END_CLIENT_LEFT;
+}
 
 static void warn_unserved(const struct session *session, const struct lease *lease, const char *client)
 {
@@ -47,7 +54,7 @@ static void warn_unserved(const struct session *session, const struct lease *lea
 void session_log(struct session *session, const struct lease *lease)
 {
     const struct worker *worker = session->worker;
-    bool unserved = !session->connected_ns && session->end != END_STOPPED && session->end != END_CLIENT_LEFT;
+    bool unserved = was_unserved(session);
     const struct backend *backend = lease->backend ? lease->backend : session->failed;
     char client[ADDR_TEXT_BYTES], addr[ADDR_TEXT_BYTES] = "-", connect[24] = "-";
 

@@ -11,9 +11,9 @@ struct session;
  * `session` is the number of the session, which is also in the other log lines about it. `backend` and `addr` are those of the last backend tried, or `-`.
  * connect_ms is `-` if no backend was connected, or the last one died before it answered and no other one was. `replayed` counts the backends that got what
  * another one had got before. `end` is HAProxy's two-letter termination code if it has one for the case. The first letter says who ended
- * the session (C client, S server, c and s their timeouts, P proxy, R resources, K killed by a stop), the second when (C connecting, H before the
- * backend's first byte, D with data; a stop is always KD). A session that never reached a backend is also reported as a warning, at most once per second and
- * worker. */
+ * the session (C client, S server, c and s their timeouts, P proxy, R resources, K killed by a stop or by an administrator), the second when (C connecting,
+ * H before the backend's first byte, D with data; K is always followed by D). A session that never reached a backend is also reported as a warning, at most
+ * once per second and worker. */
 void session_log(struct session *session, const struct lease *lease);
 
 #endif

@@ -36,6 +36,11 @@ static struct flow *find_flow(const struct udp *udp, const struct flow_key *key)
 
 static const char *const state_names[] = {[FLOW_BOUND] = "BOUND", [FLOW_UNBOUND] = "UNBOUND", [FLOW_CLOSING] = "CLOSING"};
 
+const char *udp_flow_state_name(const struct flow *flow)
+{
+    return state_names[flow->state];
+}
+
 static void move_flow(struct flow *flow, enum flow_state to)
 {
     assert(to > flow->state);

@@ -38,6 +38,7 @@ enum flow_end {
     FLOW_IDLE,         /* no datagram for udp_idle_timeout */
     FLOW_ANSWERED,     /* the replies that udp_responses announces have come */
     FLOW_BACKEND_DOWN, /* the backend takes no more datagrams, or is to have no flows (backend_eviction()); the client's next one has begun another flow */
+    FLOW_KILLED,       /* an administrator closed it; the client's next datagram begins another flow */
     FLOW_STOPPED,      /* drain_timeout, or a second signal */
     FLOW_ENDS
 };
@@ -93,6 +94,9 @@ struct flow *udp_flow_move(struct flow *flow, const uint8_t *data, uint32_t byte
 
 /* udp_requests is reached. BOUND to UNBOUND. */
 void udp_flow_unbind(struct flow *flow);
+
+/* The name in the drawing. */
+const char *udp_flow_state_name(const struct flow *flow);
 
 /* Ends a flow: gives back its places, writes its log line, and closes its socket. The lease is empty from then on. No effect on one that is CLOSING. */
 void udp_flow_end(struct flow *flow, enum flow_end why);

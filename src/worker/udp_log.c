@@ -15,6 +15,7 @@ static const struct {
     [FLOW_IDLE] = {"--", "no datagram for udp_idle_timeout"},
     [FLOW_ANSWERED] = {"--", "all replies have arrived"},
     [FLOW_BACKEND_DOWN] = {"SD", "backend went down"},
+    [FLOW_KILLED] = {"KD", "closed by the administrator"},
     [FLOW_STOPPED] = {"KD", "stopped before it had ended"},
 };
 _Static_assert(sizeof(ends) / sizeof(ends[0]) == FLOW_ENDS, "every reason has words");

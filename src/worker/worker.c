@@ -27,6 +27,7 @@
 #include "worker/mail.h"
 #include "worker/replay.h"
 #include "worker/session.h"
+#include "worker/survey.h"
 #include "worker/udp.h"
 #include "worker/udp_relay.h"
 
@@ -73,13 +74,23 @@ void worker_end_all(struct worker *worker)
 }
 
 /* Resets a client from a worker that did not know yet that this one stops. */
-static void turn_away(struct worker *worker, const struct mail *mail)
+static void turn_away(struct worker *worker, const struct mail_client *client)
 {
-    struct lease lease = mail->lease;
+    struct lease lease = client->lease;
 
-    io_discard(worker->io, mail->fd);
+    io_discard(worker->io, client->fd);
     counters_active_add(worker->counters, -1);
     lease_give(&lease, LEASE_ALL);
+}
+
+/* The sender has already counted it. */
+static void take_client(struct worker *worker, const struct mail_client *client)
+{
+    if (worker->stopping)
+        turn_away(worker, client);
+    else
+        session_new(worker, &(struct session_arrival){.fd = client->fd, .lease = client->lease, .client = &client->client});
+    (void)intake_leave(own_intake(worker));
 }
 
 static void follow_orders(struct worker *worker, uint32_t orders)
@@ -108,12 +119,15 @@ static void on_mail(struct io_sock *sock)
 
     io_clear_event(worker->io, sock);
     follow_orders(worker, mailbox_take_orders(mailbox));
-    while (mailbox_take(mailbox, &mail)) { /* a client, which the sender has already counted */
-        if (worker->stopping)
-            turn_away(worker, &mail);
-        else
-            session_new(worker, &(struct session_arrival){.fd = mail.fd, .lease = mail.lease, .client = &mail.client});
-        (void)intake_leave(own_intake(worker));
+    while (mailbox_take(mailbox, &mail)) {
+        switch (mail.kind) {
+        case MAIL_CLIENT:
+            take_client(worker, &mail.client);
+            break;
+        case MAIL_SURVEY:
+            survey_begin(worker, mail.survey.request);
+            break;
+        }
     }
     io_poll(worker->io, &worker->mail, IO_IN);
 }
@@ -260,8 +274,21 @@ int worker_prepare(struct worker *worker, struct io *io)
     return result;
 }
 
+/* What is left are queries, because the intake has ended. */
+static void close_mailbox(struct worker *worker)
+{
+    struct mailbox *mailbox = &worker->shared->mailboxes[worker->index];
+    struct mail mail;
+
+    mailbox_close(mailbox);
+    while (mailbox_take(mailbox, &mail))
+        mail_dispose(&mail);
+}
+
 void worker_dismantle(struct worker *worker)
 {
+    survey_end_all(worker);
+    close_mailbox(worker);
     udp_free(worker);
     pipe_pool_deinit(&worker->pipes);
     slab_deinit(&worker->sessions_slab);

@@ -191,6 +191,9 @@ void check_closing(struct world *world, struct session *session)
     case END_FAILBACK:
         check_eviction(world, session, pair);
         break;
+    case END_KILLED:
+        surveys_check_killed(world, session);
+        break;
     default:
         break;
     }

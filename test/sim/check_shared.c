@@ -11,7 +11,7 @@
 /* The bit in the state of struct intake that means closed. */
 #define INTAKE_CLOSED (UINT32_C(1) << 31)
 
-static uint32_t underway(const struct world *world, uint32_t worker)
+uint32_t check_underway(const struct world *world, uint32_t worker)
 {
     return world->intakes[worker].state & ~INTAKE_CLOSED;
 }
@@ -30,7 +30,7 @@ static void count_session(const struct world *world, const struct session *sessi
 
 static void count_sessions(struct world *world, const struct worker *worker, struct tally *tally)
 {
-    uint32_t sessions = 0, active = counters_active(worker->counters), mails = underway(world, worker->index);
+    uint32_t sessions = 0, active = counters_active(worker->counters), mails = check_underway(world, worker->index);
 
     for (struct list *link = worker->sessions.next; link != &worker->sessions; link = link->next) {
         sessions++;
@@ -156,8 +156,8 @@ void check_member_end(struct member *member)
     struct world *world = member->world;
     const struct worker *worker = member->worker;
 
-    if (underway(world, worker->index) > 0)
-        world_fail(world, "worker %u ends with %u clients on their way to it", worker->index, underway(world, worker->index));
+    if (check_underway(world, worker->index) > 0)
+        world_fail(world, "worker %u ends with %u clients on their way to it", worker->index, check_underway(world, worker->index));
     if (worker->sessions_slab.used > 0 || counters_active(worker->counters) > 0)
         world_fail(world, "worker %u ends with %u sessions", worker->index, worker->sessions_slab.used);
     if (worker->replays_slab.used > 0)

@@ -213,6 +213,9 @@ static void check_reason(struct world *world, const struct udp_port *port, const
             !backend_refuses(flow->lease.backend, flow->worker->io->now_ns))
             world_fail(world, "port %u: ends because its backend is down, which it is not", port->conn->index);
         break;
+    case FLOW_KILLED:
+        surveys_check_killed_flow(world, flow);
+        break;
     default:
         if (!flow->worker->stopping)
             world_fail(world, "port %u: ends for reason %d", port->conn->index, (int)flow->end);

@@ -45,7 +45,7 @@ static void on_crash(int number)
 
 static void build_mailboxes(struct world *world)
 {
-    struct mailbox_options options = {.capacity = world->mailbox_capacity, .message_bytes = sizeof(struct mail)};
+    struct mailbox_options options = {.capacity = world->mailbox_capacity, .message_bytes = sizeof(struct mail), .dispose = mail_dispose};
 
     world->mailboxes = calloc(world->worker_count, sizeof(*world->mailboxes));
     for (uint32_t i = 0; i < world->worker_count; i++) {
@@ -163,6 +163,7 @@ static void run(struct world *world)
         world_fail(world, "flows hang, or datagrams will never be received");
     world->stuck = false;
     world_drain(world);
+    surveys_drain(world);
     while (!driver_all_ended(world)) {
         driver_step(world);
         if (world->stuck)
@@ -214,7 +215,9 @@ const char *world_run(uint64_t seed, bool trace, uint64_t *digest)
         abort();
     build(world, seed);
     driver_begin(world);
+    surveys_schedule(world, seed);
     run(world);
+    surveys_end(world);
     check_end(world);
     check_pairs(world);
     check_udp_end(world);

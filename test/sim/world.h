@@ -11,6 +11,7 @@
 #include "health/ejection.h"
 #include "health/publisher.h"
 #include "sim.h"
+#include "surveys.h"
 #include "table/limit.h"
 #include "table/shortage.h"
 #include "tap.h"
@@ -158,6 +159,7 @@ struct world {
     struct evictions evictions;
     struct eviction_record eviction_records[POOLS_MAX][BACKENDS_MAX][ADDRESSES_MAX];
     struct eviction_rate eviction_rates[POOLS_MAX];
+    struct surveys surveys;
     struct shortage shortage;
     struct publisher publisher; /* with `ejection`: what the health thread would have */
     struct ejection ejection;
@@ -253,6 +255,8 @@ uint64_t check_last_activity_ns(struct world *world, const struct session *sessi
 
 /* check_shared.c: checks what the workers share, after every turn; and a worker that ends. */
 void check_shared(struct world *world);
+/* Number of clients that are being handed over to the worker. */
+uint32_t check_underway(const struct world *world, uint32_t worker);
 void check_member_end(struct member *member);
 
 /* check_waiting.c */

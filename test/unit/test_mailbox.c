@@ -207,7 +207,7 @@ static void test_clients_left_in_a_worker_s_box_are_closed(void **state)
     (void)state;
     assert_non_null(mailboxes);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    assert_true(mailbox_post(&mailboxes[1], &(struct mail){.fd = pair[0]}));
+    assert_true(mailbox_post(&mailboxes[1], &(struct mail){.kind = MAIL_CLIENT, .client = {.fd = pair[0]}}));
     worker_mailboxes_free(mailboxes, 2);
     assert_int_equal(fcntl(pair[0], F_GETFD), -1);
     assert_int_equal(errno, EBADF);

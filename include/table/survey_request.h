@@ -1,19 +1,16 @@
-/* table/survey_request.h: a query that one thread, the asker, puts to several workers, and their answers.
+/* table/survey_request.h: a query that one thread, the asker, puts to several workers, and their answers. As any request (table/request.h), it may be answered
+ * after the asker has stopped to wait.
  *
- * The asker waits only until a deadline. A worker may answer later than that, or never, because it ends with the request in its mailbox. Therefore the request
- * is counted: the asker holds one reference, and each worker that was asked holds one from survey_request_ask() on until survey_request_answer(). The
- * thread that gives back the last reference frees the request.
- *
- * Each worker writes only its own part. The asker reads a part only after its worker has answered (release and acquire). The memory is bounded: each part has
- * room for query.limit rows, and the system provides that memory when it is first used. */
+ * Each worker writes only its own part. The asker reads a part only after its worker has answered (release and acquire), so that it has the other parts if one
+ * is late. The memory is bounded: each part has room for query.limit rows, and the system provides that memory when it is first used. */
 #ifndef TABLE_SURVEY_REQUEST_H
 #define TABLE_SURVEY_REQUEST_H
 
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "table/request.h"
 #include "table/survey.h"
 
 /* A row that is among the first ones until now. */
@@ -36,47 +33,37 @@ struct survey_part {
 };
 
 struct survey_request {
+    struct request request;  /* first */
+
     /* Immutable. */
     struct survey_query query;
     enum survey_action action;
     unsigned workers;
     uint64_t asked_ns;       /* clock_now_ns() when it was made: ages count to this time */
 
-    unsigned asked;          /* number of workers that were asked; used only by the asker */
-
-    /* Written by several threads. */
-    _Atomic uint32_t references;
-    _Atomic bool cancelled;  /* by the asker: nobody waits for a list any more; relaxed */
-    sem_t answers;           /* posted once by each worker that answers */
     struct survey_part parts[]; /* by worker */
 };
 
 /* ---- the asker ---- */
 
-/* Returns a request that nobody was asked yet, with one reference. NULL: out of memory. */
+/* Returns a request that nobody was asked yet. NULL: out of memory. */
 struct survey_request *survey_request_new(const struct survey_query *query, enum survey_action action, unsigned workers);
 
-/* Notes that a worker is being asked, and takes a reference for it. Call it once for each worker, before the request is posted to its mailbox. If it cannot be
- * posted, answer in place of the worker. */
+/* Counts a worker that is being asked. Call it once for each worker, before the request is posted to its mailbox. If it cannot be posted, answer in place of
+ * the worker. Before survey_request_wait(). */
 void survey_request_ask(struct survey_request *request, unsigned worker);
 
-/* Waits until all workers that were asked have answered, or until `deadline_ns` (clock_now_ns()). Returns 0 or -ETIMEDOUT. */
+/* Waits until all workers that were asked have answered, or until `deadline_ns` (clock_now_ns()). Once. Returns 0 or -ETIMEDOUT. */
 int survey_request_wait(struct survey_request *request, uint64_t deadline_ns);
 
 /* Merges what was answered until now into `survey`, which the caller has to free. Returns 0; or -EBUSY, if a worker refused; or -ENOMEM. After an error, the
  * survey has no rows. */
 int survey_request_collect(struct survey_request *request, struct survey *survey);
 
-/* Nobody waits for the answers any more: workers may stop to look for rows. They still close what is to be closed. */
-void survey_request_cancel(struct survey_request *request);
-
-/* Gives back the asker's reference. */
+/* Gives it back. The asker, last. */
 void survey_request_drop(struct survey_request *request);
 
 /* ---- a worker that was asked ---- */
-
-/* Whether it need not go on with the request. */
-bool survey_request_is_cancelled(const struct survey_request *request);
 
 /* Counts a subject that matches. Returns a row if the subject is among the first ones in the order until now; otherwise NULL. survey_fill_row() has filled the
  * row; the caller completes it. SURVEY_LIST. */
@@ -85,7 +72,7 @@ struct survey_row *survey_request_offer(struct survey_request *request, const st
 /* Counts one that matches and was closed. SURVEY_CLOSE. */
 void survey_request_note_closed(struct survey_request *request, unsigned worker);
 
-/* Completes this worker's part, and gives back its reference. `result`: 0 or -EBUSY. */
+/* Completes this worker's part, and gives the request back. `result`: 0 or -EBUSY. Once. */
 void survey_request_answer(struct survey_request *request, unsigned worker, int result);
 
 #endif
