@@ -69,3 +69,23 @@ json_t *api_json_addr(const struct addr *addr)
         return json_null();
     return api_json_text(addr_format(addr, text, sizeof(text)));
 }
+
+json_t *api_json_append(json_t *list, json_t *item)
+{
+    if (list && json_array_append_new(list, item) == 0)
+        return list;
+    json_decref(list);
+    if (!list)
+        json_decref(item);
+    return NULL;
+}
+
+json_t *api_json_merge(json_t *object, json_t *more)
+{
+    if (object && more && json_object_update_new(object, more) == 0)
+        return object;
+    json_decref(object);
+    if (!object)
+        json_decref(more);
+    return NULL;
+}

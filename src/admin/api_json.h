@@ -31,4 +31,10 @@ json_t *api_json_time(const struct timespec *time);
 struct addr;
 json_t *api_json_addr(const struct addr *addr);
 
+/* Adds `item` to the end of the array `list`, and takes it over. If one of them is NULL, frees the other. Returns the array, or NULL if out of memory. */
+json_t *api_json_append(json_t *list, json_t *item);
+
+/* Adds the members of `more` to `object`, and takes `more` over. If one of them is NULL, frees the other. Returns `object`, or NULL if out of memory. */
+json_t *api_json_merge(json_t *object, json_t *more);
+
 #endif

@@ -15,17 +15,6 @@ static uint64_t age_ns(const struct report *report, uint64_t then_ns)
     return report->taken_ns > then_ns ? report->taken_ns - then_ns : 0;
 }
 
-/* Adds `item` to the array `list` and takes it over. If one of them is NULL, frees the other. Returns the array, or NULL if out of memory. */
-static json_t *append_item(json_t *list, json_t *item)
-{
-    if (list && json_array_append_new(list, item) == 0)
-        return list;
-    json_decref(list);
-    if (!list)
-        json_decref(item);
-    return NULL;
-}
-
 static json_t *histogram_json(const struct report_histogram *histogram)
 {
     uint64_t count = report_histogram_count(histogram);
@@ -33,17 +22,6 @@ static json_t *histogram_json(const struct report_histogram *histogram)
     return json_pack("{s:o, s:o, s:o, s:o}", "count", api_json_count(count), "sum", api_json_ms(histogram->sum_us),
                      "p50", count > 0 ? api_json_ms(report_histogram_percentile_us(histogram, 50)) : json_null(),
                      "p99", count > 0 ? api_json_ms(report_histogram_percentile_us(histogram, 99)) : json_null());
-}
-
-/* Adds the members of `more` to `object`, and frees it. Returns `object`, or NULL if out of memory. */
-static json_t *merge_members(json_t *object, json_t *more)
-{
-    if (object && more && json_object_update_new(object, more) == 0)
-        return object;
-    json_decref(object);
-    if (!object)
-        json_decref(more);
-    return NULL;
 }
 
 /* What is counted about a backend, or about the backends of a pool that are freed. */
@@ -59,7 +37,7 @@ static json_t *counts_json(const struct report_traffic *traffic, const struct re
                                  "probes", api_json_count(events->probes), "probes_failed", api_json_count(events->probes_failed),
                                  "probes_timed_out", api_json_count(events->probes_timed_out));
 
-    return merge_members(sessions, happened);
+    return api_json_merge(sessions, happened);
 }
 
 static json_t *backend_json(const struct report *report, const struct report_backend *backend)
@@ -75,7 +53,7 @@ static json_t *backend_json(const struct report *report, const struct report_bac
     json_t *times = json_pack("{s:o, s:o, s:o}", "connect_ms", histogram_json(&backend->traffic.connect),
                               "first_byte_ms", histogram_json(&backend->traffic.first_byte), "session_ms", histogram_json(&backend->traffic.session));
 
-    return merge_members(merge_members(merge_members(now, load), counts_json(&backend->traffic, &backend->events)), times);
+    return api_json_merge(api_json_merge(api_json_merge(now, load), counts_json(&backend->traffic, &backend->events)), times);
 }
 
 /* How many backends of the pool are in each state. */
@@ -87,7 +65,7 @@ static json_t *states_json(const struct report_pool *pool)
     for (size_t i = 0; i < pool->backend_count; i++)
         counts[pool->backends[i].state_now]++;
     for (int i = 0; i < REPORT_STATES; i++)
-        states = merge_members(states, json_pack("{s:I}", report_state_word((enum report_state)i), counts[i]));
+        states = api_json_merge(states, json_pack("{s:I}", report_state_word((enum report_state)i), counts[i]));
     return states;
 }
 
@@ -96,7 +74,7 @@ static json_t *pool_json(const struct report *report, const struct report_pool *
     json_t *backends = json_array();
 
     for (size_t i = 0; i < pool->backend_count; i++)
-        backends = append_item(backends, backend_json(report, &pool->backends[i]));
+        backends = api_json_append(backends, backend_json(report, &pool->backends[i]));
     return json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:o}", "name", pool->name, "balance", pool->balance, "check", pool->check,
                      "service", pool->service, "leaving", pool->leaving, "usable", (json_int_t)pool->usable, "sessions", (json_int_t)pool->sessions,
                      "states", states_json(pool), "backends", backends, "gone", counts_json(&pool->gone, &pool->gone_events));
@@ -108,7 +86,7 @@ json_t *api_report_pools(const struct report *report, const char *pool)
 
     for (size_t i = 0; i < report->pool_count; i++)
         if (!pool || strcmp(report->pools[i].name, pool) == 0)
-            pools = append_item(pools, pool_json(report, &report->pools[i]));
+            pools = api_json_append(pools, pool_json(report, &report->pools[i]));
     return json_pack("{s:o}", "pools", pools);
 }
 
@@ -117,9 +95,9 @@ static json_t *listener_json(const struct report_listener *listener)
     json_t *refused = json_object(), *ends = json_object();
 
     for (int i = 0; i < REPORT_REFUSALS; i++)
-        refused = merge_members(refused, json_pack("{s:o}", report_refusal_word((enum report_refusal)i), api_json_count(listener->refused[i])));
+        refused = api_json_merge(refused, json_pack("{s:o}", report_refusal_word((enum report_refusal)i), api_json_count(listener->refused[i])));
     for (int i = 0; i < REPORT_ENDS; i++)
-        ends = merge_members(ends, json_pack("{s:o}", report_end_word((enum report_end)i), api_json_count(listener->ends[i])));
+        ends = api_json_merge(ends, json_pack("{s:o}", report_end_word((enum report_end)i), api_json_count(listener->ends[i])));
     return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", listener->name, "pool", listener->pool,
                      "protocol", listener->protocol, "leaving", listener->leaving, "sessions", (json_int_t)listener->sessions,
                      "sessions_max", (json_int_t)listener->sessions_max, "flows", (json_int_t)listener->flows, "flows_max", (json_int_t)listener->flows_max,
@@ -133,7 +111,7 @@ json_t *api_report_listeners(const struct report *report)
     json_t *listeners = json_array();
 
     for (size_t i = 0; i < report->listener_count; i++)
-        listeners = append_item(listeners, listener_json(&report->listeners[i]));
+        listeners = api_json_append(listeners, listener_json(&report->listeners[i]));
     return json_pack("{s:o}", "listeners", listeners);
 }
 
@@ -152,7 +130,7 @@ json_t *api_report_workers(const struct report *report)
     json_t *workers = json_array();
 
     for (size_t i = 0; i < report->worker_count; i++)
-        workers = append_item(workers, worker_json(&report->workers[i], i));
+        workers = api_json_append(workers, worker_json(&report->workers[i], i));
     return json_pack("{s:o}", "workers", workers);
 }
 
@@ -164,7 +142,7 @@ json_t *api_report_events(const struct report *report, uint64_t since)
         const struct report_line *line = &report->lines[i];
 
         if (line->id > since)
-            events = append_item(events, json_pack("{s:o, s:o, s:s, s:o, s:o}", "id", api_json_count(line->id), "time", api_json_time(&line->time),
+            events = api_json_append(events, json_pack("{s:o, s:o, s:s, s:o, s:o}", "id", api_json_count(line->id), "time", api_json_time(&line->time),
                                                    "pool", line->pool, "backend", api_json_text_or_null(line->backend), "text", api_json_text(line->text)));
     }
     return json_pack("{s:o}", "events", events);

@@ -4,11 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/api_read.h"
 #include "admin/readiness.h"
 
 const struct route routes[] = {
     {HTTP_GET, "/healthz", readiness_healthz},
     {HTTP_GET, "/readyz", readiness_readyz},
+    {HTTP_GET, "/v1/status", api_read_status},
+    {HTTP_GET, "/v1/pools", api_read_pools},
+    {HTTP_GET, "/v1/listeners", api_read_listeners},
+    {HTTP_GET, "/v1/workers", api_read_workers},
+    {HTTP_GET, "/v1/events", api_read_events},
+    {HTTP_GET, "/v1/config", api_read_config},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);
