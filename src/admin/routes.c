@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/api_read.h"
+#include "admin/api_sessions.h"
 #include "admin/readiness.h"
 
 const struct route routes[] = {
@@ -16,6 +17,10 @@ const struct route routes[] = {
     {HTTP_GET, "/v1/workers", api_read_workers},
     {HTTP_GET, "/v1/events", api_read_events},
     {HTTP_GET, "/v1/config", api_read_config},
+    {HTTP_GET, "/v1/sessions", api_sessions_list},
+    {HTTP_DELETE, "/v1/sessions", api_sessions_close},
+    {HTTP_DELETE, "/v1/sessions/{id}", api_sessions_close_one},
+    {HTTP_GET, "/v1/flows", api_sessions_list_flows},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);
