@@ -132,8 +132,11 @@ enum options_result options_read(int argc, char **argv, const struct options_syn
         const struct options_row *row = find_row(syntax, option == ':' ? optopt : option);
         char text[40];
 
-        if (option == 'h' || option == HELP)
+        if (option == 'h' || option == HELP) {
+            if (syntax->usage)
+                puts(syntax->usage);
             return OPTIONS_HELP;
+        }
         if (option == '?' || !row)
             return unknown_option(syntax, argv);
         if (option == ':') {

@@ -27,6 +27,7 @@ struct options_row {
 /* What a subcommand accepts. --help and -h are always accepted. */
 struct options_syntax {
     const char *command;            /* for messages, such as "backend add" */
+    const char *usage;              /* what --help prints; NULL: the caller does that */
     const struct options_row *rows; /* at most OPTIONS_ROWS_MAX */
     size_t row_count;
     const char *operands;           /* their form in messages, such as "POOL/BACKEND N"; "": there are none */
@@ -34,7 +35,7 @@ struct options_syntax {
 };
 
 /* Reads the arguments after argv[0]; options and operands may be mixed. Each option may be given once. Sets the values of the options that are given, and
- * `operands`, an array of at least operands_max: those that are not given become NULL. */
+ * `operands`, an array of at least operands_max: those that are not given become NULL. Prints the usage on --help. */
 enum options_result options_read(int argc, char **argv, const struct options_syntax *syntax, const char **operands);
 
 /* Reads `[-c FILE] [--help]` of the subcommand argv[0]. Sets `*file` to FILE, or to OPTIONS_DEFAULT_FILE without -c. If `file` is NULL,
