@@ -17,6 +17,7 @@
 
 enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_IO_URING, CONFIG_ENGINE_EPOLL };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 enum config_affinity { CONFIG_AFFINITY_AUTO, CONFIG_AFFINITY_OFF, CONFIG_AFFINITY_LIST };
 
 /* One address to bind. A port range has one of these for each port, and `*:PORT` has two. */
@@ -61,9 +62,11 @@ struct config {
     uint32_t probes_max;      /* probes in flight, 1 to CONFIG_PROBES_MAX */
     uint64_t seed;            /* of the keyed hash; load balancers with the same seed choose the same backends */
     uint32_t drain_timeout_ms;
-    const char *log;          /* "stderr" or a path */
+    const char *log;          /* as log/target.h parses it */
     enum config_log_level log_level;
-    const char *access_log;   /* NULL: off; "stderr" or a path */
+    enum config_log_format log_format;
+    const char *access_log;   /* NULL: off; else as `log` */
+    enum config_log_format access_log_format;
     const char *user, *group; /* NULL: no change */
     bool allow_exec;          /* check = exec is allowed */
 

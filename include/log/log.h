@@ -7,20 +7,32 @@
 #define LOG_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+struct access_record;
 
 #define LOG_LINE_BYTES 1000
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-struct log_options {
-    const char *path;        /* "stderr" or a file to append to */
-    enum log_level level;
-    const char *access_path; /* NULL: off; "stderr" or a file to append to */
+enum log_format {
+    LOG_FORMAT_TEXT,
+    LOG_FORMAT_JSON, /* one object in each line */
 };
 
-/* Opens the sinks and starts the log thread. Returns 0, or a negative errno. On failure `*failed_path` is the path that could not be opened, or NULL if the
- * thread could not be started. Control only. */
-int log_start(const struct log_options *options, const char **failed_path);
+enum log_destination { LOG_TO_LOG, LOG_TO_ACCESS, LOG_DESTINATIONS };
+
+struct log_options {
+    const char *target;        /* as log/target.h parses it */
+    enum log_level level;
+    enum log_format format;
+    const char *access_target; /* NULL: off */
+    enum log_format access_format;
+};
+
+/* Opens the sinks and starts the log thread. Returns 0, or a negative errno. On failure `*failed_target` is the target that could not be opened, or NULL if
+ * the thread could not be started. Control only. */
+int log_start(const struct log_options *options, const char **failed_target);
 
 /* Tells the log that the process has started. Until then, errors are also written to standard error, because a person who starts Penstock looks there.
  * Control only. */
@@ -50,7 +62,11 @@ void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Writes one line to the access log; the log thread adds the time stamp. */
-void log_access(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Writes one line to the access log, with the present time. The log thread makes the line from the copied values. */
+void log_access(const struct access_record *access);
+
+/* Returns the number of lines that were dropped since the start, because the queue was full or the target did not take them. If both logs go to the same pipe,
+ * socket or terminal, lines that it did not take count for the log. Any thread. */
+uint64_t log_dropped(enum log_destination destination);
 
 #endif

@@ -141,6 +141,8 @@ static bool is_in_home(const struct config_hints_value *value)
 static bool is_url_for_path(const struct config_hints_value *value)
 {
     size_t n = strspn(value->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-");
+    if (value->key->type == CONFIG_SINK && strncmp(value->text, "syslog:", strlen("syslog:")) == 0 && !strchr(value->text, '/'))
+        return false; /* its facility, right or wrong */
     return is_path(value) && n > 0 && value->text[n] == ':';
 }
 

@@ -22,7 +22,7 @@ enum config_type {
     CONFIG_HOST,     /* a host name or an IP address, without a port */
     CONFIG_PATH,     /* of a file */
     CONFIG_COMMAND,  /* absolute path of a program, and arguments */
-    CONFIG_SINK,     /* stderr or a path */
+    CONFIG_SINK,     /* as log/target.h parses it */
     CONFIG_URL_PATH,
     CONFIG_METHOD,
     CONFIG_PAYLOAD,  /* bytes in the notation of base/payload.h, which resolves the escapes in it */

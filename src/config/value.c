@@ -17,6 +17,7 @@
 #include "base/status_list.h"
 #include "config/config.h"
 #include "config/suggest.h"
+#include "log/target.h"
 
 struct target {
     const struct config_key *key;
@@ -239,17 +240,26 @@ static bool say_length(const struct target *t)
     return say_problem(t->problem, "%zu bytes long; at most %" PRIu64 " are allowed", strlen(t->text), t->key->max);
 }
 
+static bool say_sink(const struct target *t)
+{
+    if (strncmp(t->text, "syslog:", strlen("syslog:")) == 0)
+        return say_problem(t->problem, "not a facility of syslog such as daemon, user or local0 to local7");
+    return say_problem(t->problem, "not %s%sstderr, stdout, syslog, journal or a path with a \"/\" in it", t->key->zero ? t->key->zero : "",
+                       t->key->zero ? ", " : "");
+}
+
 static bool set_text(const struct target *t)
 {
     const struct config_key *key = t->key;
     bool blanks = strpbrk(t->text, " \t") != NULL;
+    struct log_target sink;
 
     if (key->zero && strcmp(t->text, key->zero) == 0)
         return store_text(t, NULL);
     if (strlen(t->text) > key->max)
         return say_length(t);
-    if (key->type == CONFIG_SINK && strcmp(t->text, "stderr") != 0 && !strchr(t->text, '/'))
-        return say_problem(t->problem, "not %s%sstderr or a path with a \"/\" in it", key->zero ? key->zero : "", key->zero ? ", " : "");
+    if (key->type == CONFIG_SINK && !log_target_parse(&sink, t->text))
+        return say_sink(t);
     if (key->type == CONFIG_PATH && !strchr(t->text, '/'))
         return say_problem(t->problem, "not %s%sa path with a \"/\" in it", key->zero ? key->zero : "", key->zero ? " or " : "");
     if (key->type == CONFIG_WORD && blanks)

@@ -20,6 +20,7 @@
 #include "control/sockets.h"
 #include "health/health.h"
 #include "log/log.h"
+#include "log/target.h"
 #include "select/selector.h"
 #include "table/counters.h"
 #include "table/epoch.h"
@@ -91,8 +92,14 @@ static int start_engine(struct control *control)
     return -1;
 }
 
-static const char *log_advice(int error)
+static const char *log_advice(const char *target, int error)
 {
+    struct log_target parsed;
+
+    if (log_target_parse(&parsed, target) && parsed.kind == LOG_TARGET_SYSLOG)
+        return "; a syslog daemon must listen on /dev/log";
+    if (log_target_parse(&parsed, target) && parsed.kind == LOG_TARGET_JOURNAL)
+        return "; systemd-journald must listen on /run/systemd/journal/socket";
     switch (error) {
     case ENOENT:
     case ENOTDIR:
@@ -112,17 +119,24 @@ static const char *log_advice(int error)
 
 static int start_log(const struct config *config)
 {
-    struct log_options options = {.path = config->log, .level = (enum log_level)config->log_level, .access_path = config->access_log};
-    const char *failed_path = NULL;
-    int result = log_start(&options, &failed_path);
+    struct log_options options = {
+        .target = config->log,
+        .level = (enum log_level)config->log_level,
+        .format = (enum log_format)config->log_format,
+        .access_target = config->access_log,
+        .access_format = (enum log_format)config->access_log_format,
+    };
+    const char *failed = NULL;
+    int result = log_start(&options, &failed);
 
     if (result == 0)
         return 0;
-    if (failed_path)
-        log_error("%s = %s: cannot be written: %s%s", failed_path == config->access_log ? "access_log" : "log", failed_path, strerror(-result),
-                  log_advice(-result));
+    if (failed)
+        log_error("%s = %s: cannot be written: %s%s", failed == config->access_log ? "access_log" : "log", failed, strerror(-result),
+                  log_advice(failed, -result));
     else
-        log_error("cannot start the log thread: %s%s", strerror(-result), log_advice(-result));
+        log_error("cannot start the log thread: %s%s", strerror(-result),
+                  result == -EMFILE ? "; raise the limit on open files (ulimit -n, LimitNOFILE=)" : "");
     return -1;
 }
 

@@ -1,7 +1,6 @@
-/* log/sink.c: one log destination: opens, escapes, buffers, and writes without waiting. Log thread; owns the descriptor, the path and the buffer. */
+/* log/sink.c: one log destination: opens, buffers, and writes without waiting. Log thread; owns the descriptor, the path and the buffer. */
 #include "log/sink.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "log/daemon.h"
 
 static int open_file(const char *path)
 {
@@ -22,42 +23,68 @@ static int open_file(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
-/* Standard error is shared with the process that started us, so O_NONBLOCK set on it would also affect, for example, its shell. Opening it through /proc gives
- * us an open file description of our own. If that is refused (a socket, another user's terminal), the descriptor stays shared, and each write is preceded by
- * a poll. */
-static int open_stderr(struct sink *sink)
+/* Standard output and error are shared with the process that started us, so O_NONBLOCK set on them would also affect, for example, its shell. Opening them
+ * through /proc gives us an open file description of our own. If that is refused (a socket, another user's file or terminal), the descriptor stays shared,
+ * and each write is preceded by a poll. */
+static int open_standard(struct sink *sink, int standard)
 {
+    const char *own = standard == STDERR_FILENO ? "/proc/self/fd/2" : "/proc/self/fd/1";
     struct stat status;
 
-    if (fstat(STDERR_FILENO, &status) < 0)
+    if (fstat(standard, &status) < 0)
         return -errno;
     sink->socket = S_ISSOCK(status.st_mode);
     if (!sink->socket) {
-        int fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        int fd = open(own, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd >= 0)
             return fd;
         sink->poll_first = true;
     }
-    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    int fd = fcntl(standard, F_DUPFD_CLOEXEC, 3);
     return fd < 0 ? -errno : fd;
 }
 
-int sink_open(struct sink *sink, const char *path)
+static bool is_daemon(const struct sink *sink)
 {
+    return sink->kind == LOG_TARGET_SYSLOG || sink->kind == LOG_TARGET_JOURNAL;
+}
+
+/* Returns the path that the sink opens; NULL: none. */
+static const char *path_of(const struct sink *sink, const struct sink_options *options)
+{
+    if (!is_daemon(sink))
+        return options->target.path;
+    return options->socket_path ? options->socket_path : daemon_path(sink);
+}
+
+static int open_descriptor(struct sink *sink)
+{
+    switch (sink->kind) {
+    case LOG_TARGET_FILE:
+        return open_file(sink->path);
+    case LOG_TARGET_STDERR:
+        return open_standard(sink, STDERR_FILENO);
+    case LOG_TARGET_STDOUT:
+        return open_standard(sink, STDOUT_FILENO);
+    case LOG_TARGET_SYSLOG:
+    case LOG_TARGET_JOURNAL:
+        return daemon_connect(sink);
+    }
+    return -EINVAL;
+}
+
+int sink_open(struct sink *sink, const struct sink_options *options)
+{
+    const char *path;
     int error = -ENOMEM;
 
-    *sink = (struct sink){.fd = -1};
+    *sink = (struct sink){.fd = -1, .kind = options->target.kind};
+    path = path_of(sink, options);
     sink->buffer = malloc(SINK_BUFFER_BYTES);
-    if (!sink->buffer)
+    sink->path = path ? strdup(path) : NULL;
+    if (!sink->buffer || (path && !sink->path))
         goto fail;
-    if (strcmp(path, "stderr") == 0) {
-        sink->fd = error = open_stderr(sink);
-    } else {
-        sink->path = strdup(path);
-        if (!sink->path)
-            goto fail;
-        sink->fd = error = open_file(path);
-    }
+    sink->fd = error = open_descriptor(sink);
     if (sink->fd < 0)
         goto fail;
     return 0;
@@ -77,7 +104,7 @@ void sink_close(struct sink *sink)
 
 int sink_reopen(struct sink *sink)
 {
-    if (!sink->path)
+    if (sink->kind != LOG_TARGET_FILE)
         return 0;
     int fd = open_file(sink->path);
     if (fd < 0)
@@ -89,53 +116,33 @@ int sink_reopen(struct sink *sink)
     return 0;
 }
 
-static bool is_plain(unsigned char byte)
+bool sink_writes_to(const struct sink *sink, int fd)
 {
-    return byte >= 0x20 && byte < 0x7f;
+    struct stat own, other;
+
+    return fstat(sink->fd, &own) == 0 && fstat(fd, &other) == 0 && own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-size_t sink_escape(char *out, size_t size, const char *text, size_t text_bytes)
+void sink_add(struct sink *sink, const char *line, size_t bytes)
 {
-    static const char digits[] = "0123456789abcdef";
-    size_t length = 0;
+    size_t worst = 1 + bytes; /* a newline after a torn line */
+    char *end;
 
-    assert(size > 0);
-    for (size_t i = 0; i < text_bytes; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        if (length + (is_plain(byte) ? 1 : 4) >= size)
-            break;
-        if (is_plain(byte)) {
-            out[length++] = (char)byte;
-        } else {
-            out[length++] = '\\';
-            out[length++] = 'x';
-            out[length++] = digits[byte >> 4];
-            out[length++] = digits[byte & 15];
-        }
+    if (is_daemon(sink)) {
+        daemon_add(sink, line, bytes);
+        return;
     }
-    out[length] = '\0';
-    return length;
-}
-
-void sink_add(struct sink *sink, const char *prefix, const char *text, size_t text_bytes)
-{
-    size_t prefix_bytes = strlen(prefix);
-    size_t worst = 1 + prefix_bytes + 4 * text_bytes + 2; /* newline after a torn line, every byte escaped, newline, zero */
-
     if (sink->pending + worst > SINK_BUFFER_BYTES)
         sink_flush(sink);
     if (sink->pending + worst > SINK_BUFFER_BYTES) {
         sink->lost++;
         return;
     }
-    char *end = sink->buffer + sink->pending;
+    end = sink->buffer + sink->pending;
     if (sink->torn && sink->pending == 0)
         *end++ = '\n';
-    memcpy(end, prefix, prefix_bytes);
-    end += prefix_bytes;
-    end += sink_escape(end, (size_t)(sink->buffer + SINK_BUFFER_BYTES - end), text, text_bytes);
-    *end++ = '\n';
-    sink->pending = (size_t)(end - sink->buffer);
+    memcpy(end, line, bytes);
+    sink->pending = (size_t)(end - sink->buffer) + bytes;
 }
 
 static ssize_t write_some(const struct sink *sink, size_t bytes)
@@ -161,7 +168,7 @@ static void lose_pending(struct sink *sink)
     sink->pending = 0;
 }
 
-void sink_flush(struct sink *sink)
+static void flush_stream(struct sink *sink)
 {
     while (sink->pending > 0 && !sink->blocked) {
         ssize_t written = write_some(sink, sink->pending);
@@ -177,6 +184,14 @@ void sink_flush(struct sink *sink)
             lose_pending(sink);
         }
     }
+}
+
+void sink_flush(struct sink *sink)
+{
+    if (is_daemon(sink))
+        daemon_flush(sink);
+    else
+        flush_stream(sink);
 }
 
 bool sink_waits(const struct sink *sink)

@@ -1,10 +1,10 @@
-/* log/thread.c: the log thread "penstock-log": takes records from the ring, adds the time, escapes the text, and writes it to the sinks.
+/* log/thread.c: the log thread "penstock-log": takes records from the ring, makes lines of them, and writes these to the sinks.
  *
  * Control starts and stops the thread; any thread submits records. The log thread owns the ring, the eventfd and the sinks. Besides the ring, it shares
  * these C11 atomics with other threads. src/log is an exception to the rule that only src/table and base/ring have atomics.
  *   stopping, reopening   stored with release by control, loaded with acquire by the log thread.
  *   asleep                see wake_thread().
- *   lost                  relaxed: independent counters that publish nothing.
+ *   lost, unwritten       relaxed: independent counters that publish nothing.
  *   asked, flushed        see log_thread_flush(). */
 #include "log/thread.h"
 
@@ -17,10 +17,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/ring.h"
+#include "log/line.h"
 #include "log/sink.h"
 
 enum { RING_RECORDS = 4096 };     /* about 4 MiB: half a second of one line per session at 8000 sessions per second */
@@ -28,19 +30,24 @@ enum { BATCH_RECORDS = 64 };      /* records taken from the ring in one batch */
 enum { STOP_DEADLINE_MS = 1000 }; /* how long a stop or a flush waits for a slow sink */
 enum { FLUSH_POLL_MS = 1 };
 enum { STUCK_MARGIN_MS = 500 };   /* if joining takes longer than the deadline by this much, the thread is blocked in write(2) on a shared terminal */
-enum { PREFIX_BYTES = 48 };
 
 static struct {
     atomic_bool asleep;
     atomic_bool stopping;
     atomic_bool reopening;
-    _Atomic uint64_t lost[LOG_DESTINATIONS]; /* dropped because the ring was full */
+    _Atomic uint64_t lost[LOG_DESTINATIONS];      /* dropped because the ring was full */
+    _Atomic uint64_t unwritten[LOG_DESTINATIONS]; /* a copy of `lost` of the sinks, for other threads */
     _Atomic uint64_t asked, flushed; /* number of the last flush that was requested, and of the last one that is complete */
 
     struct ring *ring;
     int wake_fd;
     pthread_t thread;
-    struct sink sinks[LOG_DESTINATIONS]; /* used only by the log thread, from its start until it is joined */
+
+    /* Used only by the log thread, from its start until it is joined. */
+    struct sink sinks[LOG_DESTINATIONS];
+    struct sink *sink_of[LOG_DESTINATIONS]; /* both lead to the same sink if both logs go to the same pipe, socket or terminal: lines must not mix */
+    struct line_form forms[LOG_DESTINATIONS];
+    uint64_t reported[LOG_DESTINATIONS];    /* how many lost lines the log has reported */
 } shared = {.wake_fd = -1, .sinks = {{.fd = -1}, {.fd = -1}}};
 
 static void notify_thread(void)
@@ -61,26 +68,11 @@ static void wake_thread(void)
         notify_thread();
 }
 
-static void format_time(char *out, size_t size, const struct timespec *when)
-{
-    struct tm utc;
-    char seconds[24];
-
-    gmtime_r(&when->tv_sec, &utc);
-    strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(out, size, "%s.%03uZ", seconds, (unsigned)(when->tv_nsec / 1000000) % 1000);
-}
-
 static void deliver_record(const struct log_record *record)
 {
-    char when[32], prefix[PREFIX_BYTES];
+    char line[LINE_BYTES_MAX];
 
-    format_time(when, sizeof(when), &record->when);
-    if (record->destination == LOG_TO_ACCESS)
-        snprintf(prefix, sizeof(prefix), "%s ", when);
-    else
-        snprintf(prefix, sizeof(prefix), "%s %-5s ", when, log_level_names[record->level]);
-    sink_add(&shared.sinks[record->destination], prefix, record->text, record->bytes);
+    sink_add(shared.sink_of[record->destination], line, line_format(line, record, &shared.forms[record->destination]));
 }
 
 static void deliver_own(enum log_level level, const char *text)
@@ -97,25 +89,23 @@ static void deliver_own(enum log_level level, const char *text)
 static void report_lost(void)
 {
     static const char *const what[] = {"log lines", "access log lines"};
-    struct sink *log = &shared.sinks[LOG_TO_LOG];
+    struct sink *log = shared.sink_of[LOG_TO_LOG];
 
     for (int i = 0; i < LOG_DESTINATIONS; i++) {
-        struct sink *sink = &shared.sinks[i];
-        if (sink->fd < 0 || sink->blocked || sink->pending > 0 || log->blocked)
+        const struct sink *sink = shared.sink_of[i];
+        uint64_t lost = shared.sinks[i].lost + atomic_load_explicit(&shared.lost[i], memory_order_relaxed);
+        atomic_store_explicit(&shared.unwritten[i], shared.sinks[i].lost, memory_order_relaxed);
+        if (lost == shared.reported[i] || sink->blocked || sink->pending > 0 || log->blocked)
             continue;
-        uint64_t lost = sink->lost + atomic_exchange_explicit(&shared.lost[i], 0, memory_order_relaxed);
-        if (lost == 0)
-            continue;
-        sink->lost = 0;
         uint64_t log_lost = log->lost;
         char text[80];
-        snprintf(text, sizeof(text), "%llu %s could not be written", (unsigned long long)lost, what[i]);
+        snprintf(text, sizeof(text), "%llu %s could not be written", (unsigned long long)(lost - shared.reported[i]), what[i]);
         deliver_own(LOG_WARN, text);
         sink_flush(log);
-        if (log->lost > log_lost) { /* this line was lost too: keep the count for the next attempt */
+        if (log->lost > log_lost) /* this line was lost too, and does not count: try again later */
             log->lost = log_lost;
-            sink->lost += lost;
-        }
+        else
+            shared.reported[i] = lost;
     }
 }
 
@@ -129,8 +119,7 @@ static void reopen_sinks(void)
         int error = sink_reopen(sink);
         if (error < 0) {
             char text[LOG_LINE_BYTES];
-            snprintf(text, sizeof(text), "cannot reopen %s: %s; still writing to the old file", sink->path,
-                     strerror(-error));
+            snprintf(text, sizeof(text), "cannot reopen %s: %s; still writing to the old file", sink->path, strerror(-error));
             deliver_own(LOG_ERROR, text);
         }
     }
@@ -246,21 +235,59 @@ static int start_thread(void)
     return error;
 }
 
-int log_thread_start(const struct log_options *options, const char **failed_path)
+/* Opens the sink of one destination. Returns 0 or a negative errno. */
+static int open_target(enum log_destination destination, const char *target, enum log_format format)
+{
+    struct sink_options options = {0};
+
+    if (!log_target_parse(&options.target, target))
+        return -EINVAL;
+    shared.forms[destination] = (struct line_form){.kind = options.target.kind, .facility = options.target.facility, .format = format};
+    shared.sink_of[destination] = &shared.sinks[destination];
+    return sink_open(&shared.sinks[destination], &options);
+}
+
+/* If both sinks lead to one pipe, stream socket or terminal, each could write a part of a line there, and the other go on after it. A file takes whole writes,
+ * and a log daemon gets datagrams. */
+static void join_sinks(void)
+{
+    struct sink *access = &shared.sinks[LOG_TO_ACCESS], *log = &shared.sinks[LOG_TO_LOG];
+    struct stat status;
+
+    if (access->fd < 0 || fstat(access->fd, &status) < 0 || S_ISREG(status.st_mode) || !sink_writes_to(access, log->fd))
+        return;
+    sink_close(access);
+    shared.sink_of[LOG_TO_ACCESS] = log;
+}
+
+static int open_sinks(const struct log_options *options, const char **failed_target)
 {
     int error;
 
-    *failed_path = options->path;
-    error = sink_open(&shared.sinks[LOG_TO_LOG], options->path);
+    for (int i = 0; i < LOG_DESTINATIONS; i++) {
+        shared.reported[i] = 0;
+        atomic_store_explicit(&shared.lost[i], 0, memory_order_relaxed);
+        atomic_store_explicit(&shared.unwritten[i], 0, memory_order_relaxed);
+    }
+    *failed_target = options->target;
+    error = open_target(LOG_TO_LOG, options->target, options->format);
+    if (error == 0 && options->access_target) {
+        *failed_target = options->access_target;
+        error = open_target(LOG_TO_ACCESS, options->access_target, options->access_format);
+    }
+    if (error < 0)
+        return error;
+    *failed_target = NULL;
+    join_sinks();
+    return 0;
+}
+
+int log_thread_start(const struct log_options *options, const char **failed_target)
+{
+    int error = open_sinks(options, failed_target);
+
     if (error < 0)
         goto fail;
-    if (options->access_path) {
-        *failed_path = options->access_path;
-        error = sink_open(&shared.sinks[LOG_TO_ACCESS], options->access_path);
-        if (error < 0)
-            goto fail;
-    }
-    *failed_path = NULL;
     error = -ENOMEM;
     shared.ring = ring_new(RING_RECORDS, sizeof(struct log_record));
     if (!shared.ring)
@@ -278,6 +305,17 @@ int log_thread_start(const struct log_options *options, const char **failed_path
 fail:
     release_shared();
     return error;
+}
+
+bool log_thread_is_stderr(void)
+{
+    return sink_writes_to(shared.sink_of[LOG_TO_LOG], STDERR_FILENO);
+}
+
+uint64_t log_thread_dropped(enum log_destination destination)
+{
+    return atomic_load_explicit(&shared.lost[destination], memory_order_relaxed) +
+           atomic_load_explicit(&shared.unwritten[destination], memory_order_relaxed);
 }
 
 void log_thread_stop(void)

@@ -57,6 +57,7 @@ struct direction {
     bool polling_in : 1;       /* splice: waiting for the source */
     bool polling_out : 1;      /* splice: waiting for the destination */
     bool was_readable : 1;     /* splice: a poll has just reported that there are bytes */
+    bool spliced : 1;          /* bytes were spliced; for the log */
     bool never_splice : 1;     /* the kernel refused to splice these sockets, or reported that the source has ended */
     bool last_full : 1;        /* copy: the last receive filled its buffer */
     bool bulk : 1;             /* copy: messages are larger than a buffer, so splicing them is cheaper */

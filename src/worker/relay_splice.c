@@ -101,6 +101,7 @@ static bool fill_pipe(struct direction *direction, uint32_t *moved)
     if (got > 0) {
         *moved += (uint32_t)got;
         direction->was_readable = false;
+        direction->spliced = true;
         relay_took(direction, (uint32_t)got);
         traffic_received(&session->worker->traffic, false, &session->last_small);
         return true;

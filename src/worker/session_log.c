@@ -1,10 +1,10 @@
 /* worker/session_log.c: writes log lines about ended sessions. Worker thread; owns nothing. */
 #include "worker/session_log.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "log/access.h"
 #include "log/log.h"
 #include "table/backend.h"
 #include "worker/context.h"
@@ -51,28 +51,46 @@ static void warn_unserved(const struct session *session, const struct lease *lea
              lease->listener->name, SESSION_NUMBER_OF(session), client, lease->pool->name, ends[session->end].text, last);
 }
 
+/* Fills what is known of the session at present. `lease` is what it holds, or held. */
+static void collect_values(struct access_record *record, const struct session *session, const struct lease *lease)
+{
+    const struct backend *backend = lease->backend ? lease->backend : session->failed;
+
+    *record = (struct access_record){
+        .number = session->number,
+        .worker = session->worker->index,
+        .tries = session->attempts + (session->connected_ns ? 1u : 0u),
+        .replays = session->replays,
+        .connect_us = session->connected_ns ? (session->connected_ns - session->accepted_ns) / 1000 : ACCESS_UNKNOWN,
+        .first_byte_us = session->first_byte_ns ? (session->first_byte_ns - session->connected_ns) / 1000 : ACCESS_UNKNOWN,
+        .duration_us = (session->worker->io->now_ns - session->accepted_ns) / 1000,
+        .client = session->client,
+    };
+    for (int side = CLIENT; side <= BACKEND; side++) {
+        record->bytes[side] = session->directions[side].bytes;
+        record->spliced[side] = session->directions[side].spliced;
+    }
+    access_name(record->listener, lease->listener->name);
+    access_name(record->pool, lease->pool->name);
+    if (!backend)
+        return;
+    access_name(record->backend, backend->name);
+    record->addr = backend->addr;
+}
+
 void session_log(struct session *session, const struct lease *lease)
 {
-    const struct worker *worker = session->worker;
     bool unserved = was_unserved(session);
-    const struct backend *backend = lease->backend ? lease->backend : session->failed;
-    char client[ADDR_TEXT_BYTES], addr[ADDR_TEXT_BYTES] = "-", connect[24] = "-";
+    struct access_record record;
+    char client[ADDR_TEXT_BYTES];
 
-    if (!unserved && !log_access_enabled())
-        return;
-    (void)addr_format(&session->client, client, sizeof(client));
     if (unserved && worker_may_complain(session->worker, COMPLAINT_UNSERVED))
-        warn_unserved(session, lease, client);
+        warn_unserved(session, lease, addr_format(&session->client, client, sizeof(client)));
     if (!log_access_enabled())
         return;
-    if (backend)
-        (void)addr_format(&backend->addr, addr, sizeof(addr));
-    if (session->connected_ns)
-        (void)snprintf(connect, sizeof(connect), "%" PRIu64, (session->connected_ns - session->accepted_ns) / 1000000);
-    log_access("session=" SESSION_NUMBER " client=%s listener=%s pool=%s backend=%s addr=%s worker=%u connect_ms=%s duration_ms=%" PRIu64
-               " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " tries=%u replayed=%u end=%s reason=\"%s\"",
-               SESSION_NUMBER_OF(session), client, lease->listener->name, lease->pool->name,
-               backend ? backend->name : "-", addr, worker->index, connect,
-               (worker->io->now_ns - session->accepted_ns) / 1000000, session->directions[CLIENT].bytes, session->directions[BACKEND].bytes,
-               session->attempts + (session->connected_ns ? 1u : 0u), session->replays, ends[session->end].code, ends[session->end].text);
+    collect_values(&record, session, lease);
+    record.event = ACCESS_END;
+    record.end = ends[session->end].code;
+    record.reason = ends[session->end].text;
+    log_access(&record);
 }

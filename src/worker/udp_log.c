@@ -1,6 +1,5 @@
 /* worker/udp_log.c: writes the access log's lines about ended flows. Worker thread; owns nothing. */
-#include <inttypes.h>
-
+#include "log/access.h"
 #include "log/log.h"
 #include "table/backend.h"
 #include "table/listener.h"
@@ -22,21 +21,30 @@ _Static_assert(sizeof(ends) / sizeof(ends[0]) == FLOW_ENDS, "every reason has wo
 
 void udp_flow_log(const struct flow *flow)
 {
-    char client[ADDR_TEXT_BYTES] = "-", backend[ADDR_TEXT_BYTES];
-    struct addr addr;
-    union io_endpoint endpoint;
+    const struct lease *lease = &flow->lease;
+    struct access_record record;
+    union io_endpoint client;
 
     if (!log_access_enabled())
         return;
+    record = (struct access_record){
+        .number = flow->number,
+        .worker = flow->worker->index,
+        .event = ACCESS_END,
+        .is_flow = true,
+        .duration_us = (flow->worker->io->now_ns - flow->opened_ns) / 1000,
+        .bytes = {flow->bytes[0], flow->bytes[1]},
+        .datagrams = {flow->datagrams[0], flow->datagrams[1]},
+        .end = ends[flow->end].code,
+        .reason = ends[flow->end].text,
+        .addr = lease->backend->addr,
+    };
     if (!udp_flow_is_shared(flow)) {
-        udp_flow_client(flow, &endpoint);
-        addr = udp_flow_addr(&endpoint);
-        (void)addr_format(&addr, client, sizeof(client));
+        udp_flow_client(flow, &client);
+        record.client = udp_flow_addr(&client);
     }
-    log_access("flow=" FLOW_NUMBER " client=%s listener=%s pool=%s backend=%s addr=%s worker=%u duration_ms=%" PRIu64 " datagrams_in=%" PRIu64
-               " datagrams_out=%" PRIu64 " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " end=%s reason=\"%s\"",
-               FLOW_NUMBER_OF(flow), client, flow->lease.listener->name, flow->lease.pool->name, flow->lease.backend->name,
-               addr_format(&flow->lease.backend->addr, backend, sizeof(backend)), flow->worker->index,
-               (flow->worker->io->now_ns - flow->opened_ns) / 1000000, flow->datagrams[0], flow->datagrams[1], flow->bytes[0], flow->bytes[1],
-               ends[flow->end].code, ends[flow->end].text);
+    access_name(record.listener, lease->listener->name);
+    access_name(record.pool, lease->pool->name);
+    access_name(record.backend, lease->backend->name);
+    log_access(&record);
 }

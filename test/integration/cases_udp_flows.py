@@ -38,7 +38,7 @@ def expiry(rig, case):
         require((int(row["datagrams_in"]), int(row["datagrams_out"])) == (sent, received), f"datagrams: {row}")
         require(row["end"] == "--" and "udp_idle_timeout" in row["reason"], f"end: {row}")
         least, most = (495, 1000) if client is silent else (1750, 3500)
-        require(least <= int(row["duration_ms"]) <= most, f"lasted {row['duration_ms']} ms")
+        require(least <= float(row["duration_ms"]) <= most, f"lasted {row['duration_ms']} ms")
 
 
 def responses(rig, case):

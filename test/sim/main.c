@@ -71,7 +71,7 @@ static const char *run(uint64_t seed, bool trace)
 int main(int argc, char **argv)
 {
     struct options options = {.first = 1, .count = SEEDS};
-    struct log_options log = {.path = "/dev/null", .level = LOG_INFO, .access_path = "/dev/null"};
+    struct log_options log = {.target = "/dev/null", .level = LOG_INFO, .access_target = "/dev/null"};
     const char *failed_path;
     uint64_t failed = 0;
 

@@ -93,7 +93,7 @@ static inline void prepare(enum config_check check, const struct addr *addrs, si
 static inline void start(void)
 {
     const char *failed;
-    struct log_options options = { .path = log_path, .level = LOG_INFO };
+    struct log_options options = { .target = log_path, .level = LOG_INFO };
     int error;
 
     snprintf(log_path, sizeof log_path, "/tmp/penstock-test-health-XXXXXX");

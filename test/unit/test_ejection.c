@@ -423,7 +423,7 @@ int main(void)
         cmocka_unit_test(probes_end_an_ejection_for_refused_connections),
         cmocka_unit_test(repeated_ejections_take_more_probes),
     };
-    const struct log_options options = {.path = "/dev/null", .level = LOG_ERROR};
+    const struct log_options options = {.target = "/dev/null", .level = LOG_ERROR};
     const char *failed_path;
     int failures;
 

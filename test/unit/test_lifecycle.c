@@ -37,7 +37,7 @@ static const struct health_workers workers = {.count = WORKERS, .evict = evict, 
 static int setup(void **state)
 {
     const char *failed;
-    struct log_options options = {.path = log_path, .level = LOG_INFO};
+    struct log_options options = {.target = log_path, .level = LOG_INFO};
     int fd;
 
     (void)state;

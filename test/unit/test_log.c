@@ -9,88 +9,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "log/access.h"
 #include "log/log.h"
 
-enum { DEADLINE_MS = 20000 };
-
-static char folder[64];
-
-static const char *file(const char *name)
-{
-    static char paths[4][128];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-static uint64_t now_ms(void)
-{
-    return clock_now_ns() / 1000000;
-}
-
-static char *slurp(const char *path)
-{
-    FILE *stream = fopen(path, "r");
-    assert_non_null(stream);
-    char *text = calloc(1, 1 << 20);
-    assert_non_null(text);
-    size_t length = fread(text, 1, (1 << 20) - 1, stream);
-    text[length] = '\0';
-    fclose(stream);
-    return text;
-}
-
-static void start(const char *path, enum log_level level, const char *access_path)
-{
-    const char *failed;
-    struct log_options options = { .path = path, .level = level, .access_path = access_path };
-    assert_int_equal(log_start(&options, &failed), 0);
-}
-
-/* Reads from `fd` until `text` was seen or the deadline passed; what was read is in `out`. */
-static bool read_until(int fd, const char *text, char *out, size_t size)
-{
-    uint64_t deadline = now_ms() + DEADLINE_MS;
-    size_t length = 0;
-
-    out[0] = '\0';
-    while (now_ms() < deadline && length + 1 < size) {
-        struct pollfd poller = { .fd = fd, .events = POLLIN };
-        if (poll(&poller, 1, 50) <= 0)
-            continue;
-        ssize_t got = read(fd, out + length, size - 1 - length);
-        if (got <= 0)
-            break;
-        length += (size_t)got;
-        out[length] = '\0';
-        if (strstr(out, text) != NULL)
-            return true;
-    }
-    return false;
-}
-
-static int stderr_to(int fd)
-{
-    int saved = dup(STDERR_FILENO);
-    assert_true(saved >= 0);
-    assert_true(dup2(fd, STDERR_FILENO) >= 0);
-    return saved;
-}
-
-static void stderr_back(int saved)
-{
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-}
+#include "log_fixture.h"
 
 static void a_line_before_the_start_goes_to_standard_error_at_once(void **state)
 {
@@ -150,7 +75,7 @@ static void a_line_has_time_level_and_text(void **state)
     log_info("listener %s", "up");
     log_error("bad");
     log_debug("hidden");
-    log_access("off");
+    log_access(&(struct access_record){.listener = "off"});
     assert_true(log_enabled(LOG_INFO));
     assert_false(log_enabled(LOG_DEBUG));
     assert_false(log_access_enabled());
@@ -167,18 +92,19 @@ static void a_line_has_time_level_and_text(void **state)
     free(text);
 }
 
-static void the_access_log_has_time_and_text_only(void **state)
+static void the_access_log_has_time_and_fields(void **state)
 {
     (void)state;
     const char *path = file("main"), *access = file("access");
     start(path, LOG_ERROR, access);
     assert_true(log_access_enabled());
-    log_access("127.0.0.1:5 t1 %d", 17);
+    log_access(&(struct access_record){.is_flow = true, .number = 17, .listener = "a", .event = ACCESS_OPEN});
     log_stop();
     assert_false(log_access_enabled());
     char *text = slurp(access);
     assert_int_equal(text[23], 'Z');
-    assert_string_equal(text + 24, " 127.0.0.1:5 t1 17\n");
+    assert_string_equal(text + 24, " flow=0.17 event=open client=- listener=a pool=- backend=- addr=- worker=0 duration_ms=0.000 datagrams_in=0 datagrams_out=0 "
+                                   "bytes_in=0 bytes_out=0\n");
     free(text);
     text = slurp(path);
     assert_string_equal(text, "");
@@ -272,23 +198,6 @@ static void a_sleeping_log_thread_is_woken_by_each_line(void **state)
     }
     log_stop();
     close(reader);
-}
-
-struct flood {
-    unsigned lines;
-    uint64_t longest_ns; /* the longest duration of one call */
-};
-
-static void *log_flood(void *argument)
-{
-    struct flood *flood = argument;
-    for (unsigned i = 0; i < flood->lines; i++) {
-        uint64_t began_ns = clock_now_ns();
-        log_info("flood %u ..............................................................", i);
-        uint64_t took_ns = clock_now_ns() - began_ns;
-        flood->longest_ns = took_ns > flood->longest_ns ? took_ns : flood->longest_ns;
-    }
-    return NULL;
 }
 
 struct tally {
@@ -418,62 +327,11 @@ static void a_file_that_cannot_be_opened_is_named(void **state)
 {
     (void)state;
     const char *failed = NULL, *path = file("no/such/folder");
-    struct log_options options = { .path = file("fine"), .access_path = path };
+    struct log_options options = { .target = file("fine"), .access_target = path };
     assert_int_equal(log_start(&options, &failed), -ENOENT);
     assert_string_equal(failed, path);
     assert_false(log_access_enabled());
     log_stop(); /* has no effect because the log was not started */
-}
-
-static void standard_error_is_not_made_non_blocking(void **state)
-{
-    (void)state;
-    int ends[2];
-    char text[4096];
-    assert_int_equal(pipe(ends), 0);
-    int saved = stderr_to(ends[1]);
-    start("stderr", LOG_INFO, NULL);
-    log_info("through a pipe");
-    bool seen = read_until(ends[0], "info  through a pipe\n", text, sizeof text);
-    int flags = fcntl(ends[1], F_GETFL);
-    log_stop();
-    stderr_back(saved);
-    assert_true(seen);
-    assert_int_equal(flags & O_NONBLOCK, 0);
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static void standard_error_may_be_a_socket(void **state)
-{
-    (void)state;
-    int ends[2];
-    char text[4096];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    int saved = stderr_to(ends[1]);
-    start("stderr", LOG_INFO, NULL);
-    log_info("through a socket");
-    bool seen = read_until(ends[0], "info  through a socket\n", text, sizeof text);
-    log_stop();
-    stderr_back(saved);
-    assert_true(seen);
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/penstock-test-log-XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command) != 0;
 }
 
 int main(void)
@@ -483,7 +341,7 @@ int main(void)
         cmocka_unit_test(errors_of_the_start_are_on_standard_error_too),
         cmocka_unit_test(a_flush_returns_when_the_lines_are_written),
         cmocka_unit_test(a_line_has_time_level_and_text),
-        cmocka_unit_test(the_access_log_has_time_and_text_only),
+        cmocka_unit_test(the_access_log_has_time_and_fields),
         cmocka_unit_test(a_peer_cannot_forge_or_colour_lines),
         cmocka_unit_test(a_line_is_cut_one_byte_over_the_limit),
         cmocka_unit_test(lines_of_several_threads_all_arrive_in_the_order_of_each),
@@ -493,8 +351,6 @@ int main(void)
         cmocka_unit_test(a_reader_that_goes_away_does_not_stop_the_log),
         cmocka_unit_test(reopening_after_a_rename_makes_a_new_file),
         cmocka_unit_test(a_file_that_cannot_be_opened_is_named),
-        cmocka_unit_test(standard_error_is_not_made_non_blocking),
-        cmocka_unit_test(standard_error_may_be_a_socket),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

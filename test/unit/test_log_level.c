@@ -16,7 +16,7 @@ static void the_level_changes_while_the_log_runs(void **state)
 {
     char path[] = "/tmp/penstock-log-level-XXXXXX", text[1000] = "";
     int fd = mkstemp(path);
-    struct log_options options = {.path = path, .level = LOG_INFO};
+    struct log_options options = {.target = path, .level = LOG_INFO};
     const char *failed;
     (void)state;
 
