@@ -11,6 +11,7 @@ int cmd_version(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_sessions(int argc, char **argv);
 int cmd_events(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_drain(int argc, char **argv);
 int cmd_removable(int argc, char **argv);
 int cmd_state_ready(int argc, char **argv);

@@ -28,6 +28,7 @@ static const struct {
     {"check", cmd_check, GROUP_RUN, "[-c FILE]", "print the resulting configuration, or every error; check --help lists every key"},
     {"version", cmd_version, GROUP_RUN, "", "print versions, and the engines that this kernel offers"},
     {"status", cmd_status, GROUP_SEE, "[POOL]", "pools and backends: states, sessions, failures, times"},
+    {"top", cmd_top, GROUP_SEE, "", "the same, live, on a terminal; drain a backend from there"},
     {"sessions", cmd_sessions, GROUP_SEE, "[FILTER ...]", "open sessions or UDP flows"},
     {"events", cmd_events, GROUP_SEE, "", "the last changes of health"},
     {"removable", cmd_removable, GROUP_SEE, "BACKEND", "exit status 0: its server can be switched off"},
