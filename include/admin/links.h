@@ -19,7 +19,7 @@ struct survey_query;
 #define ADMIN_ERROR_BYTES 1024
 
 /* Functions are called in the admin thread, one at a time. A pointer is NULL if this process cannot do it. All return 0, or a negative errno as each says. With
- * -ETIMEDOUT, no thread took the request within ADMIN_WAIT_NS, nothing has changed, and nothing will. */
+ * -ETIMEDOUT, unless the function says otherwise, no thread took the request within ADMIN_WAIT_NS, nothing has changed, and nothing will. */
 struct admin_links {
     void *context; /* first argument of each function */
 
@@ -34,10 +34,12 @@ struct admin_links {
      * `text` may be NULL: only the hash is wanted. -ETIMEDOUT, -ENOMEM. */
     int (*configuration)(void *context, char **text, uint64_t *hash);
 
-    /* Lists sessions or flows. Fills `found`, which the caller frees with survey_free(). -ETIMEDOUT, -ENOMEM. */
+    /* Lists sessions or flows. Fills `found`, which the caller frees with survey_free(); found->late workers have not answered within ADMIN_WAIT_NS, and their
+     * part is missing. -EBUSY: a worker has too many queries at a time; -ENOMEM. */
     int (*survey)(void *context, const struct survey_query *query, struct survey *found);
 
-    /* Closes the sessions or flows that the query describes. Sets `*closed` to their number. -ETIMEDOUT, -ENOMEM. */
+    /* Closes the sessions or flows that the query describes. Sets `*closed` to their number. -ETIMEDOUT: a worker has not answered within ADMIN_WAIT_NS; it
+     * closes its part, too, but `*closed` does not count that. -EBUSY, as for survey(): the other workers have closed their part. -ENOMEM. */
     int (*close)(void *context, const struct survey_query *query, uint64_t *closed);
 
     /* Logs lines of this level and the more severe ones from now on, until the process ends. Always 0. */

@@ -1,6 +1,32 @@
 /* control/links.c: the functions that the admin thread calls. They run in that thread. Owns nothing. */
 #include "control/links.h"
 
+#include <errno.h>
+
+#include "base/clock.h"
+#include "worker/worker.h"
+
+static int survey_all(void *context, const struct survey_query *query, struct survey *found)
+{
+    const struct links *links = context;
+
+    return worker_survey(links->shared, query, SURVEY_LIST, clock_now_ns() + ADMIN_WAIT_NS, found);
+}
+
+/* What a late worker closes is not known. */
+static int close_all(void *context, const struct survey_query *query, uint64_t *closed)
+{
+    const struct links *links = context;
+    struct survey done;
+    int result = worker_survey(links->shared, query, SURVEY_CLOSE, clock_now_ns() + ADMIN_WAIT_NS, &done);
+
+    *closed = done.closed;
+    if (result == 0 && done.late > 0)
+        result = -ETIMEDOUT;
+    survey_free(&done);
+    return result;
+}
+
 static int set_log_level(void *context, enum log_level level)
 {
     (void)context;
@@ -8,7 +34,7 @@ static int set_log_level(void *context, enum log_level level)
     return 0;
 }
 
-void links_make(struct admin_links *links)
+void links_make(struct admin_links *links, struct links *context)
 {
-    *links = (struct admin_links){.log_level = set_log_level};
+    *links = (struct admin_links){.context = context, .survey = survey_all, .close = close_all, .log_level = set_log_level};
 }

@@ -4,7 +4,14 @@
 
 #include "admin/links.h"
 
-/* Fills in the functions. Control, before the admin thread starts. */
-void links_make(struct admin_links *links);
+struct worker_shared;
+
+/* What the functions need. Written by control before the admin thread starts, and valid until that has ended. */
+struct links {
+    const struct worker_shared *shared;
+};
+
+/* Fills in the functions, with `context` as their context. Control, before the admin thread starts. */
+void links_make(struct admin_links *links, struct links *context);
 
 #endif
