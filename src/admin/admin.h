@@ -37,11 +37,11 @@ struct admin_facts {
 struct admin_options {
     struct admin_facts facts;
     const struct admin_links *links; /* must outlive the thread */
-    int admin_fd, http_fd;           /* bound sockets, which the thread owns from here on, also on failure; -1: none */
+    int admin_fd, http_fd;           /* bound sockets, non-blocking; -1: none */
 };
 
-/* Starts the thread, with all signals blocked, in the state ADMIN_STARTING. From here on the sockets listen. On failure returns NULL and sets `*error` to a
- * negative errno. Control only. */
+/* Starts the thread, with all signals blocked, in the state ADMIN_STARTING. It owns the sockets, which listen from here on. On failure returns NULL and
+ * sets `*error` to a negative errno; the sockets may then be open or closed, so the process must end. Control only. */
 struct admin *admin_start(const struct admin_options *options, int *error);
 
 /* Tells the thread what the process does now. Accepts NULL. Control only. */
