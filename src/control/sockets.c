@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "control/binding.h"
 #include "control/start_lock.h"
+#include "control/unix_file.h"
 #include "io/congestion.h"
 #include "log/log.h"
 #include "table/table.h"
@@ -26,57 +27,29 @@ enum {
 };
 #define BUSY_PATIENCE_NS ((uint64_t)2000000000)
 
-/* Whether the address is a UNIX socket with a file, not an abstract one. */
-static bool has_file(const struct addr *addr)
-{
-    return addr_family(addr) == AF_UNIX && addr->un.sun_path[0] != '\0';
-}
-
 /* Whether one of our own UNIX sockets is bound to this file, possibly by another path. */
-static bool is_ours(const struct sockets *sockets, const struct stat *file)
+static bool is_ours(const struct sockets *sockets, const struct addr *addr)
 {
-    struct stat status;
+    struct stat file, status;
 
+    if (stat(addr->un.sun_path, &file) < 0)
+        return false;
     for (size_t i = 0; i < sockets->unix_count; i++) {
-        if (stat(sockets->unix_paths[i], &status) == 0 && status.st_dev == file->st_dev && status.st_ino == file->st_ino)
+        if (stat(sockets->unix_paths[i], &status) == 0 && status.st_dev == file.st_dev && status.st_ino == file.st_ino)
             return true;
     }
     return false;
-}
-
-/* Removes the existing file of a UNIX socket if no process listens on it, as after a kill. Returns 0, or a negative errno: -EEXIST for another kind of file,
- * -EBUSY for a socket of ours, -EADDRINUSE for a socket that is served. The test connects to the socket, so call this once: a process that serves it sees
- * a client. */
-static int remove_stale(const struct sockets *sockets, const struct addr *addr)
-{
-    struct stat status;
-    int fd, error;
-
-    if (stat(addr->un.sun_path, &status) < 0) /* a dangling link, or removed in the meantime */
-        return -EEXIST;
-    if (!S_ISSOCK(status.st_mode))
-        return -EEXIST;
-    if (is_ours(sockets, &status))
-        return -EBUSY;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    error = connect(fd, &addr->sa, addr->length) < 0 ? errno : 0;
-    (void)close(fd);
-    if (error != ECONNREFUSED)
-        return -EADDRINUSE;
-    return unlink(addr->un.sun_path) < 0 ? -errno : 0;
 }
 
 /* Returns 0 if the address is free, else a negative errno. */
 static int probe_address(const struct sockets *sockets, const struct binding *binding, const char **doing)
 {
     const struct addr *addr = &binding->addr;
-    bool file = has_file(addr);
+    bool file = unix_file_is(addr);
     int fd = binding_socket(binding, false, doing);
 
     if (fd == -EADDRINUSE && file) {
-        int result = remove_stale(sockets, addr);
+        int result = is_ours(sockets, addr) ? -EBUSY : unix_file_remove_stale(addr);
 
         if (result < 0)
             return result;
@@ -100,7 +73,7 @@ static int remember_path(struct sockets *sockets, const struct addr *addr)
 {
     char **paths;
 
-    if (!has_file(addr))
+    if (!unix_file_is(addr))
         return 0;
     paths = realloc(sockets->unix_paths, (sockets->unix_count + 1) * sizeof(*paths));
     if (!paths)
@@ -254,7 +227,7 @@ int sockets_open(struct sockets *sockets, const struct config *config, const str
         if (deadline == 0)
             deadline = clock_now_ns() + BUSY_PATIENCE_NS;
         /* Waiting does not free the file of a UNIX socket. */
-        if (result != -EADDRINUSE || has_file(&failed.addr) || clock_now_ns() > deadline) {
+        if (result != -EADDRINUSE || unix_file_is(&failed.addr) || clock_now_ns() > deadline) {
             binding_complain(&failed, doing, -result);
             return -1;
         }
