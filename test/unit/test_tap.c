@@ -135,6 +135,7 @@ static int setup_engine(void **state, enum io_kind kind)
         .epoch = rig->pools.epoch,
         .counters = counters_new(1),
         .intakes = intake_new(1),
+        .mailboxes = worker_mailboxes_new(1),
         .connections = &rig->connections,
         .flows = &rig->flows,
         .shortage = &rig->shortage,
@@ -187,6 +188,7 @@ static int teardown(void **state)
     pools_close(&rig->pools);
     counters_free(rig->shared.counters);
     intake_free(rig->shared.intakes);
+    worker_mailboxes_free(rig->shared.mailboxes, 1);
     (void)close(rig->back);
     (void)close(rig->front);
     (void)close(rig->client);
