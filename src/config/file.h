@@ -23,8 +23,8 @@ enum config_section {
 #define CONFIG_INCLUDE_DEPTH_MAX 8
 /* Largest file that is read. */
 #define CONFIG_FILE_BYTES_MAX (16u << 20)
-/* Longest line, without comments. The longest value is a path of 4095 bytes, and an escape takes two bytes in the file. */
-#define CONFIG_LINE_BYTES_MAX 8192
+/* Longest line, without comments. The longest value is a path of 4095 bytes, an escape takes two bytes in the file, and the key comes before it. */
+#define CONFIG_LINE_BYTES_MAX 8300
 
 struct config_raw_key {
     struct config_raw_key *next;

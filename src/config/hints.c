@@ -183,3 +183,12 @@ void config_hints_give(struct config_errors *errors, const struct config_place *
         if (rules[i].applies(value))
             config_errors_warn(errors, place, "%s = %s: %s", value->key->name, value->text, rules[i].advice);
 }
+
+bool config_hints_apply(const struct config_hints_value *value)
+{
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (rules[i].applies(value))
+            return true;
+    }
+    return false;
+}

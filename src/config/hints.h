@@ -17,4 +17,7 @@ struct config_hints_value {
  * ${NAME} is not checked. */
 void config_hints_give(struct config_errors *errors, const struct config_place *place, const struct config_hints_value *value);
 
+/* Whether a warning would be given. */
+bool config_hints_apply(const struct config_hints_value *value);
+
 #endif

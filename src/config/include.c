@@ -195,6 +195,14 @@ static const char *take_variable(struct config_files *files, const struct config
     return value;
 }
 
+/* Returns the character that a backslash and `letter` stand for, or NULL. */
+static const char *find_escaped(char letter)
+{
+    if (letter == 's')
+        return " ";
+    return letter == 't' ? "\t" : strchr(CONFIG_ESCAPED, letter);
+}
+
 struct expansion {
     struct config_files *files;
     const struct config_place *place;
@@ -216,12 +224,14 @@ static bool expand_value(const struct expansion *expansion, const char *in, char
                 config_errors_add(files->errors, place, "a \"\\\" at the end: lines are not continued; leave it out, or write \\\\ if it is meant");
                 return false;
             }
-            if (!expansion->keeps_escapes && !strchr(CONFIG_ESCAPED, in[1])) {
-                config_errors_add(files->errors, place, "\"\\%.1s\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` \\= \\/ \\{ \\~ and \\\\", in + 1);
+            piece = expansion->keeps_escapes ? in : find_escaped(in[1]);
+            piece_bytes = expansion->keeps_escapes ? 2 : 1;
+            if (!piece) {
+                config_errors_add(files->errors, place,
+                                  "\"\\%.1s\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` \\= \\/ \\{ \\~ \\\\, and \\s and \\t for a blank and a tab",
+                                  in + 1);
                 return false;
             }
-            piece = expansion->keeps_escapes ? in : in + 1;
-            piece_bytes = expansion->keeps_escapes ? 2 : 1;
             in += 2;
         } else if (in[0] == '$' && in[1] == '{') {
             in += 2;

@@ -18,7 +18,8 @@ struct config_files {
     bool from_memory;              /* includes are refused */
 };
 
-/* Characters that a backslash escapes: all those that a rule of config/hints.c looks for. */
+/* Characters that a backslash escapes: all those that a rule of config/hints.c looks for. Besides, \s is a blank and \t a tab, which a value cannot begin or
+ * end with otherwise. */
 #define CONFIG_ESCAPED ";#$\"'`=/{~\\"
 
 /* Returns the value with escapes and ${NAME} resolved, in the arena. Returns NULL if it is refused and reported, or if memory runs out. `key` is NULL if it is

@@ -57,7 +57,7 @@ static struct test_case cases[] = {
     {"text_beyond_ascii", GOOD "rise=\xc3\xa9\xe2\x82\xac\n", "6: rise = \xc3\xa9\xe2\x82\xac: not a whole number\n"},
     {"long_comment", ";" X100 X100 X100 "\n" GOOD, ""},
     /* escapes and variables */
-    {"unknown_escape", GOOD "check_host=a\\n\n", "6: \"\\n\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` \\= \\/ \\{ \\~ and \\\\\n"},
+    {"unknown_escape", GOOD "check_host=a\\n\n", "6: \"\\n\" is not an escape; there are \\; \\# \\$ \\\" \\' \\` \\= \\/ \\{ \\~ \\\\, and \\s and \\t for a blank and a tab\n"},
     {"backslash_at_the_end", GOOD "check_host=a\\\n", "6: a \"\\\" at the end: lines are not continued; leave it out, or write \\\\ if it is meant\n"},
     {"backslash_before_a_comment", GOOD "check_host=a \\ ; b\n", "6: a \"\\\" at the end: lines are not continued; leave it out, or write \\\\ if it is meant\n"},
     {"backslashes_at_the_end", GOOD "check=http\ncheck_body=a\\\\\n", ""},
