@@ -147,43 +147,61 @@ static const struct {
     const char *form;    /* of its value, for messages; NULL: it has no value */
     uint64_t max;        /* largest value, if that is a number */
     const char *choices; /* the values, if they are words; NULL: a number */
+    const char *zero;    /* word for 0; NULL: none */
 } options[OPTIONS] = {
     [WEIGHT] = {"weight", "N", .max = 256},
-    [MAX_CONNECTIONS] = {"max_connections", "N", .max = 10000000},
+    [MAX_CONNECTIONS] = {"max_connections", "N", .max = 10000000, .zero = "off"},
     [CHECK_PORT] = {"check_port", "N", .max = PORT_MAX},
     [AGENT_PORT] = {"agent_port", "N", .max = PORT_MAX},
     [STATE] = {"state", "ready|drain|maint", .choices = "ready|drain|maint"},
     [BACKUP] = {"backup", NULL},
 };
 
-/* Stores the value of an option; NULL: it has none. Reports an error. */
-static void set_option(struct config_build *build, const struct config_raw_key *key, struct config_backend *backend, enum backend_option option,
-                       const char *value)
+/* Parses the value of an option; NULL: it has none. Returns false after reporting an error. */
+static bool parse_option(struct config_build *build, const struct config_raw_key *key, const struct config_backend *backend, enum backend_option option,
+                         const char *value, uint64_t *number)
 {
     const char *name = options[option].name, *form = options[option].form;
     struct config_problem problem;
-    uint64_t number = 0;
 
+    *number = 0;
     if (!form && value)
         config_errors_add(build->errors, &key->place, "backend %s: %s takes no value", backend->name, name);
     else if (form && !value)
         config_errors_add(build->errors, &key->place, "backend %s: %s needs a value: %s=%s", backend->name, name, name, form);
-    else if (options[option].choices && !config_choice_find(options[option].choices, value, &number))
+    else if (options[option].choices && !config_choice_find(options[option].choices, value, number))
         config_errors_add(build->errors, &key->place, "backend %s: %s=%s: not one of: ready, drain, maint", backend->name, name, value);
-    else if (options[option].max > 0 && !config_value_number(value, 1, options[option].max, &number, &problem))
-        config_errors_add(build->errors, &key->place, "backend %s: %s=%s: %s", backend->name, name, value, problem.text);
-    else if (option == WEIGHT)
-        backend->settings.weight = (uint32_t)number;
-    else if (option == MAX_CONNECTIONS)
-        backend->settings.max_connections = (uint32_t)number;
-    else if (option == CHECK_PORT)
-        backend->settings.check_port = (uint16_t)number;
-    else if (option == AGENT_PORT)
-        backend->settings.agent_port = (uint16_t)number;
-    else if (option == STATE)
-        backend->settings.state = (enum config_backend_state)number;
+    else if (options[option].zero && strcmp(value, options[option].zero) == 0)
+        return true;
+    else if (options[option].max > 0 && !config_value_number(value, 1, options[option].max, number, &problem))
+        config_errors_add(build->errors, &key->place, "backend %s: %s=%s: %s%s%s", backend->name, name, value, problem.text,
+                          options[option].zero ? ", or " : "", options[option].zero ? options[option].zero : "");
     else
+        return true;
+    return false;
+}
+
+static void store_option(struct config_backend *backend, enum backend_option option, uint64_t number)
+{
+    switch (option) {
+    case WEIGHT:
+        backend->settings.weight = (uint32_t)number;
+        break;
+    case MAX_CONNECTIONS:
+        backend->settings.max_connections = (uint32_t)number;
+        break;
+    case CHECK_PORT:
+        backend->settings.check_port = (uint16_t)number;
+        break;
+    case AGENT_PORT:
+        backend->settings.agent_port = (uint16_t)number;
+        break;
+    case STATE:
+        backend->settings.state = (enum config_backend_state)number;
+        break;
+    default:
         backend->settings.backup = true;
+    }
 }
 
 /* Parses one word after the address. Each option may be given once; `given` records them. Returns false after reporting an error; then the words that follow
@@ -193,6 +211,7 @@ static bool backend_option(struct config_build *build, const struct config_raw_k
 {
     struct suggest suggest = {0};
     char *value = strchr(option, '=');
+    uint64_t number;
     unsigned i = 0;
 
     if (value)
@@ -212,7 +231,8 @@ static bool backend_option(struct config_build *build, const struct config_raw_k
     if (*given & 1u << i)
         config_errors_add(build->errors, &key->place, "backend %s: %s is given twice", backend->name, option);
     *given |= 1u << i;
-    set_option(build, key, backend, (enum backend_option)i, value);
+    if (parse_option(build, key, backend, (enum backend_option)i, value, &number))
+        store_option(backend, (enum backend_option)i, number);
     return true;
 }
 

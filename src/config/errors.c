@@ -161,7 +161,7 @@ void config_errors_sort(struct config_errors *errors)
     sort_list(&errors->warnings, "warnings");
 }
 
-/* Returns "file:line: " and the message, or NULL if memory runs out. */
+/* Returns "file:line: " and the message, or NULL if memory runs out. A source without a file is a change while Penstock runs, which needs no place. */
 static char *__attribute__((format(printf, 3, 0))) make_text(const struct config_place *place, const char *kind, const char *format, va_list arguments)
 {
     char *message = NULL, *text = NULL;
@@ -170,7 +170,9 @@ static char *__attribute__((format(printf, 3, 0))) make_text(const struct config
     if (vasprintf(&message, format, arguments) < 0)
         return NULL;
     shorten_message(message);
-    if (place->line == 0)
+    if (!place->source->file)
+        n = asprintf(&text, "%s%s", kind, message);
+    else if (place->line == 0)
         n = asprintf(&text, "%s: %s%s", place->source->file, kind, message);
     else
         n = asprintf(&text, "%s:%u: %s%s", place->source->file, place->line, kind, message);

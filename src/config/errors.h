@@ -6,7 +6,7 @@
 
 /* A file that is being read. */
 struct config_source {
-    const char *file;
+    const char *file; /* NULL: what is built was changed while Penstock runs (config/edit.h) */
     unsigned order; /* 0 for the first file opened, 1 for the next */
 };
 
@@ -16,8 +16,8 @@ struct config_place {
     unsigned line; /* from 1; 0: the file as a whole */
 };
 
-/* Adds "file:line: message" ("file: message" for line 0). Control characters of the message, and bytes that are not UTF-8, become "?". The
- * middle of a very long message is left out. If memory runs out, the message is replaced by one that says so. */
+/* Adds "file:line: message" ("file: message" for line 0, "message" without a file). Control characters of the message, and bytes that are not UTF-8, become
+ * "?". The middle of a very long message is left out. If memory runs out, the message is replaced by one that says so. */
 void config_errors_add(struct config_errors *errors, const struct config_place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -135,8 +135,8 @@ const struct config_key config_keys[] = {
      .used_with = "balance=consistent_hash",
      .help = "Number of entries in the hash table: a prime, at least the number of backends. Unless set, it grows to 100 times that number."},
     {.name = "backend", .section = CONFIG_IN_POOL, .type = CONFIG_BACKEND, .repeatable = true, .own_section_only = true,
-     .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N] [check_port=N] [agent_port=N] [state=ready|drain|maint] [backup]. A "
-             "backup is used only while no other backend of the pool is up. drain: it takes no new sessions. maint: the same, and it counts as down."},
+     .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N|off] [check_port=N] [agent_port=N] [state=ready|drain|maint] [backup]. "
+             "A backup is used only while no other backend of the pool is up. drain: it takes no new sessions. maint: the same, and it counts as down."},
     {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp|https|grpc|exec|agent",
      .help = "How backends are probed. none: not at all. tcp: by connecting, or with check_send and check_expect. http: with an HTTP request. https: the same "
              "over TLS. grpc: with a gRPC call. udp: with a datagram, which is the default of pools that serve only UDP. exec: by running check_command. "

@@ -135,7 +135,9 @@ static const struct config_bound *find_reached(struct loops *loops, const struct
 /* Writes "line N", or "FILE:N" if `place` is in another file than `here`. */
 static void write_place(FILE *out, const struct config_place *place, const struct config_place *here)
 {
-    if (place->source == here->source)
+    if (!place->source->file)
+        fputs("changed while running", out);
+    else if (place->source == here->source)
         fprintf(out, "line %u", place->line);
     else
         fprintf(out, "%s:%u", place->source->file, place->line);
