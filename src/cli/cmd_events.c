@@ -32,6 +32,8 @@ static int print_events(struct remote *remote, const char *since)
 
     if (status == 0 && remote->json)
         status = remote_print(remote, answer);
+    else if (status == 0 && json_array_size(json_object_get(answer, "events")) == 0)
+        printf("no events\n");
     else if (status == 0)
         json_array_foreach(json_object_get(answer, "events"), i, event)
             print_event(event);

@@ -40,8 +40,10 @@ static int show_status(struct remote *remote, const char *pool)
     if (result == 0 && remote->json) {
         result = json_object_set(pools, "status", status) == 0 ? remote_print(remote, pools) : remote_fail(remote, 1, "out of memory");
     } else if (result == 0) {
-        if (!pool)
+        if (!pool) {
             status_view_process(stdout, status);
+            putchar('\n');
+        }
         status_view_pools(stdout, pools, wants_colours());
     }
     json_decref(status);

@@ -142,7 +142,6 @@ static void print_pool(FILE *out, const json_t *pool)
     (void)snprintf(text, sizeof(text), "%s: %.0f of %zu usable, %s sessions, %s, check %s%s", format_cut(text_of(pool, "name"), 24, name),
                    number_of(pool, "usable"), json_array_size(json_object_get(pool, "backends")), format_count(number_of(pool, "sessions"), sessions),
                    text_of(pool, "balance"), text_of(pool, "check"), json_is_true(json_object_get(pool, "leaving")) ? ", leaving" : "");
-    fputc('\n', out);
     print_lines(out, 0, text);
     if (strcmp(service, "none") == 0)
         fprintf(out, "  no backend takes new sessions\n");
@@ -160,6 +159,8 @@ void status_view_pools(FILE *out, const json_t *pools, bool colours)
         int width = name_width(backends);
         bool has_backup = false;
 
+        if (i > 0)
+            fputc('\n', out);
         print_pool(out, pool);
         if (json_array_size(backends) > 0)
             fprintf(out, "  %-*s %-9s %11s %6s %6s %6s %6s %6s\n", width, "BACKEND", "STATE", "SESS/LIMIT", "TOTAL", "FAILED", "CONN", "FIRST", "SINCE");

@@ -41,7 +41,7 @@ static void a_pool_is_a_table(void **state)
                              " 'connect_ms': {'p50': null}}]}]}", false);
 
     (void)state;
-    assert_string_equal(text, "\nweb: 2 of 2 usable, 12 sessions, least_conn, check http\n"
+    assert_string_equal(text, "web: 2 of 2 usable, 12 sessions, least_conn, check http\n"
                               "  BACKEND STATE      SESS/LIMIT  TOTAL FAILED   CONN  FIRST  SINCE\n"
                               "  a       up              12/64   1.2M      5 0.21ms   12ms  3h12m\n"
                               "  b2*     down                0      0      0      -      -     7s\n"
