@@ -17,8 +17,7 @@ static bool has_no_arguments(const struct http_request *request, struct http_ans
     return http_request_allow(request, NULL, 0, answer);
 }
 
-/* Takes a report. Returns NULL after answering. */
-static struct report *take_report(const struct admin_service *service, struct http_answer *answer)
+struct report *api_read_report(const struct admin_service *service, struct http_answer *answer)
 {
     struct report *report = NULL;
     int result;
@@ -38,7 +37,7 @@ static struct report *take_report(const struct admin_service *service, struct ht
 static void answer_report(const struct admin_service *service, const struct http_request *request, struct http_answer *answer,
                           json_t *(*make)(const struct report *))
 {
-    struct report *report = has_no_arguments(request, answer) ? take_report(service, answer) : NULL;
+    struct report *report = has_no_arguments(request, answer) ? api_read_report(service, answer) : NULL;
 
     if (report)
         api_answer_json(answer, 200, make(report));
@@ -76,7 +75,7 @@ void api_read_status(const struct admin_service *service, const struct http_requ
     };
     struct report *report;
 
-    if (!has_no_arguments(request, answer) || !(report = take_report(service, answer)))
+    if (!has_no_arguments(request, answer) || !(report = api_read_report(service, answer)))
         return;
     if (service->links->configuration) {
         int result = service->links->configuration(service->links->context, NULL, &process.config_hash);
@@ -92,7 +91,7 @@ void api_read_pools(const struct admin_service *service, const struct http_reque
 {
     static const char *const names[] = {"pool"};
     const char *pool = http_request_argument(request, "pool");
-    struct report *report = http_request_allow(request, names, 1, answer) ? take_report(service, answer) : NULL;
+    struct report *report = http_request_allow(request, names, 1, answer) ? api_read_report(service, answer) : NULL;
     bool found = !pool;
 
     if (!report)
@@ -119,7 +118,7 @@ void api_read_events(const struct admin_service *service, const struct http_requ
         http_answer_error(answer, 400, "since=%.80s: not the id of an event", since);
         return;
     }
-    report = take_report(service, answer);
+    report = api_read_report(service, answer);
     if (report)
         api_answer_json(answer, 200, api_report_events(report, number));
     report_free(report);

@@ -5,6 +5,11 @@
 
 #include "admin/routes.h"
 
+struct report;
+
+/* Takes a report, which the caller frees with report_free(). Returns NULL after answering why there is none. */
+struct report *api_read_report(const struct admin_service *service, struct http_answer *answer);
+
 void api_read_status(const struct admin_service *service, const struct http_request *request, struct http_answer *answer);
 void api_read_pools(const struct admin_service *service, const struct http_request *request, struct http_answer *answer);
 void api_read_listeners(const struct admin_service *service, const struct http_request *request, struct http_answer *answer);

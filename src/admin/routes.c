@@ -7,12 +7,14 @@
 #include "admin/api_read.h"
 #include "admin/api_sessions.h"
 #include "admin/dashboard.h"
+#include "admin/metrics_get.h"
 #include "admin/readiness.h"
 
 const struct route routes[] = {
     {HTTP_GET, "/", dashboard_get},
     {HTTP_GET, "/healthz", readiness_healthz},
     {HTTP_GET, "/readyz", readiness_readyz},
+    {HTTP_GET, "/metrics", metrics_get},
     {HTTP_GET, "/v1/status", api_read_status},
     {HTTP_GET, "/v1/pools", api_read_pools},
     {HTTP_GET, "/v1/listeners", api_read_listeners},

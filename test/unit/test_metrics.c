@@ -316,7 +316,9 @@ static void promtool_finds_no_fault(void **state)
 static void scarce_memory_gives_no_text(void **state)
 {
     (void)state;
-#ifdef MEMORY_IS_SCARCE
+#ifndef MEMORY_IS_SCARCE
+    skip();
+#endif
     struct report_fixture *fixture = report_fixture_new(2, 30, "p", "b");
     struct metrics_query query;
     char *text = NULL;
@@ -325,7 +327,8 @@ static void scarce_memory_gives_no_text(void **state)
     metrics_query_init(&query);
     for (long left = 0; !text; left++) {
         long blocks = memory_blocks;
-        memory_left = left;
+        memory_recovers = left % 2 == 1;
+        memory_left = left / 2;
         memory_failed = false;
         text = metrics_text(&fixture->report, &facts, &query, &length);
         memory_left = -1;
@@ -335,9 +338,6 @@ static void scarce_memory_gives_no_text(void **state)
     }
     free(text);
     report_fixture_free(fixture);
-#else
-    skip();
-#endif
 }
 
 int main(void)
