@@ -23,7 +23,7 @@ struct survey_query;
 struct admin_links {
     void *context; /* first argument of each function */
 
-    /* Sets `*report`, which the caller frees with report_free(). -ETIMEDOUT, -ENOMEM. */
+    /* Sets `*report`, which the caller frees with report_free(). -ETIMEDOUT, -ENOMEM; -ECANCELED: the process ends. */
     int (*report)(void *context, struct report **report);
 
     /* Changes the configuration in force, and what runs accordingly. -EINVAL, -ENOENT, -EEXIST or -EBUSY: refused; -ENOMEM, -ETIMEDOUT: failed. Then nothing

@@ -4,7 +4,15 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "health/health.h"
 #include "worker/worker.h"
+
+static int take_report(void *context, struct report **report)
+{
+    const struct links *links = context;
+
+    return health_report(links->health, clock_now_ns() + ADMIN_WAIT_NS, report);
+}
 
 static int survey_all(void *context, const struct survey_query *query, struct survey *found)
 {
@@ -36,5 +44,5 @@ static int set_log_level(void *context, enum log_level level)
 
 void links_make(struct admin_links *links, struct links *context)
 {
-    *links = (struct admin_links){.context = context, .survey = survey_all, .close = close_all, .log_level = set_log_level};
+    *links = (struct admin_links){.context = context, .report = take_report, .survey = survey_all, .close = close_all, .log_level = set_log_level};
 }

@@ -4,11 +4,13 @@
 
 #include "admin/links.h"
 
+struct health;
 struct worker_shared;
 
 /* What the functions need. Written by control before the admin thread starts, and valid until that has ended. */
 struct links {
     const struct worker_shared *shared;
+    struct health *health;
 };
 
 /* Fills in the functions, with `context` as their context. Control, before the admin thread starts. */
