@@ -6,7 +6,8 @@
  *   that drains, or has left the configuration                   this has lasted for drain_timeout
  *   that is a backup while a backend that is none is usable      on_failback = close
  *
- * The workers close them (worker/evict.h). A session whose backend was selected just before may be missed, so the order is repeated until none is left. */
+ * The workers close them (worker/evict.h). A session whose backend was selected just before may be missed, so the order is repeated until none is left. A
+ * session that fails over to a backup after the last one was closed stays until the next review: no other backend could be connected. */
 #ifndef HEALTH_LIFECYCLE_H
 #define HEALTH_LIFECYCLE_H
 

@@ -174,6 +174,7 @@ void check_evicted(struct world *world, const struct session *session)
     check_rate(world, rate_of(world, session->lease.backend), session->worker->io->now_ns);
 }
 
+/* A session that fails over to a backup after the failback may stay until the next review. */
 void check_not_left(struct world *world, const struct session *session)
 {
     const struct backend *backend = session->lease.backend;
@@ -182,6 +183,8 @@ void check_not_left(struct world *world, const struct session *session)
     if (session->state != SESSION_RELAYING || record_of(world, backend)->evicts_ns == NEVER)
         return;
     evicts_ns = record_of(world, backend)->evicts_ns;
+    if (backend_eviction(backend) == EVICTION_FAILBACK && session->connected_ns > evicts_ns)
+        return;
     since_ns = session->connected_ns > evicts_ns ? session->connected_ns : evicts_ns;
     slowest = rate_of(world, backend)->slowest;
     if (session->worker->io->now_ns > since_ns + SLACK_MS * MS + (slowest ? world->pair_count * 1000 * MS / slowest : 0))
