@@ -67,6 +67,10 @@ struct config {
     enum config_log_format log_format;
     const char *access_log;   /* NULL: off; else as `log` */
     enum config_log_format access_log_format;
+    uint8_t access_log_sample_percent;
+    bool access_log_open;
+    bool access_log_tcp_info;
+    uint32_t access_log_every_ms; /* 0: off */
     const char *user, *group; /* NULL: no change */
     bool allow_exec;          /* check = exec is allowed */
 

@@ -30,6 +30,14 @@ struct worker_socket {
     bool is_udp;         /* listen(2) does not apply */
 };
 
+/* What the access log has of sessions and flows. */
+struct worker_access {
+    uint8_t sample_percent; /* of those that end normally */
+    bool at_open;           /* a line when a backend is connected, or a flow begins */
+    bool tcp_info;          /* round-trip time and retransmits of both sides */
+    uint32_t every_ms;      /* a line after each interval in which a session stays open; 0: none */
+};
+
 /* What all workers share. It outlives them. */
 struct worker_shared {
     const struct io_choice *engine;
@@ -45,6 +53,7 @@ struct worker_shared {
     uint32_t sessions_max;          /* per worker: all connections of the process may belong to one worker */
     uint32_t pipes_max;             /* per worker, for splicing */
     uint32_t busy_poll_us;          /* how long a worker busy-polls before it sleeps; 0: never; UINT32_MAX: adaptive (worker/waiting.h) */
+    struct worker_access access;
     const char *loopback_congestion; /* result of congestion_on_loopback() */
     uint16_t outgoing_port_min;     /* lowest port of net.ipv4.ip_local_port_range */
     void (*tell_of_failure)(void *health); /* called after the first failure of a pool's backends since the publisher took the alarm. NULL: none */

@@ -150,6 +150,8 @@ static int start_table(struct control *control)
         .sessions_max = control->capacity.connections,
         .pipes_max = control->capacity.pipes / config->workers, /* at least one: capacity_plan() */
         .busy_poll_us = config->busy_poll_us,
+        .access = {.sample_percent = config->access_log_sample_percent, .every_ms = config->access_log_every_ms, .at_open = config->access_log_open,
+                   .tcp_info = config->access_log_tcp_info},
         .loopback_congestion = control->sockets.loopback_congestion,
         .outgoing_port_min = outgoing_port_min(),
         .control = &control->mailbox,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "io/congestion.h"
+#include "log/access.h"
 #include "log/log.h"
 #include "table/backend.h"
 #include "table/counters.h"
@@ -18,6 +19,7 @@
 #include "worker/relay.h"
 #include "worker/replay.h"
 #include "worker/session.h"
+#include "worker/session_log.h"
 
 enum {
     RESOURCES_RETRY_MS = 20, /* after a lack of descriptors, memory or ports on this machine */
@@ -279,6 +281,8 @@ void connect_connected(struct io_sock *sock, int error)
     session_move(session, SESSION_RELAYING);
     session_touch(session);
     session_arm(session);
+    if (worker->shared->access.at_open)
+        session_log_note(session, ACCESS_OPEN);
     if (is_first && worker->shared->relaying)
         worker->shared->relaying(session);
     if (is_first)

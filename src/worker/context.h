@@ -11,6 +11,7 @@
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "io/io.h"
+#include "worker/access_log.h"
 #include "worker/pipe_pool.h"
 #include "worker/survey.h"
 #include "worker/traffic.h"
@@ -43,6 +44,7 @@ struct worker {
     struct list sessions;            /* the oldest first */
     struct list walks;               /* those that are under way */
     struct walk evictions;           /* worker/evict.h */
+    struct access_log access_log;
     struct survey_run surveys[SURVEYS_MAX]; /* queries that are being answered */
     uint64_t session_number;         /* number of the last session */
     struct pipe_pool pipes;

@@ -30,6 +30,7 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
         outcome_backend_gone(session);
     session_move(session, SESSION_CLOSING);
     timer_cancel(&worker->timers, &session->timer);
+    session_log_prepare(session);
     relay_release(session);
     for (int side = CLIENT; side <= BACKEND; side++) {
         struct end *end = &session->ends[side];

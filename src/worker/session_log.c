@@ -1,4 +1,4 @@
-/* worker/session_log.c: writes log lines about ended sessions. Worker thread; owns nothing. */
+/* worker/session_log.c: writes the access log's lines about sessions, and warnings of those that were not served. Worker thread; owns nothing. */
 #include "worker/session_log.h"
 
 #include <stdio.h>
@@ -64,11 +64,14 @@ static void collect_values(struct access_record *record, const struct session *s
         .connect_us = session->connected_ns ? (session->connected_ns - session->accepted_ns) / 1000 : ACCESS_UNKNOWN,
         .first_byte_us = session->first_byte_ns ? (session->first_byte_ns - session->connected_ns) / 1000 : ACCESS_UNKNOWN,
         .duration_us = (session->worker->io->now_ns - session->accepted_ns) / 1000,
+        .has_legs = session->worker->shared->access.tcp_info,
         .client = session->client,
     };
     for (int side = CLIENT; side <= BACKEND; side++) {
         record->bytes[side] = session->directions[side].bytes;
         record->spliced[side] = session->directions[side].spliced;
+        record->legs[side] = (struct access_leg){
+            .known = session->legs[side].rtt_us > 0, .rtt_us = session->legs[side].rtt_us, .retransmits = session->legs[side].retransmits};
     }
     access_name(record->listener, lease->listener->name);
     access_name(record->pool, lease->pool->name);
@@ -76,6 +79,43 @@ static void collect_values(struct access_record *record, const struct session *s
         return;
     access_name(record->backend, backend->name);
     record->addr = backend->addr;
+}
+
+/* Whether the end of the session has a line. */
+static bool end_is_logged(const struct session *session)
+{
+    return session->end == END_NORMAL ? access_log_samples(session->worker, session->number) : log_access_enabled();
+}
+
+/* Reads what the kernel knows about both connections. */
+static void read_legs(struct session *session)
+{
+    for (enum side side = CLIENT; side <= BACKEND; side++) {
+        struct end *end = &session->ends[side];
+        bool connected = side == CLIENT || session->connected_ns;
+
+        if (!end->open || end->sock.closing || !connected || !io_tcp_info(session->worker->io, &end->sock, &session->legs[side]))
+            session->legs[side] = (struct io_tcp_info){0};
+    }
+}
+
+void session_log_prepare(struct session *session)
+{
+    if (session->worker->shared->access.tcp_info && end_is_logged(session))
+        read_legs(session);
+}
+
+void session_log_note(struct session *session, enum access_event event)
+{
+    struct access_record record;
+
+    if (!access_log_samples(session->worker, session->number))
+        return;
+    if (session->worker->shared->access.tcp_info)
+        read_legs(session);
+    collect_values(&record, session, &session->lease);
+    record.event = (uint8_t)event;
+    log_access(&record);
 }
 
 void session_log(struct session *session, const struct lease *lease)
@@ -86,7 +126,7 @@ void session_log(struct session *session, const struct lease *lease)
 
     if (unserved && worker_may_complain(session->worker, COMPLAINT_UNSERVED))
         warn_unserved(session, lease, addr_format(&session->client, client, sizeof(client)));
-    if (!log_access_enabled())
+    if (!end_is_logged(session))
         return;
     collect_values(&record, session, lease);
     record.event = ACCESS_END;

@@ -42,7 +42,7 @@
  *   CLOSING     The last state: the sockets are being closed.
  *     both      closing or closed, -> `closed`
  *     timer     not armed
- *     fields    end: the reason for the log. No buffer is held, except one that the engine was sending, until `closed`. The lease is held until both are closed
+ *     fields    end and legs: for the log. No buffer is held, except one that the engine was sending, until `closed`. The lease is held until both are closed
  *
  * Two states will be added between accepted and CONNECTING: waiting for first bytes (preread), and waiting for a free backend (queued). src/README says how. */
 #ifndef WORKER_SESSION_STATE_H

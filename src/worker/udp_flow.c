@@ -73,7 +73,7 @@ void udp_flow_end(struct flow *flow, enum flow_end why)
     flow->end = (uint8_t)why;
     timer_cancel(&flow->worker->timers, &flow->timer);
     io_close(flow->worker->io, &flow->sock, false);
-    udp_flow_log(flow);
+    udp_flow_log(flow, ACCESS_END);
     give_places(flow);
 }
 
@@ -275,6 +275,8 @@ static void start_flow(struct flow *flow, const struct flow_key *key)
     timer_arm(&worker->timers, &flow->timer, flow->active_ms + settings_of(flow)->udp_idle_timeout_ms);
     io_poll(worker->io, &flow->sock, IO_IN);
     counters_add(&worker->counters->flows, 1);
+    if (worker->shared->access.at_open)
+        udp_flow_log(flow, ACCESS_OPEN);
     log_debug("flow " FLOW_NUMBER ": BOUND to backend %s", FLOW_NUMBER_OF(flow), flow->lease.backend->name);
 }
 

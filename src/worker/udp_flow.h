@@ -22,6 +22,7 @@
 #include "base/timer_wheel.h"
 #include "io/datagram.h"
 #include "io/io.h"
+#include "log/access.h"
 #include "table/lease.h"
 #include "worker/flow_table.h"
 
@@ -113,7 +114,7 @@ struct addr udp_flow_addr(const union io_endpoint *endpoint);
 /* Whether the flow belongs to no client: replies cannot be delivered. */
 bool udp_flow_is_shared(const struct flow *flow);
 
-/* udp_log.c: writes the access log's line of a flow that ends. */
-void udp_flow_log(const struct flow *flow);
+/* udp_log.c: writes a line about the flow to the access log, unless access_log_sample leaves it out. */
+void udp_flow_log(const struct flow *flow, enum access_event event);
 
 #endif

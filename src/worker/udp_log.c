@@ -1,4 +1,4 @@
-/* worker/udp_log.c: writes the access log's lines about ended flows. Worker thread; owns nothing. */
+/* worker/udp_log.c: writes the access log's lines about flows. Worker thread; owns nothing. */
 #include "log/access.h"
 #include "log/log.h"
 #include "table/backend.h"
@@ -19,26 +19,35 @@ static const struct {
 };
 _Static_assert(sizeof(ends) / sizeof(ends[0]) == FLOW_ENDS, "every reason has words");
 
-void udp_flow_log(const struct flow *flow)
+static bool is_logged(const struct flow *flow, enum access_event event)
+{
+    bool normal = event != ACCESS_END || flow->end == FLOW_IDLE || flow->end == FLOW_ANSWERED;
+
+    return normal ? access_log_samples(flow->worker, flow->number) : log_access_enabled();
+}
+
+void udp_flow_log(const struct flow *flow, enum access_event event)
 {
     const struct lease *lease = &flow->lease;
     struct access_record record;
     union io_endpoint client;
 
-    if (!log_access_enabled())
+    if (!is_logged(flow, event))
         return;
     record = (struct access_record){
         .number = flow->number,
         .worker = flow->worker->index,
-        .event = ACCESS_END,
+        .event = (uint8_t)event,
         .is_flow = true,
         .duration_us = (flow->worker->io->now_ns - flow->opened_ns) / 1000,
         .bytes = {flow->bytes[0], flow->bytes[1]},
         .datagrams = {flow->datagrams[0], flow->datagrams[1]},
-        .end = ends[flow->end].code,
-        .reason = ends[flow->end].text,
         .addr = lease->backend->addr,
     };
+    if (event == ACCESS_END) {
+        record.end = ends[flow->end].code;
+        record.reason = ends[flow->end].text;
+    }
     if (!udp_flow_is_shared(flow)) {
         udp_flow_client(flow, &client);
         record.client = udp_flow_addr(&client);

@@ -266,6 +266,7 @@ int worker_prepare(struct worker *worker, struct io *io)
     list_init(&worker->walks);
     timer_init(&worker->trim_timer, on_trim_timer);
     evict_init(worker);
+    access_log_init(worker);
     result = pipe_pool_init(&worker->pipes, io, shared->pipes_max);
     if (result == 0)
         result = acceptor_open_all(worker);

@@ -1,6 +1,7 @@
 """A real penstock under test: free ports, a generated ini, the process, its log, and the check that it ends cleanly.
 
 One Rig belongs to one run of one case, which has a process of its own (runner.py)."""
+import json
 import os
 import re
 import resource
@@ -109,22 +110,26 @@ class Ports:
 
 class Penstock:
     """One penstock process. `user` is the uid to run as (only as root). A seccomp filter makes io_uring fail with the errno `block_io_uring`, and forbids
-    sockets of the family `block_family`. `limits` are resource limits by their RLIMIT number."""
+    sockets of the family `block_family`. `limits` are resource limits by their RLIMIT number. `stdout` is a descriptor for standard output, which otherwise
+    is the same file as standard error. `run`, `dev`: folders that it sees as /run and /dev."""
 
-    def __init__(self, rig, arguments, log, user=None, block_io_uring=None, block_family=None, environment=None, limits=None):
+    def __init__(self, rig, arguments, log, user=None, block_io_uring=None, block_family=None, environment=None, limits=None,
+                 stdout=None, run=None, dev=None):
         def prepare():
             sandbox.die_with_parent()
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), min(hard, 20000)))
             for kind, limit in (limits or {}).items():
                 resource.setrlimit(kind, (limit, limit))
+            if run or dev:
+                sandbox.own_folders({"/run": run, "/dev": dev})
             sandbox.apply(user, block_io_uring, block_family)
 
         self.rig = rig
         self.log_path = log
         self.sockets_at_start = 0
-        self.process = subprocess.Popen([rig.program(user), *arguments], stdin=subprocess.DEVNULL, stdout=open(log, "ab"),
-                                        stderr=subprocess.STDOUT, preexec_fn=prepare,
+        self.process = subprocess.Popen([rig.program(user), *arguments], stdin=subprocess.DEVNULL, stdout=stdout or open(log, "ab"),
+                                        stderr=open(log, "ab"), preexec_fn=prepare,
                                         env={**os.environ, **(environment or {})}, cwd="/")
         self.pid = self.process.pid
 
@@ -313,7 +318,7 @@ class Rig:
             except FileNotFoundError:
                 text = ""
             complete = text.split("\n")[:-1]
-            return [dict(re.findall(r'(\w+)=("[^"]*"|\S*)', line)) for line in complete]
+            return [json.loads(line) if line.startswith("{") else dict(re.findall(r'(\w+)=("[^"]*"|\S*)', line)) for line in complete]
         if count is None:
             return lines()
         wait_for(lambda: len(lines()) >= count, f"{count} sessions are in the access log", seconds)
