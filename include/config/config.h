@@ -72,6 +72,12 @@ struct config {
     bool access_log_tcp_info;
     uint32_t access_log_every_ms; /* 0: off */
     const char *user, *group; /* NULL: no change */
+    struct addr admin;        /* a UNIX socket; no address: off */
+    bool admin_is_default;    /* the file does not say where it is: Penstock runs without it if it cannot be opened */
+    uint32_t admin_mode;      /* permissions of the socket */
+    const char *admin_group;  /* NULL: the group of the process */
+    struct addr http;         /* no address: off */
+    uint32_t lame_duck_ms;
     bool allow_exec;          /* check = exec is allowed */
 
     const struct config_listener *listeners; /* at least one */

@@ -31,7 +31,7 @@ int cmd_run(int argc, char **argv)
     config = cli_load(argv[0], file);
     if (!config)
         return 1;
-    status = control_run(config);
+    status = control_run(config, file);
     config_free(config);
     return status;
 }

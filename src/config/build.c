@@ -9,6 +9,7 @@
 #include "config/value.h"
 
 #define HASH_ENTRIES_PER_BACKEND 100
+#define LAME_DUCK_MS 5000 /* lame_duck = auto, if something can ask whether Penstock is ready */
 /* Maximum number of candidates compared for "did you mean", in all. A file with more wrong words than that does not have spelling mistakes. */
 #define SUGGESTIONS_MAX 1000000
 
@@ -346,6 +347,9 @@ void config_build(struct config *config, struct config_raw *raw, struct config_a
     set_fields(&build, CONFIG_IN_GLOBAL, config);
     if (config->workers == 0)
         config->workers = cpu_count(arena);
+    config->admin_is_default = !find_raw(&build.global, config_key_find(CONFIG_IN_GLOBAL, "admin"));
+    if (config->lame_duck_ms == UINT32_MAX)
+        config->lame_duck_ms = addr_family(&config->http) == AF_UNSPEC ? 0 : LAME_DUCK_MS;
     if (!make_room(&build))
         return;
     for (const struct config_raw_section *s = raw->sections; s; s = s->next)

@@ -148,7 +148,9 @@ static bool is_url_for_path(const struct config_hints_value *value)
 
 static bool is_path_with_options(const struct config_hints_value *value)
 {
-    return value->key->type == CONFIG_BIND && strncmp(value->text, "unix:", 5) == 0 && strpbrk(value->text, " \t") && !has_comment(value);
+    bool address = value->key->type == CONFIG_BIND || value->key->type == CONFIG_ADDRESS;
+
+    return address && strncmp(value->text, "unix:", 5) == 0 && strpbrk(value->text, " \t") && !has_comment(value);
 }
 
 static bool is_url_for_host(const struct config_hints_value *value)

@@ -68,6 +68,19 @@ const struct config_key config_keys[] = {
      .help = "User to switch to after the listeners are bound."},
     {.name = "group", GLOBAL(group), .type = CONFIG_WORD, .max = 255,
      .help = "Group to switch to after the listeners are bound. Default: the primary group of the user."},
+    {.name = "admin", GLOBAL(admin), .type = CONFIG_ADDRESS, .initial = "unix:/run/penstock/admin.sock", .zero = "off",
+     .help = "UNIX socket of the admin API, through which penstock status, drain and the other subcommands read and change what runs. If it is not set and its "
+             "default cannot be used, Penstock runs without it."},
+    {.name = "admin_mode", GLOBAL(admin_mode), .type = CONFIG_MODE, .initial = "0660",
+     .help = "Permissions of the admin socket. Whoever may write to it can change what runs."},
+    {.name = "admin_group", GLOBAL(admin_group), .type = CONFIG_WORD, .max = 255,
+     .help = "Group of the admin socket. Default: the group that Penstock runs as."},
+    {.name = "http", GLOBAL(http), .type = CONFIG_ADDRESS, .initial = "off", .zero = "off",
+     .help = "Address, such as 127.0.0.1:9101, on which the dashboard, the metrics for Prometheus, /healthz, /readyz and the API are read over HTTP. Nothing "
+             "can be changed there. There is no password: whoever reaches the address can read."},
+    {.name = "lame_duck", GLOBAL(lame_duck_ms), .type = CONFIG_DURATION, .initial = "auto", .zero = "off", .free = "auto", .min = 1, .max = H(1),
+     .help = "How long a stop waits before clients are no longer accepted, while /readyz already says 503, so that other load balancers and Kubernetes stop "
+             "sending clients first. auto: 5s if http is set, otherwise off."},
     {.name = "allow_exec", GLOBAL(allow_exec), .type = CONFIG_YES_NO, .initial = "no",
      .help = "Whether check = exec may run programs, as the user that Penstock runs as."},
     {.name = "include", .section = CONFIG_IN_GLOBAL, .type = CONFIG_INCLUDE, .repeatable = true,
@@ -298,7 +311,7 @@ const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 
 /* Keys of later versions, so that a file written for one gets the right message. */
 static const char *const later_keys[] = {
-    "admin", "admin_mode", "http", "state_file", "dns_servers",
+    "state_file", "dns_servers",
     "hash_load_bound", "prefer_zone", "max_connections", "queue_limit",
     "queue_timeout",
     "source", "transparent",
@@ -389,6 +402,8 @@ static const char *const ranges[] = {
     [CONFIG_EXPECT] = "text, hex: and digits, or regex: and an expression",
     [CONFIG_STATUS] = "codes from 100 to 599, and ranges of them",
     [CONFIG_IP] = "an IPv4 or IPv6 address",
+    [CONFIG_ADDRESS] = "an address to listen on",
+    [CONFIG_MODE] = "an octal number up to 0777",
     [CONFIG_INCLUDE] = "a path or a pattern",
     [CONFIG_BIND] = "an address with a port or ports",
     [CONFIG_POOL] = "the name of a pool",

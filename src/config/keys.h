@@ -29,6 +29,8 @@ enum config_type {
     CONFIG_EXPECT,   /* what base/expect.h accepts */
     CONFIG_STATUS,   /* a list as in base/status_list.h */
     CONFIG_IP,       /* numeric address without a port */
+    CONFIG_ADDRESS,  /* to listen on: what addr_parse() reads; the field is a struct addr */
+    CONFIG_MODE,     /* permissions of a file, octal */
     CONFIG_INCLUDE,  /* handled by the reader */
     CONFIG_BIND,     /* this and the next two are handled in config/build.c */
     CONFIG_POOL,

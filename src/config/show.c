@@ -46,6 +46,17 @@ static void format_cpus(const struct config *config, char *buffer, size_t size)
         n += (size_t)snprintf(buffer + n, size - n, "%s%d", i > 0 ? "," : "", config->affinity_cpus[i]);
 }
 
+static void format_address(const struct config_key *key, const void *object, char *buffer, size_t size)
+{
+    struct addr addr;
+
+    memcpy(&addr, (const char *)object + key->offset, sizeof(addr));
+    if (addr_family(&addr) == AF_UNSPEC)
+        snprintf(buffer, size, "%s", key->zero);
+    else
+        addr_format(&addr, buffer, size);
+}
+
 static void format_ip(const struct config_pool *pool, char *buffer, size_t size)
 {
     addr_format(&pool->settings.check_address, buffer, size);
@@ -61,6 +72,9 @@ static bool format_value(const struct config_key *key, const void *object, char 
     switch (key->type) {
     case CONFIG_CPUS:
         format_cpus(object, buffer, size);
+        return true;
+    case CONFIG_ADDRESS:
+        format_address(key, object, buffer, size);
         return true;
     case CONFIG_IP:
         if (((const struct config_pool *)object)->settings.check_address_set)
@@ -95,6 +109,8 @@ static bool format_value(const struct config_key *key, const void *object, char 
         duration_format(value, buffer, size);
     else if (key->type == CONFIG_SIZE)
         size_format(value, buffer, size);
+    else if (key->type == CONFIG_MODE)
+        snprintf(buffer, size, "0%" PRIo64, value);
     else if (key->type == CONFIG_CHOICE || key->type == CONFIG_YES_NO)
         config_choice_format(key->type == CONFIG_YES_NO ? "no|yes" : key->choices, value, buffer, size);
     else

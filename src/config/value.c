@@ -341,6 +341,35 @@ static bool set_ip(const struct target *t)
     return true;
 }
 
+static bool set_address(const struct target *t)
+{
+    struct addr addr = {0};
+    const char *problem = NULL;
+
+    assert(t->key->bytes == sizeof(addr));
+    if (strcmp(t->text, t->key->zero) != 0)
+        problem = addr_parse(&addr, t->text);
+    if (!problem && addr_is_group(&addr))
+        problem = "not an address to listen on";
+    if (!problem && addr_lacks_interface(&addr))
+        problem = "a link-local address needs its interface: [fe80::1%eth0]:PORT";
+    if (!problem && strcmp(t->key->name, "admin") == 0 && addr_family(&addr) != AF_UNSPEC && (addr_family(&addr) != AF_UNIX || addr.un.sun_path[0] == '\0'))
+        problem = "not off or a UNIX socket, unix:/PATH; for TCP, which can only read, set http";
+    if (problem)
+        return say_problem(t->problem, "%s", problem);
+    memcpy((char *)t->object + t->key->offset, &addr, sizeof(addr));
+    return true;
+}
+
+static bool set_mode(const struct target *t)
+{
+    size_t length = strlen(t->text);
+
+    if (length < 3 || length > 4 || strspn(t->text, "01234567") != length || (length == 4 && *t->text != '0'))
+        return say_problem(t->problem, "not permissions such as 0660");
+    return store_number(t, strtoul(t->text, NULL, 8));
+}
+
 bool config_value_set(const struct config_key *key, const char *text, void *object, struct config_arena *arena,
                       struct config_problem *problem)
 {
@@ -377,6 +406,10 @@ bool config_value_set(const struct config_key *key, const char *text, void *obje
         return set_status(&target);
     case CONFIG_IP:
         return set_ip(&target);
+    case CONFIG_ADDRESS:
+        return set_address(&target);
+    case CONFIG_MODE:
+        return set_mode(&target);
     case CONFIG_INCLUDE:
     case CONFIG_BIND:
     case CONFIG_POOL:

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "health/health.h"
 #include "log/log.h"
 
@@ -56,6 +57,14 @@ static uint64_t probe_descriptors(const struct config *config)
     if (probes > config->probes_max)
         probes = config->probes_max;
     return probes * (config->allow_exec ? 2 : 1) + (agents < HEALTH_AGENT_CALLS_MAX ? agents : HEALTH_AGENT_CALLS_MAX);
+}
+
+/* Each socket of the admin thread takes two more descriptors: its own and an epoll instance. */
+static uint64_t admin_descriptors(const struct config *config)
+{
+    uint64_t sockets = (addr_family(&config->admin) != AF_UNSPEC) + (addr_family(&config->http) != AF_UNSPEC);
+
+    return sockets * (ADMIN_CONNECTIONS_MAX + 2);
 }
 
 /* Opens and closes a high descriptor, so that the kernel allocates a table of that size now. If a process with threads outgrows its table later, it
@@ -135,7 +144,7 @@ int capacity_plan(struct capacity *capacity, const struct config *config, size_t
 {
     struct served served = find_served(config);
     uint64_t limit = descriptor_limit();
-    uint64_t fixed = OTHER_DESCRIPTORS + (uint64_t)PER_WORKER * config->workers + probe_descriptors(config) + sockets;
+    uint64_t fixed = OTHER_DESCRIPTORS + (uint64_t)PER_WORKER * config->workers + probe_descriptors(config) + admin_descriptors(config) + sockets;
     uint64_t pipes = limit / PIPES_SHARE / 2 < PIPES_MAX ? limit / PIPES_SHARE / 2 : PIPES_MAX;
     uint64_t least = 2 * CONNECTIONS_MIN + (served.udp ? FLOWS_MIN : 0), wanted, room;
 

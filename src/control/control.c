@@ -13,10 +13,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "base/clock.h"
+#include "control/admin_sockets.h"
+#include "control/announce.h"
 #include "control/capacity.h"
 #include "control/cpus.h"
 #include "control/identity.h"
+#include "control/links.h"
 #include "control/sockets.h"
 #include "control/start_log.h"
 #include "health/health.h"
@@ -36,6 +40,7 @@
 
 struct control {
     const struct config *config;
+    const char *config_path;
     int signal_fd;
     struct mailbox mailbox;    /* notices from workers */
     struct sockets sockets;
@@ -54,6 +59,10 @@ struct control {
     struct worker_shared shared;
     struct worker **workers;
     unsigned started, ended;   /* numbers of workers */
+    struct admin_sockets admin_sockets;
+    struct links linked;       /* what the admin thread reaches */
+    struct admin_links links;
+    struct admin *admin;       /* NULL: both of its sockets are off */
 };
 
 /* ---- start ---- */
@@ -208,6 +217,39 @@ static int start_workers(struct control *control)
     return -1;
 }
 
+/* The admin thread already answers before clients are accepted, but says that Penstock is not ready. */
+static int start_admin(struct control *control)
+{
+    struct admin_options options = {
+        .facts = {
+            .version = PENSTOCK_VERSION,
+            .engine = control->engine.kind == IO_URING ? "io_uring" : "epoll",
+            .config_path = control->config_path,
+            .workers = control->config->workers,
+            .sessions_max = control->capacity.connections,
+            .flows_max = control->capacity.flows,
+            .started_ns = clock_now_ns(),
+        },
+        .links = &control->links,
+        .admin_fd = control->admin_sockets.admin_fd,
+        .http_fd = control->admin_sockets.http_fd,
+    };
+    int error;
+
+    if (options.admin_fd < 0 && options.http_fd < 0)
+        return 0;
+    (void)clock_gettime(CLOCK_REALTIME, &options.facts.started);
+    control->linked = (struct links){.shared = &control->shared, .health = control->health};
+    links_make(&control->links, &control->linked);
+    control->admin_sockets.admin_fd = control->admin_sockets.http_fd = -1; /* the admin thread owns them */
+    control->admin = admin_start(&options, &error);
+    if (control->admin)
+        return 0;
+    log_error("cannot start the admin thread: %s; raise the limits on threads, memory and open files (ulimit -u -n; TasksMax=, MemoryMax=, LimitNOFILE=)",
+              strerror(-error));
+    return -1;
+}
+
 /* Does everything that can fail before anything that other processes can notice. */
 static int start_all(struct control *control)
 {
@@ -225,48 +267,17 @@ static int start_all(struct control *control)
     /* Only if a user or group is configured: otherwise a directory with the set-group-ID bit determines the group of the files. */
     if ((config->user || config->group) && sockets_give(&control->sockets, identity.user, identity.group) < 0)
         return -1;
-    if (identity_become(&identity, config) < 0)
+    if (admin_sockets_open(&control->admin_sockets, config, &identity) < 0 || identity_become(&identity, config) < 0)
         return -1;
     /* The process has its final user now, so a missing permission for a ring or a log file shows here and not later. */
     if (start_engine(control) < 0 || start_log(config) < 0 || start_table(control) < 0 || start_health(control) < 0 || start_workers(control) < 0)
         return -1;
-    if (sockets_listen(&control->sockets, config) < 0)
+    if (start_admin(control) < 0 || sockets_listen(&control->sockets, config) < 0)
         return -1;
     for (unsigned i = 0; i < control->started; i++)
         worker_accept(control->workers[i]);
+    admin_set_state(control->admin, ADMIN_RUNNING);
     return 0;
-}
-
-/* Logs the warnings about the configuration, without the word "warning": the level of the line says it. */
-static void tell_warnings(const struct config *config)
-{
-    for (size_t i = 0; i < config->warning_count; i++) {
-        const char *text = config->warnings[i], *word = strstr(text, CONFIG_WARNING);
-        log_warn("%.*s%s", word ? (int)(word - text) : 0, text, word ? word + strlen(CONFIG_WARNING) : text);
-    }
-}
-
-static void announce_start(const struct control *control)
-{
-    const struct config *config = control->config;
-    char flows[32] = "";
-
-    log_info("engine %s", control->engine.reason);
-    tell_warnings(config);
-    for (size_t i = 0; i < config->listener_count; i++) {
-        const struct config_listener *listener = &config->listeners[i];
-        char first[ADDR_TEXT_BYTES], more[32] = "";
-
-        if (listener->bind_count > 1)
-            (void)snprintf(more, sizeof(more), " and %zu more", listener->bind_count - 1);
-        log_info("listener %s: %s%s, pool %s with %zu backend%s", listener->name, addr_format(&listener->binds[0].addr, first, sizeof(first)), more,
-                 config->pools[listener->pool].name, config->pools[listener->pool].backend_count,
-                 config->pools[listener->pool].backend_count == 1 ? "" : "s");
-    }
-    if (control->capacity.flows > 0)
-        (void)snprintf(flows, sizeof(flows), " and %" PRIu32 " UDP flows", control->capacity.flows);
-    log_info("ready: penstock %s, %u worker%s, at most %" PRIu32 " connections%s", PENSTOCK_VERSION, config->workers, config->workers == 1 ? "" : "s",
-             control->capacity.connections, flows);
 }
 
 /* ---- stop ---- */
@@ -294,10 +305,12 @@ static uint32_t active_sessions(const struct control *control)
 
 static void stop_all(struct control *control)
 {
+    admin_stop(control->admin); /* first, because it asks all others */
     for (unsigned i = 0; i < control->started; i++)
         worker_join(control->workers[i]);
     health_stop(control->health); /* after the workers, which tell it of failures */
     sockets_close(&control->sockets);
+    admin_sockets_close(&control->admin_sockets);
     worker_mailboxes_free(control->mailboxes, control->config->workers);
     mailbox_deinit(&control->mailbox);
     table_free(control->table);
@@ -319,6 +332,11 @@ static int take_signal(const struct control *control)
     struct signalfd_siginfo info;
 
     return read(control->signal_fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+static bool is_stop(int signal)
+{
+    return signal == SIGTERM || signal == SIGINT;
 }
 
 static void tell_continued(const struct control *control)
@@ -394,22 +412,43 @@ static void tell_datagrams(const struct control *control)
                  flows, in, out, lost, refused);
 }
 
+/* Waits while /readyz says that Penstock is about to stop, so that other load balancers send no more clients. Returns whether a second signal has ended it. */
+static bool await_lame_duck(struct control *control, int signal)
+{
+    uint64_t deadline = clock_now_ns() + (uint64_t)control->config->lame_duck_ms * 1000000;
+
+    if (control->config->lame_duck_ms == 0)
+        return false;
+    log_info("%s: not ready any more; accepting stops in %u ms (lame_duck)", sigabbrev_np(signal), control->config->lame_duck_ms);
+    admin_set_state(control->admin, ADMIN_LAME_DUCK);
+    while (clock_now_ns() < deadline) {
+        wait_for_news(control, deadline);
+        signal = take_signal(control);
+        handle_signal(control, signal);
+        if (is_stop(signal))
+            return true;
+    }
+    return false;
+}
+
 static void drain_sessions(struct control *control, int signal)
 {
-    uint64_t deadline = clock_now_ns() + (uint64_t)control->config->drain_timeout_ms * 1000000;
+    bool second = await_lame_duck(control, signal);
+    uint32_t timeout_ms = second ? 0 : control->config->drain_timeout_ms;
+    uint64_t deadline = clock_now_ns() + (uint64_t)timeout_ms * 1000000;
     char flows[32];
-    bool second;
 
+    admin_set_state(control->admin, ADMIN_DRAINING);
     log_info("%s: accepting stops; %" PRIu32 " open connections%s have %u ms to end", sigabbrev_np(signal), active_sessions(control),
-             count_flows(control, flows, sizeof(flows)), control->config->drain_timeout_ms);
+             count_flows(control, flows, sizeof(flows)), timeout_ms);
     drain_workers(control);
     while (control->ended < control->started) {
         wait_for_news(control, deadline);
         read_notices(control);
         signal = take_signal(control);
         handle_signal(control, signal);
-        second = signal == SIGTERM || signal == SIGINT;
-        if (control->ended < control->started && (second || clock_now_ns() >= deadline)) {
+        second |= is_stop(signal);
+        if (control->ended < control->started && (is_stop(signal) || clock_now_ns() >= deadline)) {
             log_warn("%s: closing %" PRIu32 " connections%s that are still open", second ? "second signal" : "drain_timeout is over",
                      active_sessions(control), count_flows(control, flows, sizeof(flows)));
             stop_workers(control);
@@ -420,20 +459,20 @@ static void drain_sessions(struct control *control, int signal)
     log_info("stopped");
 }
 
-int control_run(const struct config *config)
+int control_run(const struct config *config, const char *path)
 {
-    struct control control = {.config = config, .signal_fd = -1};
+    struct control control = {.config = config, .config_path = path, .signal_fd = -1, .admin_sockets = admin_sockets_none()};
     int signal = 0;
 
     if (start_all(&control) < 0) {
-        tell_warnings(config); /* a value that was not intended may be the reason */
+        announce_warnings(config); /* a value that was not intended may be the reason */
         stop_workers(&control);
         stop_all(&control);
         return 1;
     }
     log_started();
-    announce_start(&control);
-    while (signal != SIGTERM && signal != SIGINT) {
+    announce_start(config, control.engine.reason, &control.capacity, control.admin_sockets.warning);
+    while (!is_stop(signal)) {
         wait_for_news(&control, 0);
         signal = take_signal(&control);
         handle_signal(&control, signal);

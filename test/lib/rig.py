@@ -290,7 +290,7 @@ class Rig:
     def ini(self, backends, binds, glob=None, listener=None, pool=None):
         """Writes a configuration with one listener and one pool. `backends` are (address, options), or just an address."""
         lines = ["[global]"]
-        defaults = {"workers": 2, "engine": self.engine, "drain_timeout": "5s", "access_log": self.access_path}
+        defaults = {"workers": 2, "engine": self.engine, "drain_timeout": "5s", "access_log": self.access_path, "admin": "off"}
         lines += [f"{key} = {value}" for key, value in {**defaults, **(glob or {})}.items() if value is not None]
         lines += ["", "[listener main]", "pool = main"]
         lines += [f"bind = {bind}" for bind in binds]

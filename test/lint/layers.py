@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "cli": {"control", "admin", "config", "io", "base", "log"},
 }
 # The headers with which control starts, stops, mails and serves the threads.
-DOORS = {"control": {"worker/worker.h", "health/health.h", "admin/links.h"}}
+DOORS = {"control": {"worker/worker.h", "health/health.h", "admin/admin.h", "admin/links.h"}}
 # The files that may use atomics: the table, the rings, and the log, which any thread may call.
 ATOMICS = ("src/table/", "include/table/", "src/base/ring.c", "include/base/ring.h", "src/log/log.c", "src/log/thread.c")
 # Headers about two small subjects that belong together.
