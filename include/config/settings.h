@@ -58,6 +58,7 @@ struct backend_settings {
     uint32_t max_connections; /* 0: no limit */
     uint16_t check_port;      /* 0: the pool's, or the address's own */
     uint16_t agent_port;      /* 0: the pool's */
+    uint32_t drain_timeout_ms; /* UINT32_MAX: off; default: the pool's */
     bool backup;
     enum config_backend_state state; /* what the administrator orders */
 };
@@ -123,7 +124,7 @@ struct pool_settings {
     uint32_t eject_time_max_ms;      /* not used if it is less than eject_time_ms */
     uint8_t eject_share_percent;     /* 0..100 */
 
-    uint32_t drain_timeout_ms;           /* UINT32_MAX: off */
+    uint32_t drain_timeout_ms;           /* of backends that have none of their own; UINT32_MAX: off */
     enum config_sessions on_down;        /* what happens to the sessions of a backend that goes down */
     enum config_sessions on_failback;    /* what happens to the sessions of backups when another backend is usable again */
     uint32_t close_rate;                 /* sessions per second that are closed for these reasons; 0: off */

@@ -137,10 +137,10 @@ static void unknown_option(struct config_build *build, const struct config_raw_k
     else
         config_errors_add(build->errors, &key->place, "backend %s: unknown option \"%s\"%s", backend->name, option,
                           is_other_comment(option) ? " (a comment at the end of a line begins with \";\")"
-                                                   : "; there are weight=, max_connections=, check_port=, agent_port=, state= and backup");
+                                                   : "; there are weight=, max_connections=, check_port=, agent_port=, drain_timeout=, state= and backup");
 }
 
-enum backend_option { WEIGHT, MAX_CONNECTIONS, CHECK_PORT, AGENT_PORT, STATE, BACKUP, OPTIONS };
+enum backend_option { WEIGHT, MAX_CONNECTIONS, CHECK_PORT, AGENT_PORT, DRAIN_TIMEOUT, STATE, BACKUP, OPTIONS };
 
 static const struct {
     const char *name;
@@ -148,14 +148,27 @@ static const struct {
     uint64_t max;        /* largest value, if that is a number */
     const char *choices; /* the values, if they are words; NULL: a number */
     const char *zero;    /* word for 0; NULL: none */
+    bool is_of_pool;     /* it has the same values as the pool's key of this name */
 } options[OPTIONS] = {
     [WEIGHT] = {"weight", "N", .max = 256},
     [MAX_CONNECTIONS] = {"max_connections", "N", .max = 10000000, .zero = "off"},
     [CHECK_PORT] = {"check_port", "N", .max = PORT_MAX},
     [AGENT_PORT] = {"agent_port", "N", .max = PORT_MAX},
+    [DRAIN_TIMEOUT] = {"drain_timeout", "TIME", .is_of_pool = true},
     [STATE] = {"state", "ready|drain|maint", .choices = "ready|drain|maint"},
     [BACKUP] = {"backup", NULL},
 };
+
+/* Parses the value of an option that the pool has as well, drain_timeout. */
+static bool parse_as_key(struct config_build *build, const char *name, const char *value, uint64_t *number, struct config_problem *problem)
+{
+    struct config_pool scratch;
+
+    if (!config_value_set(config_key_find(CONFIG_IN_POOL, name), value, &scratch, build->arena, problem))
+        return false;
+    *number = scratch.settings.drain_timeout_ms;
+    return true;
+}
 
 /* Parses the value of an option; NULL: it has none. Returns false after reporting an error. */
 static bool parse_option(struct config_build *build, const struct config_raw_key *key, const struct config_backend *backend, enum backend_option option,
@@ -173,6 +186,8 @@ static bool parse_option(struct config_build *build, const struct config_raw_key
         config_errors_add(build->errors, &key->place, "backend %s: %s=%s: not one of: ready, drain, maint", backend->name, name, value);
     else if (options[option].zero && strcmp(value, options[option].zero) == 0)
         return true;
+    else if (options[option].is_of_pool && !parse_as_key(build, name, value, number, &problem))
+        config_errors_add(build->errors, &key->place, "backend %s: %s=%s: %s", backend->name, name, value, problem.text);
     else if (options[option].max > 0 && !config_value_number(value, 1, options[option].max, number, &problem))
         config_errors_add(build->errors, &key->place, "backend %s: %s=%s: %s%s%s", backend->name, name, value, problem.text,
                           options[option].zero ? ", or " : "", options[option].zero ? options[option].zero : "");
@@ -195,6 +210,9 @@ static void store_option(struct config_backend *backend, enum backend_option opt
         break;
     case AGENT_PORT:
         backend->settings.agent_port = (uint16_t)number;
+        break;
+    case DRAIN_TIMEOUT:
+        backend->settings.drain_timeout_ms = (uint32_t)number;
         break;
     case STATE:
         backend->settings.state = (enum config_backend_state)number;
@@ -243,8 +261,8 @@ static bool has_beyond_ascii(const char *text)
     return *text != '\0';
 }
 
-/* Parses one `backend` key. Returns false after reporting an error. */
-static bool backend_parse(struct config_build *build, const struct config_raw_key *key, struct config_backend *backend)
+/* Parses one `backend` key of a pool. Returns false after reporting an error. */
+static bool backend_parse(struct config_build *build, const struct config_raw_key *key, const struct config_pool *pool, struct config_backend *backend)
 {
     char *rest, *text = config_arena_copy(build->arena, key->value, strlen(key->value));
     const char *problem;
@@ -253,7 +271,7 @@ static bool backend_parse(struct config_build *build, const struct config_raw_ke
 
     if (!text)
         return false;
-    *backend = (struct config_backend){.name = strtok_r(text, " \t", &rest), .settings.weight = 1};
+    *backend = (struct config_backend){.name = strtok_r(text, " \t", &rest), .settings = {.weight = 1, .drain_timeout_ms = pool->settings.drain_timeout_ms}};
     address = strtok_r(NULL, " \t", &rest);
     if (backend->name && has_beyond_ascii(backend->name)) {
         config_errors_add(build->errors, &key->place, "backend = %s: contains a character that is not ASCII, such as a no-break space", key->value);
@@ -350,7 +368,7 @@ void config_backends_build(struct config_build *build, const struct config_raw_s
         config_errors_add(build->errors, &section->place, "pool \"%s\" has no backends: add backend = NAME ADDRESS", pool->name);
     for (key = section->keys; key && backends && names && keys; key = key->next) {
         size_t n = pool->backend_count;
-        if (key->refused || strcmp(key->name, "backend") != 0 || !backend_parse(build, key, &backends[n]))
+        if (key->refused || strcmp(key->name, "backend") != 0 || !backend_parse(build, key, pool, &backends[n]))
             continue;
         check_probe_address(build, key, pool, &backends[n]);
         names[n] = (struct named){backends[n].name, key};

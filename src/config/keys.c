@@ -157,8 +157,9 @@ const struct config_key config_keys[] = {
      .used_with = "balance=consistent_hash",
      .help = "Number of entries in the hash table: a prime, at least the number of backends. Unless set, it grows to 100 times that number."},
     {.name = "backend", .section = CONFIG_IN_POOL, .type = CONFIG_BACKEND, .repeatable = true, .own_section_only = true,
-     .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N|off] [check_port=N] [agent_port=N] [state=ready|drain|maint] [backup]. "
-             "A backup is used only while no other backend of the pool is up. drain: it takes no new sessions. maint: the same, and it counts as down."},
+     .help = "A backend server: NAME ADDRESS [weight=1..256] [max_connections=N|off] [check_port=N] [agent_port=N] [drain_timeout=TIME|off] "
+             "[state=ready|drain|maint] [backup]. A backup is used only while no other backend of the pool is up. drain: it takes no new sessions. maint: the "
+             "same, and it counts as down."},
     {.name = "check", POOL(check), .type = CONFIG_CHOICE, .initial = "tcp", .choices = "none|tcp|http|udp|https|grpc|exec|agent",
      .help = "How backends are probed. none: not at all. tcp: by connecting, or with check_send and check_expect. http: with an HTTP request. https: the same "
              "over TLS. grpc: with a gRPC call. udp: with a datagram, which is the default of pools that serve only UDP. exec: by running check_command. "
@@ -280,7 +281,8 @@ const struct config_key config_keys[] = {
     {.name = "eject_share", POOL(eject_share_percent), .type = CONFIG_PERCENT, .initial = "50%", .max = 100,
      .help = "Share of the pool's backends, rounded down, that may be ejected at a time. The last usable backend is never ejected."},
     {.name = "drain_timeout", POOL(drain_timeout_ms), .type = CONFIG_DURATION, .initial = "off", .free = "off", .max = H(24),
-     .help = "How long a backend that drains waits for its open sessions to end before they are closed. off: until they end."},
+     .help = "How long a backend that drains waits for its open sessions to end before they are closed. off: until they end. drain_timeout=TIME of a backend "
+             "overrides it."},
     {.name = "on_down", POOL(on_down), .type = CONFIG_CHOICE, .initial = "keep", .choices = "keep|close",
      .help = "What happens to the sessions of a backend that goes down or into maintenance. keep: they continue as long as they can. close: they are closed, "
              "so that clients with long connections come to another backend. An ejection alone closes none."},

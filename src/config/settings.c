@@ -167,5 +167,5 @@ bool pool_settings_same_probe(const struct pool_settings *a, const struct pool_s
 bool backend_settings_equal(const struct backend_settings *a, const struct backend_settings *b)
 {
     return a->weight == b->weight && a->max_connections == b->max_connections && a->check_port == b->check_port &&
-           a->agent_port == b->agent_port && a->backup == b->backup && a->state == b->state;
+           a->agent_port == b->agent_port && a->drain_timeout_ms == b->drain_timeout_ms && a->backup == b->backup && a->state == b->state;
 }

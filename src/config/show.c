@@ -206,9 +206,15 @@ static void show_listener(const struct config *config, const struct config_liste
     show_fields(out, CONFIG_IN_LISTENER, listener, "with", false);
 }
 
-static void show_backend(const struct config_backend *backend, int name_width, int addr_width, FILE *out)
+static const char *format_timeout(uint32_t timeout_ms, char *buffer, size_t size)
 {
-    char text[ADDR_TEXT_BYTES];
+    return timeout_ms == UINT32_MAX ? "off" : duration_format(timeout_ms, buffer, size);
+}
+
+static void show_backend(const struct config_pool *pool, const struct config_backend *backend, int name_width, int addr_width, FILE *out)
+{
+    char text[ADDR_TEXT_BYTES], timeout[DURATION_TEXT_BYTES];
+
     fprintf(out, "  %-*s%-*s %-*s weight %u", INDENT - 2, "backend", name_width, backend->name, addr_width,
             addr_format(&backend->addr, text, sizeof(text)), backend->settings.weight);
     if (backend->settings.max_connections > 0)
@@ -217,6 +223,8 @@ static void show_backend(const struct config_backend *backend, int name_width, i
         fprintf(out, ", check_port %u", backend->settings.check_port);
     if (backend->settings.agent_port > 0)
         fprintf(out, ", agent_port %u", backend->settings.agent_port);
+    if (backend->settings.drain_timeout_ms != pool->settings.drain_timeout_ms)
+        fprintf(out, ", drain_timeout %s", format_timeout(backend->settings.drain_timeout_ms, timeout, sizeof(timeout)));
     if (backend->settings.state != CONFIG_BACKEND_READY)
         fprintf(out, ", state %s", backend->settings.state == CONFIG_BACKEND_DRAIN ? "drain" : "maint");
     fprintf(out, "%s\n", backend->settings.backup ? ", backup" : "");
@@ -237,7 +245,7 @@ static void show_pool(const struct config_pool *pool, FILE *out)
         addr_width = addr > addr_width ? addr : addr_width;
     }
     for (size_t i = 0; i < pool->backend_count; i++)
-        show_backend(&pool->backends[i], name_width, addr_width, out);
+        show_backend(pool, &pool->backends[i], name_width, addr_width, out);
 }
 
 void config_show(const struct config *config, FILE *out)

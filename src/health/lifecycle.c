@@ -60,7 +60,7 @@ static const char *format_usable(char *out, size_t size, const struct backend *b
 
 static void log_drain(const struct backend *backend, uint32_t sessions)
 {
-    uint32_t timeout_ms = pool_settings(backend->pool)->drain_timeout_ms;
+    uint32_t timeout_ms = backend_settings(backend)->drain_timeout_ms;
     char timeout[DURATION_TEXT_BYTES], until[DURATION_TEXT_BYTES + 64] = "", usable[64];
 
     if (sessions > 0 && timeout_ms != UINT32_MAX)
@@ -107,7 +107,8 @@ static void log_eviction(const struct backend *backend, uint32_t sessions)
     if (backend_eviction(backend) == EVICTION_FAILBACK)
         snprintf(reason, sizeof(reason), "is a backup, another one is usable, and on_failback = close");
     else if (backend_eviction(backend) == EVICTION_DRAINED)
-        snprintf(reason, sizeof(reason), "has been draining for %s (drain_timeout)", duration_format(settings->drain_timeout_ms, timeout, sizeof(timeout)));
+        snprintf(reason, sizeof(reason), "has been draining for %s (drain_timeout)",
+                 duration_format(backend_settings(backend)->drain_timeout_ms, timeout, sizeof(timeout)));
     log_info("pool %s: backend %s %s: closing its %" PRIu32 " session%s, %s", backend->pool->name, backend->name, reason, sessions, plural_of(sessions),
              format_rate(rate, sizeof(rate), settings));
 }
@@ -185,7 +186,7 @@ static bool is_draining(const struct backend *backend)
 /* When drain_timeout is over; UINT64_MAX: never. */
 static uint64_t deadline_ns(const struct backend *backend)
 {
-    uint32_t timeout_ms = pool_settings(backend->pool)->drain_timeout_ms;
+    uint32_t timeout_ms = backend_settings(backend)->drain_timeout_ms;
 
     return is_draining(backend) && timeout_ms != UINT32_MAX ? backend->life.draining_ns + timeout_ms * NS_PER_MS : UINT64_MAX;
 }

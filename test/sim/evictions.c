@@ -137,8 +137,8 @@ static bool is_justified(struct world *world, const struct session *session)
         return settings->on_down == CONFIG_SESSIONS_CLOSE && !backend_serves_anyway(backend) &&
                (backend_state_part(state, BACKEND_ADMIN) == BACKEND_ADMIN_MAINTENANCE || probe == BACKEND_PROBE_DOWN || probe == BACKEND_PROBE_TIMED_OUT);
     case END_BACKEND_DRAINED:
-        return drains_ns != NEVER && settings->drain_timeout_ms != UINT32_MAX &&
-               session->worker->io->now_ns >= drains_ns + settings->drain_timeout_ms * MS;
+        return drains_ns != NEVER && backend_settings(backend)->drain_timeout_ms != UINT32_MAX &&
+               session->worker->io->now_ns >= drains_ns + backend_settings(backend)->drain_timeout_ms * MS;
     case END_FAILBACK:
         return settings->on_failback == CONFIG_SESSIONS_CLOSE && backend_settings(backend)->backup && is_primary_usable(backend->pool);
     default:

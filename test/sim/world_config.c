@@ -90,6 +90,7 @@ static void draw_pool(struct world *world, uint32_t p)
             .addr = world->addresses[p][b][0],
             .settings.weight = 1 + sim_below(sim, 3),
             .settings.max_connections = world->lasting ? 0 : PICK(sim, 0, 0, 1, 2, 5),
+            .settings.drain_timeout_ms = pool->settings.drain_timeout_ms,
             .settings.backup = b > 0 && sim_chance(sim, 150),
         };
         world->mood[p][b] = world->lasting ? 1000 : pool->backend_count == BACKENDS_MAX ? 50 : PICK(sim, 1000, 1000, 900, 500, 0);

@@ -54,7 +54,7 @@ static inline void pools_init(struct pools *p, enum config_balance balance, size
     for (size_t i = 0; i < count; i++) {
         snprintf(p->names[i], sizeof(p->names[i]), "b%zu", i);
         p->backends[i] = (struct config_backend){
-            .name = p->names[i], .addr = pools_addr("127.0.0.1", (uint16_t)(1 + i % 65535)), .settings.weight = 1,
+            .name = p->names[i], .addr = pools_addr("127.0.0.1", (uint16_t)(1 + i % 65535)), .settings.weight = 1, .settings.drain_timeout_ms = UINT32_MAX,
         };
     }
     p->pool = (struct config_pool){

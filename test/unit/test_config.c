@@ -300,7 +300,7 @@ static struct test_case cases[] = {
      "6: backend c: zone= is known but not supported by this version\n"},
     {"backend_options_in_wrong_shape", GOOD "backend=c 127.0.0.1:3 weight backup=1 # x\nbackend=d 127.0.0.1:3 x\n", "6: backend c: weight needs a value: weight=N\n"
      "6: backend c: backup takes no value\n6: backend c: unknown option \"#\" (a comment at the end of a line begins with \";\")\n"
-     "7: backend d: unknown option \"x\"; there are weight=, max_connections=, check_port=, agent_port=, state= and backup\n"},
+     "7: backend d: unknown option \"x\"; there are weight=, max_connections=, check_port=, agent_port=, drain_timeout=, state= and backup\n"},
     {"backend_options_with_blanks", GOOD "backend=c 127.0.0.1:3 weight = 2 backup\nbackend=d 127.0.0.1:3 check_port= 2\nbackend=e 127.0.0.1:3 weight =2\n",
      "6: backend c: options are written without blanks: weight=N\n7: backend d: options are written without blanks: check_port=N\n"
      "8: backend e: options are written without blanks: weight=N\n"},
@@ -343,6 +343,11 @@ static struct test_case cases[] = {
     {"backend_limit_least", GOOD "backend=c 127.0.0.1:3 max_connections=1\n", ""},
     {"backend_limit_below", GOOD "backend=c 127.0.0.1:3 max_connections=0\n",
      "6: backend c: max_connections=0: not in the range: 1 to 10000000, or off\n"},
+    {"backend_drain_timeout", GOOD "backend=c 127.0.0.1:3 drain_timeout=60s\nbackend=d 127.0.0.1:4 drain_timeout=off\nbackend=e 127.0.0.1:5 drain_timeout=0s\n", ""},
+    {"backend_drain_timeout_without_unit", GOOD "backend=c 127.0.0.1:3 drain_timeout=60\n",
+     "6: backend c: drain_timeout=60: needs a unit: ms, s, m or h\n"},
+    {"backend_drain_timeout_above", GOOD "backend=c 127.0.0.1:3 drain_timeout=25h\n",
+     "6: backend c: drain_timeout=25h: not in the range: off, or 0s to 24h\n"},
     {"backend_limit_off", GOOD "backend=c 127.0.0.1:3 max_connections=off\n", ""},
     {"backend_limit_most", GOOD "backend=c 127.0.0.1:3 max_connections=10000000\n", ""},
     {"backend_limit_above", GOOD "backend=c 127.0.0.1:3 max_connections=10000001\n",

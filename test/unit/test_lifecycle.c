@@ -49,9 +49,14 @@ static int setup(void **state)
     memset(orders, 0, sizeof(orders));
     pools_init(&p, CONFIG_BALANCE_ROUND_ROBIN, 3);
     p.backends[2].settings.backup = true;
-    p.pool.settings.drain_timeout_ms = UINT32_MAX;
     p.pool.settings.close_rate = 100;
     return 0;
+}
+
+static void set_drain_timeout(uint32_t timeout_ms)
+{
+    for (int i = 0; i < 3; i++)
+        p.backends[i].settings.drain_timeout_ms = timeout_ms;
 }
 
 static void review(void)
@@ -148,7 +153,7 @@ static void after_drain_timeout_the_rest_is_closed(void **state)
     struct backend *backend;
 
     (void)state;
-    p.pool.settings.drain_timeout_ms = 30000;
+    set_drain_timeout(30000);
     open_all();
     backend = pools_backend(&p, 0);
     take(0, 3);
@@ -176,7 +181,7 @@ static void after_drain_timeout_the_rest_is_closed(void **state)
 static void a_session_that_comes_too_late_is_closed_too(void **state)
 {
     (void)state;
-    p.pool.settings.drain_timeout_ms = 0;
+    set_drain_timeout(0);
     p.pool.settings.close_rate = 0;
     open_all();
     set(0, BACKEND_ADMIN, BACKEND_ADMIN_DRAIN);
@@ -194,7 +199,7 @@ static void a_session_that_comes_too_late_is_closed_too(void **state)
 static void what_is_ready_again_keeps_its_sessions(void **state)
 {
     (void)state;
-    p.pool.settings.drain_timeout_ms = 1000;
+    set_drain_timeout(1000);
     open_all();
     take(0, 2);
     set(0, BACKEND_ADMIN, BACKEND_ADMIN_DRAIN);
@@ -217,7 +222,7 @@ static void a_backend_that_has_left_stays_until_its_drain_is_logged(void **state
     struct backend *backend;
 
     (void)state;
-    p.pool.settings.drain_timeout_ms = 2000;
+    set_drain_timeout(2000);
     open_all();
     backend = pools_backend(&p, 1);
     take(1, 1);
