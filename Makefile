@@ -204,7 +204,7 @@ asan:
 	    'integration under ASan and UBSan: make --no-print-directory FLAVOUR=asan CFLAGS="-O1 -g" FAST=1 check-integration'
 
 # Threads meet in the table, the rings, the log and health: those, and whole processes.
-TSAN_UNITS := $(addprefix build/tsan/test/unit/test_,table apply apply_load epoch ring counters intake limit mailbox rate request selector sources survey survey_ask log health_thread health_apply)
+TSAN_UNITS := $(addprefix build/tsan/test/unit/test_,table apply apply_load epoch ring counters intake limit mailbox rate request selector sources survey survey_ask log health_thread health_apply change)
 
 tsan:
 	@$(MAKE) --no-print-directory FLAVOUR=tsan CFLAGS='-O1 -g' all $(TSAN_UNITS)

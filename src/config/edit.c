@@ -331,3 +331,34 @@ struct config *config_edit(const struct config *config, const struct config_edit
     *result = change.result;
     return changed;
 }
+
+struct config_edit *config_edit_copy(const struct config_edit *edit)
+{
+    static const size_t strings[] = {
+        offsetof(struct config_edit, pool), offsetof(struct config_edit, backend), offsetof(struct config_edit, address),
+        offsetof(struct config_edit, weight), offsetof(struct config_edit, max_connections), offsetof(struct config_edit, check_port),
+        offsetof(struct config_edit, agent_port), offsetof(struct config_edit, drain_timeout), offsetof(struct config_edit, state),
+        offsetof(struct config_edit, backup),
+    };
+    size_t bytes = sizeof(*edit);
+    const char *text;
+    char *copy, *end;
+
+    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+        memcpy(&text, (const char *)edit + strings[i], sizeof(text));
+        bytes += text ? strlen(text) + 1 : 0;
+    }
+    copy = malloc(bytes);
+    if (!copy)
+        return NULL;
+    memcpy(copy, edit, sizeof(*edit));
+    end = copy + sizeof(*edit);
+    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+        memcpy(&text, (const char *)edit + strings[i], sizeof(text));
+        if (!text)
+            continue;
+        memcpy(copy + strings[i], &end, sizeof(end));
+        end = stpcpy(end, text) + 1;
+    }
+    return (struct config_edit *)(void *)copy;
+}

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "control/change.h"
 #include "health/health.h"
 #include "worker/worker.h"
 
@@ -12,6 +13,20 @@ static int take_report(void *context, struct report **report)
     const struct links *links = context;
 
     return health_report(links->health, clock_now_ns() + ADMIN_WAIT_NS, report);
+}
+
+static int change_config(void *context, const struct config_edit *edit, char *error, size_t error_bytes)
+{
+    const struct links *links = context;
+
+    return changes_ask(links->changes, edit, clock_now_ns() + ADMIN_WAIT_NS, error, error_bytes);
+}
+
+static int read_config(void *context, char **text, uint64_t *hash)
+{
+    const struct links *links = context;
+
+    return changes_text(links->changes, clock_now_ns() + ADMIN_WAIT_NS, text, hash);
 }
 
 static int survey_all(void *context, const struct survey_query *query, struct survey *found)
@@ -44,5 +59,13 @@ static int set_log_level(void *context, enum log_level level)
 
 void links_make(struct admin_links *links, struct links *context)
 {
-    *links = (struct admin_links){.context = context, .report = take_report, .survey = survey_all, .close = close_all, .log_level = set_log_level};
+    *links = (struct admin_links){
+        .context = context,
+        .report = take_report,
+        .change = change_config,
+        .configuration = read_config,
+        .survey = survey_all,
+        .close = close_all,
+        .log_level = set_log_level,
+    };
 }

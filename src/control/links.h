@@ -4,6 +4,7 @@
 
 #include "admin/links.h"
 
+struct changes;
 struct health;
 struct worker_shared;
 
@@ -11,6 +12,7 @@ struct worker_shared;
 struct links {
     const struct worker_shared *shared;
     struct health *health;
+    struct changes *changes;
 };
 
 /* Fills in the functions, with `context` as their context. Control, before the admin thread starts. */

@@ -36,4 +36,7 @@ struct config_edit {
  *   -ENOMEM */
 struct config *config_edit(const struct config *config, const struct config_edit *edit, int *result, char *error, size_t error_bytes);
 
+/* Returns a copy in one block of memory, including the strings. The caller frees it with free(). Returns NULL if out of memory. */
+struct config_edit *config_edit_copy(const struct config_edit *edit);
+
 #endif
