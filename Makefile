@@ -117,7 +117,7 @@ $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/libpenstock.a
 
 $(B)/test/unit/test_loadgen_window: $(B)/bench/loadgen/udp_window.o
 $(B)/test/unit/test_cli_format: $(B)/src/cli/format.o
-$(B)/test/unit/test_cli_find: $(addprefix $(B)/src/cli/,find.o remote.o client.o options.o)
+$(B)/test/unit/test_cli_find: $(addprefix $(B)/src/cli/,find.o remote.o client.o load.o options.o)
 $(B)/test/unit/test_cli_replace: $(B)/src/cli/replace.o
 $(B)/test/unit/test_cli_status_view: $(addprefix $(B)/src/cli/,status_view.o format.o)
 $(B)/test/unit/test_top_model: $(B)/src/cli/top_model.o

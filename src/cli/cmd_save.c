@@ -15,8 +15,7 @@ static const char usage[] =
     "FILE is replaced as a whole, or stays as it was if anything fails. It keeps its mode and owner; a new one has the mode 0644.\n"
     "Comments of the original are lost, and the contents of included files take the place of `include`.\n"
     "\n"
-    "  -s SOCKET   the admin socket (" CLIENT_DEFAULT_SOCKET ")\n"
-    "\n" REMOTE_EXITS;
+    REMOTE_SOCKET_HELP "\n" REMOTE_EXITS;
 
 static int save_config(struct remote *remote, const char *file)
 {
@@ -43,7 +42,7 @@ int cmd_save(int argc, char **argv)
 {
     struct remote remote = {.command = argv[0]};
     const char *operands[1];
-    const struct options_row rows[] = {{'s', NULL, "SOCKET", &remote.socket, NULL}};
+    const struct options_row rows[] = {REMOTE_SOCKET_ROWS(&remote)};
     const struct options_syntax syntax = {argv[0], usage, rows, sizeof(rows) / sizeof(rows[0]), "[FILE]", 0, 1};
     int status = remote_begin(&remote, argc, argv, &syntax, operands);
 

@@ -17,7 +17,7 @@
 #include "cli/top_view.h"
 
 static const char usage[] =
-    "usage: penstock top [-s SOCKET]\n"
+    "usage: penstock top\n"
     "\n"
     "Shows pools, backends, workers and health events of a running Penstock, once a second. Rates and times are those of the last second;\n"
     "CONN is the mean time to connect to the backend, FIRST the mean time to its first byte.\n"
@@ -28,8 +28,7 @@ static const char usage[] =
     "  s           sort by another column\n"
     "  q           quit\n"
     "\n"
-    "  -s SOCKET   the admin socket (" CLIENT_DEFAULT_SOCKET ")\n"
-    "\n"
+    REMOTE_SOCKET_HELP "\n"
     "Exit status: 0 after q, 1 if it cannot run on this terminal, 2 wrong usage. If nothing answers, it waits.";
 
 enum { CALL_MS = 2000, ORDER_MS = 5000, WEIGHT_MAX = 256 };
@@ -293,7 +292,7 @@ static void run_screen(struct top *top)
 int cmd_top(int argc, char **argv)
 {
     struct remote remote = {.command = argv[0]};
-    const struct options_row rows[] = {{'s', NULL, "SOCKET", &remote.socket, NULL}};
+    const struct options_row rows[] = {REMOTE_SOCKET_ROWS(&remote)};
     const struct options_syntax syntax = {argv[0], usage, rows, sizeof(rows) / sizeof(rows[0]), "", 0, 0};
     int status = remote_begin(&remote, argc, argv, &syntax, NULL);
     struct top top = {0};

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/load.h"
+#include "config/config.h"
+
 
 
 int remote_fail(const struct remote *remote, int status, const char *format, ...)
@@ -26,14 +29,38 @@ static const char *socket_path(const char *text)
     return strncmp(text, "unix:", 5) == 0 ? text + 5 : text;
 }
 
+/* Makes the client. Returns 0, or the exit status after a message. */
+static int open_client(struct remote *remote)
+{
+    const char *socket = remote->socket ? socket_path(remote->socket) : CLIENT_DEFAULT_SOCKET;
+    struct config *config = NULL;
+    int status = 0;
+
+    if (remote->socket && remote->file)
+        return remote_fail(remote, 2, "-s and -c exclude each other: both say which socket");
+    if (remote->file) {
+        config = cli_load(remote->command, remote->file);
+        if (!config)
+            return 1;
+        socket = addr_family(&config->admin) == AF_UNIX ? config->admin.un.sun_path : NULL;
+    }
+    if (!socket)
+        status = remote_fail(remote, 1, "%s has no admin socket (admin = off)", remote->file);
+    else if (!(remote->client = client_new(socket)))
+        status = remote_fail(remote, 1, "out of memory");
+    config_free(config);
+    return status;
+}
+
 int remote_begin(struct remote *remote, int argc, char **argv, const struct options_syntax *syntax, const char **operands)
 {
     enum options_result result = options_read(argc, argv, syntax, operands);
+    int status;
 
     if (result != OPTIONS_GO)
         return result == OPTIONS_HELP ? 0 : 2;
-    remote->client = client_new(remote->socket ? socket_path(remote->socket) : CLIENT_DEFAULT_SOCKET);
-    return remote->client ? REMOTE_GO : remote_fail(remote, 1, "out of memory");
+    status = open_client(remote);
+    return status == 0 ? REMOTE_GO : status;
 }
 
 void remote_close(struct remote *remote)

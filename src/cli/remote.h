@@ -13,17 +13,19 @@ enum { REMOTE_TIMEOUT_MS = 15000 }; /* of a call; the server itself gives up aft
 /* All zero at first, except `command`. */
 struct remote {
     const char *command;      /* for messages, such as "backend add" */
-    const char *socket;       /* value of -s */
+    const char *socket, *file; /* values of -s and -c */
     bool json;                /* --json: print the answer of the API */
     struct client *client;    /* owned; NULL before remote_begin() */
 };
 
-/* The rows of these options (cli/options.h). */
-#define REMOTE_ROWS(remote) \
-    {'s', NULL, "SOCKET", &(remote)->socket, NULL}, {0, "json", NULL, NULL, &(remote)->json}
+/* The rows of these options (cli/options.h), without and with --json. */
+#define REMOTE_SOCKET_ROWS(remote) {'s', NULL, "SOCKET", &(remote)->socket, NULL}, {'c', NULL, "FILE", &(remote)->file, NULL}
+#define REMOTE_ROWS(remote) REMOTE_SOCKET_ROWS(remote), {0, "json", NULL, NULL, &(remote)->json}
 
 /* The part of a --help text that explains them. */
-#define REMOTE_HELP "  -s SOCKET   the admin socket (" CLIENT_DEFAULT_SOCKET ")\n" \
+#define REMOTE_SOCKET_HELP "  -s SOCKET   the admin socket (" CLIENT_DEFAULT_SOCKET ")\n" \
+                           "  -c FILE     take the admin socket from this configuration file\n"
+#define REMOTE_HELP REMOTE_SOCKET_HELP \
                     "  --json      print JSON, as etc/openapi.yaml describes it\n"
 
 /* The last line of a --help text. */
