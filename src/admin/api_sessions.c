@@ -1,6 +1,7 @@
 /* admin/api_sessions.c: lists and closes sessions and flows. Admin thread. Each handler owns what the links give it until it returns. */
 #include "admin/api_sessions.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -8,6 +9,17 @@
 #include "admin/api_log.h"
 #include "admin/api_query.h"
 #include "admin/api_survey.h"
+
+/* Answers that the workers could not list or close all. */
+static void answer_failure(struct http_answer *answer, int result)
+{
+    if (result == -EBUSY)
+        http_answer_error(answer, 503, "a worker is busy with other requests of this kind; try again");
+    else if (result == -ETIMEDOUT)
+        http_answer_error(answer, 503, "a worker did not answer in time, and closes its sessions later");
+    else
+        api_answer_failure(answer, result, NULL);
+}
 
 static void answer_survey(const struct admin_service *service, const struct http_request *request, struct http_answer *answer, bool flows)
 {
@@ -25,7 +37,7 @@ static void answer_survey(const struct admin_service *service, const struct http
     if (result == 0)
         api_answer_json(answer, 200, api_survey_rows(&found, flows));
     else
-        api_answer_failure(answer, result, NULL);
+        answer_failure(answer, result);
     survey_free(&found);
 }
 
@@ -61,7 +73,7 @@ static bool close_matching(const struct admin_service *service, const struct sur
     result = service->links->close(service->links->context, query, closed);
     if (result == 0)
         return true;
-    api_answer_failure(answer, result, NULL);
+    answer_failure(answer, result);
     return false;
 }
 

@@ -127,6 +127,19 @@ static void sessions_are_closed(void **state)
     assert_string_equal(send_request(&links, "DELETE", "/v1/sessions/2.1734", ""), "404 {\"error\":\"there is no session 2.1734\"}");
 }
 
+static void failures_of_workers_are_told(void **state)
+{
+    (void)state;
+    world.result = -EBUSY;
+    assert_answer(send_request(&links, "GET", "/v1/sessions", ""), "503 {\"error\":\"a worker is busy with other requests of this kind; try again\"}");
+    world.result = -ETIMEDOUT;
+    assert_answer(send_request(&links, "DELETE", "/v1/sessions?older=1s", ""),
+                  "503 {\"error\":\"a worker did not answer in time, and closes its sessions later\"}");
+    world.result = -ENOMEM;
+    assert_answer(send_request(&links, "GET", "/v1/flows", ""), "503 {\"error\":\"Cannot allocate memory\"}");
+    world.result = 0;
+}
+
 static void wrong_numbers_of_sessions_are_refused(void **state)
 {
     static const char *const targets[] = {"1734", "2.", ".1", "2.0", "2.x", "x.1", "-1.1", "2.1.1", "99999999999.1", "2.18446744073709551616",
@@ -146,6 +159,7 @@ int main(void)
         cmocka_unit_test(sessions_are_asked_for),
         cmocka_unit_test(sessions_and_flows_have_their_members),
         cmocka_unit_test(sessions_are_closed),
+        cmocka_unit_test(failures_of_workers_are_told),
         cmocka_unit_test(wrong_numbers_of_sessions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
