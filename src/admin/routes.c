@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/api_change.h"
 #include "admin/api_read.h"
 #include "admin/api_sessions.h"
 #include "admin/dashboard.h"
@@ -25,6 +26,10 @@ const struct route routes[] = {
     {HTTP_DELETE, "/v1/sessions", api_sessions_close},
     {HTTP_DELETE, "/v1/sessions/{id}", api_sessions_close_one},
     {HTTP_GET, "/v1/flows", api_sessions_list_flows},
+    {HTTP_POST, "/v1/pools/{pool}/backends", api_change_add},
+    {HTTP_PATCH, "/v1/pools/{pool}/backends/{backend}", api_change_set},
+    {HTTP_DELETE, "/v1/pools/{pool}/backends/{backend}", api_change_remove},
+    {HTTP_PUT, "/v1/log-level", api_change_log_level},
 };
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);
