@@ -18,6 +18,7 @@
 #include "control/admin_sockets.h"
 #include "control/announce.h"
 #include "control/capacity.h"
+#include "control/change.h"
 #include "control/cpus.h"
 #include "control/identity.h"
 #include "control/links.h"
@@ -43,6 +44,7 @@ struct control {
     const char *config_path;
     int signal_fd;
     struct mailbox mailbox;    /* notices from workers */
+    struct changes changes;    /* the configuration in force; `config` is the one at the start */
     struct sockets sockets;
     struct capacity capacity;
     struct io_choice engine;
@@ -236,15 +238,19 @@ static int start_admin(struct control *control)
     };
     int error;
 
+    error = changes_init(&control->changes, control->config, control->health);
+    if (error < 0)
+        goto fail;
     if (options.admin_fd < 0 && options.http_fd < 0)
         return 0;
     (void)clock_gettime(CLOCK_REALTIME, &options.facts.started);
-    control->linked = (struct links){.shared = &control->shared, .health = control->health};
+    control->linked = (struct links){.shared = &control->shared, .health = control->health, .changes = &control->changes};
     links_make(&control->links, &control->linked);
     control->admin_sockets.admin_fd = control->admin_sockets.http_fd = -1; /* the admin thread owns them */
     control->admin = admin_start(&options, &error);
     if (control->admin)
         return 0;
+fail:
     log_error("cannot start the admin thread: %s; raise the limits on threads, memory and open files (ulimit -u -n; TasksMax=, MemoryMax=, LimitNOFILE=)",
               strerror(-error));
     return -1;
@@ -305,10 +311,12 @@ static uint32_t active_sessions(const struct control *control)
 
 static void stop_all(struct control *control)
 {
+    changes_close(&control->changes); /* so that the admin thread does not wait for this one */
     admin_stop(control->admin); /* first, because it asks all others */
     for (unsigned i = 0; i < control->started; i++)
         worker_join(control->workers[i]);
     health_stop(control->health); /* after the workers, which tell it of failures */
+    changes_deinit(&control->changes);
     sockets_close(&control->sockets);
     admin_sockets_close(&control->admin_sockets);
     worker_mailboxes_free(control->mailboxes, control->config->workers);
@@ -372,16 +380,18 @@ static void read_notices(struct control *control)
     }
 }
 
-/* Waits for a signal, a notice, or the deadline (clock_now_ns(); 0: none). */
-static void wait_for_news(const struct control *control, uint64_t deadline_ns)
+/* Waits for a signal, a notice, or the deadline (clock_now_ns(); 0: none). Answers what the admin thread asks. */
+static void wait_for_news(struct control *control, uint64_t deadline_ns)
 {
-    struct pollfd fds[] = {{.fd = control->signal_fd, .events = POLLIN}, {.fd = control->mailbox.event_fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = control->signal_fd, .events = POLLIN}, {.fd = control->mailbox.event_fd, .events = POLLIN},
+                           {.fd = control->changes.mailbox.event_fd, .events = POLLIN}};
     uint64_t now = clock_now_ns();
     int timeout_ms = -1;
 
     if (deadline_ns)
         timeout_ms = now >= deadline_ns ? 0 : deadline_ns - now > (uint64_t)3600 * 1000000000 ? 3600000 : (int)((deadline_ns - now) / 1000000 + 1);
-    (void)poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms);
+    if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms) > 0 && fds[2].revents != 0)
+        changes_answer(&control->changes);
 }
 
 /* Writes how many flows are open, or nothing if there are no UDP listeners. */
@@ -439,6 +449,7 @@ static void drain_sessions(struct control *control, int signal)
     char flows[32];
 
     admin_set_state(control->admin, ADMIN_DRAINING);
+    changes_refuse(&control->changes);
     log_info("%s: accepting stops; %" PRIu32 " open connections%s have %u ms to end", sigabbrev_np(signal), active_sessions(control),
              count_flows(control, flows, sizeof(flows)), timeout_ms);
     drain_workers(control);
