@@ -104,7 +104,7 @@ static void draw_row(int y, const struct top_row *row, bool selected)
 {
     char name[FORMAT_BYTES], age[FORMAT_BYTES], open[FORMAT_BYTES], limit[FORMAT_BYTES] = "-", rate[FORMAT_BYTES], out[FORMAT_BYTES];
     char connect[FORMAT_BYTES], first[FORMAT_BYTES], failed[FORMAT_BYTES];
-    bool normal = strcmp(row->state, "normal") == 0;
+    bool normal = strcmp(row->state, "primaries") == 0;
 
     if (!row->backend) {
         (void)attron(A_BOLD);

@@ -42,7 +42,7 @@ static json_t *pools_of(json_t *a, json_t *b)
         assert_int_equal(json_array_append_new(backends, a), 0);
     if (b)
         assert_int_equal(json_array_append_new(backends, b), 0);
-    return json_pack("{s:[{s:s, s:s, s:s, s:i, s:o}]}", "pools", "name", "main", "balance", "least_conn", "service", "normal", "sessions", 5, "backends", backends);
+    return json_pack("{s:[{s:s, s:s, s:s, s:i, s:o}]}", "pools", "name", "main", "balance", "least_conn", "service", "primaries", "sessions", 5, "backends", backends);
 }
 
 static void take(struct top_model *model, int pid, json_t *pools, int n, uint64_t now_ns)
