@@ -123,9 +123,9 @@ $(B)/test/unit/test_cli_status_view: $(addprefix $(B)/src/cli/,status_view.o for
 $(B)/test/unit/test_top_model: $(B)/src/cli/top_model.o
 $(B)/src/admin/dashboard.o: src/admin/dashboard.html
 
-# The simulation has functions of its own in place of these: system calls, and those that count a dropped datagram or note the
-# outcome of a session (test/sim/engine_udp.c, check_udp_drop.c, check_outcome.c).
-SIM_WRAPS := recvmmsg sendmmsg sendmsg udp_drop backend_note_failure backend_note_success
+# The simulation has functions of its own in place of these: system calls, and those that count a dropped datagram, note the
+# outcome of a session, or free counts (test/sim/engine_udp.c, check_udp_drop.c, check_outcome.c, check_stats.c).
+SIM_WRAPS := recvmmsg sendmmsg sendmsg udp_drop backend_note_failure backend_note_success listener_free pool_free
 $(B)/test/sim/sim: $(SIM) $(B)/libpenstock.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LIB_LIBS)

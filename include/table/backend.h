@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "table/backend_state.h"
 #include "table/capacity.h"
+#include "table/stats.h"
 
 /* The resolution of backend_heard_ns(): 134 ms. A power of two, because a shift costs less than a division. */
 #define BACKEND_TICK_BITS 27
@@ -94,6 +95,7 @@ struct backend {
     struct agent *agent;       /* health's calls of its agent; NULL: it has none */
     struct target *target;     /* health's probe of this backend; NULL: health does not probe it */
     struct backend_ejection ejection;
+    struct report_events events; /* those that health counts: probes and ejections */
 
     /* Written by every worker. */
     _Alignas(64) _Atomic uint32_t in_flight; /* number of slots taken, by sessions that connect to it or are connected */
@@ -104,11 +106,12 @@ struct backend {
     _Atomic uint32_t failures;               /* number of sessions in a row that failed; also set by the publisher; relaxed */
     _Atomic uint32_t last_failure;           /* the last one: 65,536 times its enum backend_failure, plus its errno; relaxed */
     _Atomic uint32_t evicted;                /* number of sessions closed since the present or last eviction began; relaxed */
+    struct stats_backend stats;              /* table/stats.h */
 };
 
 /* Makes an idle live object and adds it to its pool's list of all backends. NULL: out of memory. `config` is read only during the call. Publisher. */
 struct backend *backend_new(struct pool *pool, const struct config_backend *config, uint32_t id);
-/* Frees it. Asserts that it is unused. NULL is allowed. Publisher. */
+/* Frees it, and adds what it has counted to `gone` of its pool. Asserts that it is unused. NULL is allowed. Publisher. */
 void backend_free(struct backend *backend);
 
 /* The present settings, valid until the next quiescent point of the caller. Any thread that is online in the epoch, and the publisher. */
@@ -202,6 +205,9 @@ uint32_t backend_failures(const struct backend *backend);
 void backend_set_failures(struct backend *backend, uint32_t failures);
 /* The last failure. Sets `*error` to its errno, or 0. Meaningful after a failure was noted. Any thread. */
 enum backend_failure backend_last_failure(const struct backend *backend, int *error);
+
+/* Copies its counts. Publisher. */
+void backend_report(const struct backend *backend, struct report_traffic *traffic, struct report_events *events);
 
 /* Whether it was at its limit at some moment during the call. Any thread. */
 bool backend_full(const struct backend *backend);

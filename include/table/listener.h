@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "table/limit.h"
 #include "table/rate.h"
+#include "table/stats.h"
 
 struct config_listener;
 struct listener_settings;
@@ -38,6 +39,7 @@ struct listener {
     struct rate flow_rate;     /* new flows */
     struct sources *sources;   /* flows of each client address; NULL: the listener serves no UDP */
     _Alignas(64) _Atomic uint32_t references; /* number of sockets; release order, as in table/backend.h */
+    struct stats_listener stats; /* table/stats.h */
 };
 
 /* Makes a live object. NULL: out of memory. `config` is read only during the call. `workers` may wait at its limit; NULL: no worker may. Publisher. */

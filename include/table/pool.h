@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "table/rate.h"
 #include "table/service.h"
+#include "table/stats.h"
 
 struct backend;
 struct config_pool;
@@ -39,6 +40,8 @@ struct pool {
     size_t usable;             /* number of `backends` that take new sessions, including backups */
     uint32_t next_id;          /* id of the next new backend */
     struct list all_backends;  /* including those that are leaving; owns the backends */
+    struct report_traffic gone; /* sums of the backends that are freed */
+    struct report_events gone_events;
     uint32_t listeners;        /* number of listeners that lead to it, including those that are leaving */
     bool changed;              /* its published snapshot is out of date */
     struct list link;          /* in the list of all objects of its kind, including those that are leaving */

@@ -39,9 +39,15 @@ struct backend *backend_new(struct pool *pool, const struct config_backend *conf
 
 void backend_free(struct backend *backend)
 {
+    struct report_traffic traffic;
+    struct report_events events;
+
     if (!backend)
         return;
     assert(backend_is_unused(backend));
+    backend_report(backend, &traffic, &events);
+    report_add_traffic(&backend->pool->gone, &traffic);
+    report_add_events(&backend->pool->gone_events, &events);
     list_remove(&backend->link);
     free((void *)(uintptr_t)backend_settings(backend));
     free(backend);
@@ -96,6 +102,7 @@ enum backend_eviction backend_eviction(const struct backend *backend)
 void backend_note_evicted(struct backend *backend)
 {
     atomic_fetch_add_explicit(&backend->evicted, 1, memory_order_relaxed);
+    stats_add(&backend->stats.evicted, 1);
 }
 
 uint32_t backend_evicted(const struct backend *backend)
@@ -168,6 +175,13 @@ void backend_drop(struct backend *backend)
 uint32_t backend_in_flight(const struct backend *backend)
 {
     return atomic_load_explicit(&backend->in_flight, memory_order_relaxed);
+}
+
+void backend_report(const struct backend *backend, struct report_traffic *traffic, struct report_events *events)
+{
+    stats_report_traffic(&backend->stats.traffic, traffic);
+    stats_report_events(&backend->stats, events);
+    report_add_events(events, &backend->events);
 }
 
 bool backend_full(const struct backend *backend)

@@ -146,6 +146,7 @@ static int take_backend(struct taking *taking, struct report_backend *row, const
         .slots = backend_in_flight(backend),
         .heard_ns = backend_heard_ns(backend),
     };
+    backend_report(backend, &row->traffic, &row->events);
     return row->name && row->addr_text ? 0 : -ENOMEM;
 }
 
@@ -195,6 +196,8 @@ static int take_pool(struct taking *taking, const struct pool *pool)
         .name = copy_text(taking, pool->name),
         .balance = copy_word(taking, "balance", settings->balance),
         .check = copy_word(taking, "check", settings->check),
+        .gone = pool->gone,
+        .gone_events = pool->gone_events,
         .service = service_word(pool->service.rule),
         .leaving = pool->leaving,
         .sessions = pool_sessions(pool),
@@ -236,6 +239,12 @@ static int take_listener(struct taking *taking, const struct listener *listener)
         .flows = limit_used(&listener->flows),
         .flows_max = settings->max_flows,
     };
+    stats_report_traffic(&listener->stats.traffic, &row->traffic);
+    for (int i = 0; i < REPORT_REFUSALS; i++)
+        row->refused[i] = stats_read(&listener->stats.refused[i]);
+    for (int i = 0; i < REPORT_ENDS; i++)
+        row->ends[i] = stats_read(&listener->stats.ends[i]);
+    row->accepted = row->traffic.sessions;
     return row->name && row->pool && row->protocol ? 0 : -ENOMEM;
 }
 

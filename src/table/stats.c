@@ -1,5 +1,7 @@
-/* table/stats.c: words, sums and estimates of what is counted. Any thread; owns nothing. */
+/* table/stats.c: counts, and their words, sums and estimates. Any thread; owns nothing. */
 #include "table/stats.h"
+
+#include <stdatomic.h>
 
 #define MS 1000u
 #define S 1000000u
@@ -44,6 +46,62 @@ static const char *const end_words[] = {
     [REPORT_END_UD] = "UD",
 };
 _Static_assert(sizeof(end_words) / sizeof(end_words[0]) == REPORT_ENDS, "every end has a code");
+
+/* ---- live counts ---- */
+
+void stats_add(_Atomic uint64_t *count, uint64_t n)
+{
+    atomic_fetch_add_explicit(count, n, memory_order_relaxed);
+}
+
+uint64_t stats_read(const _Atomic uint64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+void stats_note_time(struct stats_histogram *histogram, uint64_t duration_ns)
+{
+    uint64_t duration_us = duration_ns / 1000;
+    int bucket = 0;
+
+    while (bucket < STATS_BUCKETS - 1 && duration_us > stats_bounds_us[bucket])
+        bucket++;
+    stats_add(&histogram->counts[bucket], 1);
+    stats_add(&histogram->sum_us, duration_us);
+}
+
+static void report_histogram(const struct stats_histogram *stats, struct report_histogram *report)
+{
+    for (int i = 0; i < STATS_BUCKETS; i++)
+        report->counts[i] = stats_read(&stats->counts[i]);
+    report->sum_us = stats_read(&stats->sum_us);
+}
+
+void stats_report_traffic(const struct stats_traffic *stats, struct report_traffic *report)
+{
+    *report = (struct report_traffic){
+        .sessions = stats_read(&stats->sessions),
+        .sessions_failed = stats_read(&stats->sessions_failed),
+        .flows = stats_read(&stats->flows),
+        .bytes = {stats_read(&stats->bytes[0]), stats_read(&stats->bytes[1])},
+        .datagrams = {stats_read(&stats->datagrams[0]), stats_read(&stats->datagrams[1])},
+    };
+    report_histogram(&stats->connect, &report->connect);
+    report_histogram(&stats->first_byte, &report->first_byte);
+    report_histogram(&stats->session, &report->session);
+}
+
+void stats_report_events(const struct stats_backend *stats, struct report_events *report)
+{
+    *report = (struct report_events){
+        .connect_failures = stats_read(&stats->connect_failures),
+        .retries = stats_read(&stats->retries),
+        .replays = stats_read(&stats->replays),
+        .evicted = stats_read(&stats->evicted),
+    };
+}
+
+/* ---- plain values ---- */
 
 const char *report_refusal_word(enum report_refusal refusal)
 {

@@ -20,6 +20,7 @@
 #include "worker/replay.h"
 #include "worker/session.h"
 #include "worker/session_log.h"
+#include "worker/tally.h"
 
 enum {
     RESOURCES_RETRY_MS = 20, /* after a lack of descriptors, memory or ports on this machine */
@@ -136,9 +137,12 @@ void connect_failed(struct session *session, enum session_end reason, int error,
     note_failed(session);
     session->last_error = error;
     session->attempts++;
-    if (session->failures > session_settings(session)->retries || is_late(session))
+    if (session->failures > session_settings(session)->retries || is_late(session)) {
         give_up(session);
-    else if (session->ends[BACKEND].open)
+        return;
+    }
+    tally_retried(session);
+    if (session->ends[BACKEND].open)
         io_close(worker->io, &session->ends[BACKEND].sock, true);
     else
         attempt_again(session);
@@ -150,8 +154,10 @@ static void attempt_failed(struct session *session, enum session_end reason, int
     bool own_fault = !connect_lacks_resources(error) ||
                      (error == EADDRNOTAVAIL && io_lacks_address(session->worker->io, &session->lease.backend->addr));
 
-    if (own_fault)
+    if (own_fault) {
+        tally_connect_failed(session);
         outcome_connect_failed(session, error);
+    }
     connect_failed(session, reason, error, own_fault);
 }
 
@@ -277,6 +283,7 @@ void connect_connected(struct io_sock *sock, int error)
     }
     timer_cancel(&worker->timers, &session->timer);
     is_first = session->state == SESSION_CONNECTING;
+    tally_connected(session);
     session->connected_ns = worker->io->now_ns;
     session_move(session, SESSION_RELAYING);
     session_touch(session);

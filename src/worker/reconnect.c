@@ -10,6 +10,7 @@
 #include "worker/outcome.h"
 #include "worker/relay.h"
 #include "worker/replay.h"
+#include "worker/tally.h"
 #include "worker/tap.h"
 
 bool reconnect_possible(const struct session *session)
@@ -52,6 +53,7 @@ bool reconnect_start(struct session *session, enum session_end reason, int error
     session->connected_ns = 0;
     session->connecting_ms = (uint32_t)((worker->io->now_ns - session->accepted_ns) / 1000000);
     session_move(session, SESSION_RECONNECTING);
+    tally_replayed(session);
     connect_failed(session, reason, error, true);
     return true;
 }

@@ -25,6 +25,7 @@
 #include "worker/reconnect.h"
 #include "worker/replay.h"
 #include "worker/session.h"
+#include "worker/tally.h"
 #include "worker/tap.h"
 
 static struct direction *direction_reverse(struct direction *direction)
@@ -77,6 +78,7 @@ void relay_resume(struct direction *direction)
 static void answer_began(struct session *session)
 {
     outcome_first_byte(session);
+    tally_first_byte(session);
     session->first_byte_ns = session->worker->io->now_ns;
     replay_end(&session->directions[CLIENT]);
     if (session->state == SESSION_RELAYING && session->ends[BACKEND].error) /* reconnect_awaits() was told of it */

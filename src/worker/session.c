@@ -14,6 +14,7 @@
 #include "worker/outcome.h"
 #include "worker/relay.h"
 #include "worker/session_log.h"
+#include "worker/tally.h"
 
 _Static_assert(sizeof(struct session) <= 640, "a slab rounds up to lines of 64 bytes, and an idle connection is promised to cost few");
 
@@ -28,6 +29,7 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
     session->end = reason;
     if (reason == END_BACKEND_GONE && session->connected_ns) /* otherwise reconnect_start() has noted it */
         outcome_backend_gone(session);
+    tally_session_bytes(session);
     session_move(session, SESSION_CLOSING);
     timer_cancel(&worker->timers, &session->timer);
     session_log_prepare(session);
@@ -95,11 +97,7 @@ static void session_free(struct session *session)
     struct lease lease = session->lease; /* the objects in it stay valid until the end of the turn */
 
     assert(session->state == SESSION_CLOSING);
-    counters_add(&worker->counters->ended, 1);
-    if (!session->connected_ns)
-        counters_add(&worker->counters->failed, 1);
-    for (int source = CLIENT; source <= BACKEND; source++)
-        counters_add(&worker->counters->bytes[source], session->directions[source].bytes);
+    tally_session_ended(session);
     counters_active_add(worker->counters, -1);
     lease_give(&session->lease, LEASE_ALL);
     session_log(session, &lease); /* after everything was given back, so that a reader of the line can rely on the free places */
@@ -174,12 +172,14 @@ void session_new(struct worker *worker, const struct session_arrival *arrival)
         log_debug("session " SESSION_NUMBER ": client %s of listener %s -> %s", SESSION_NUMBER_OF(session),
                   addr_format(&session->client, client, sizeof(client)), session->lease.listener->name, session_state_name(session->state));
     }
+    tally_session_began(session);
     connect_start(session);
     return;
 
 fail:
     if (worker_may_complain(worker, COMPLAINT_LACK))
         log_error("listener %s: a client was reset: no memory for a session", arrival->lease.listener->name);
+    tally_client_refused(arrival->lease.listener);
     counters_active_add(worker->counters, -1);
     lease = arrival->lease;
     lease_give(&lease, LEASE_ALL);

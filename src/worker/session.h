@@ -85,7 +85,10 @@ struct session {
     uint16_t lacking;          /* CONNECTING: errno of an attempt that failed for a lack on this machine, such as EADDRNOTAVAIL; 0: none */
     struct addr client;
     uint64_t accepted_ns, connected_ns; /* connected_ns is 0 until a backend is connected */
-    struct io_tcp_info legs[2]; /* by enum side; CLOSING: for the log, with an `rtt_us` of 0 if unknown */
+    union {
+        uint64_t counted_bytes[2];   /* by enum side of the source; not in CLOSING: those that were counted so far (worker/tally.h) */
+        struct io_tcp_info legs[2];  /* by enum side; CLOSING: for the log, with an `rtt_us` of 0 if unknown */
+    };
     uint64_t first_byte_ns;    /* when the first bytes came from the backend; 0: none have come */
 };
 

@@ -11,28 +11,34 @@
 #include "worker/session.h"
 
 static const struct {
-    const char *code, *text;
+    enum report_end code;
+    const char *text;
 } ends[] = {
-    [END_NORMAL] = {"--", "both sides closed"},
-    [END_CLIENT_GONE] = {"CD", "client reset the connection"},
-    [END_CLIENT_LEFT] = {"CC", "client reset the connection before a backend was connected"},
-    [END_BACKEND_GONE] = {"SD", "backend reset the connection"},
-    [END_NO_ANSWER] = {"SH", "backend closed the connection before it answered"},
-    [END_CLIENT_IDLE] = {"cD", "client was silent too long"},
-    [END_BACKEND_IDLE] = {"sD", "backend was silent too long"},
-    [END_FIRST_BYTE_TIMEOUT] = {"sH", "backend did not send its first byte in time"},
-    [END_LIFETIME] = {"PD", "reached its lifetime"},
-    [END_CONNECT_REFUSED] = {"SC", "no backend took the connection"},
-    [END_CONNECT_TIMEOUT] = {"sC", "connecting to the backend took too long"},
-    [END_NO_BACKEND] = {"PC", "no backend is up and below its limit"},
-    [END_NO_RESOURCES] = {"RC", "out of descriptors, memory or ports"},
-    [END_BACKEND_DOWN] = {"DD", "backend is down or in maintenance, and on_down = close"},
-    [END_BACKEND_DRAINED] = {"KD", "drain_timeout of the backend is over"},
-    [END_FAILBACK] = {"UD", "backend is a backup, another one is up again, and on_failback = close"},
-    [END_KILLED] = {"KD", "closed by the administrator"},
-    [END_STOPPED] = {"KD", "stopped before it had ended"},
+    [END_NORMAL] = {REPORT_END_NORMAL, "both sides closed"},
+    [END_CLIENT_GONE] = {REPORT_END_CD, "client reset the connection"},
+    [END_CLIENT_LEFT] = {REPORT_END_CC, "client reset the connection before a backend was connected"},
+    [END_BACKEND_GONE] = {REPORT_END_SD, "backend reset the connection"},
+    [END_NO_ANSWER] = {REPORT_END_SH, "backend closed the connection before it answered"},
+    [END_CLIENT_IDLE] = {REPORT_END_CLIENT_IDLE, "client was silent too long"},
+    [END_BACKEND_IDLE] = {REPORT_END_BACKEND_IDLE, "backend was silent too long"},
+    [END_FIRST_BYTE_TIMEOUT] = {REPORT_END_NO_FIRST_BYTE, "backend did not send its first byte in time"},
+    [END_LIFETIME] = {REPORT_END_PD, "reached its lifetime"},
+    [END_CONNECT_REFUSED] = {REPORT_END_SC, "no backend took the connection"},
+    [END_CONNECT_TIMEOUT] = {REPORT_END_CONNECT_TIMEOUT, "connecting to the backend took too long"},
+    [END_NO_BACKEND] = {REPORT_END_PC, "no backend is up and below its limit"},
+    [END_NO_RESOURCES] = {REPORT_END_RC, "out of descriptors, memory or ports"},
+    [END_BACKEND_DOWN] = {REPORT_END_DD, "backend is down or in maintenance, and on_down = close"},
+    [END_BACKEND_DRAINED] = {REPORT_END_KD, "drain_timeout of the backend is over"},
+    [END_FAILBACK] = {REPORT_END_UD, "backend is a backup, another one is up again, and on_failback = close"},
+    [END_KILLED] = {REPORT_END_KD, "closed by the administrator"},
+    [END_STOPPED] = {REPORT_END_KD, "stopped before it had ended"},
 };
 _Static_assert(sizeof(ends) / sizeof(ends[0]) == END_REASONS, "every reason has words");
+
+enum report_end session_end_code(enum session_end reason)
+{
+    return ends[reason].code;
+}
 
 /* Whether no backend could be connected before the end. Otherwise somebody else ended it first. */
 static bool was_unserved(const struct session *session)
@@ -52,7 +58,7 @@ static void warn_unserved(const struct session *session, const struct lease *lea
 }
 
 /* Fills what is known of the session at present. `lease` is what it holds, or held. */
-static void collect_values(struct access_record *record, const struct session *session, const struct lease *lease)
+static void collect_values(struct access_record *record, const struct session *session, const struct lease *lease, const struct io_tcp_info legs[2])
 {
     const struct backend *backend = lease->backend ? lease->backend : session->failed;
 
@@ -71,7 +77,7 @@ static void collect_values(struct access_record *record, const struct session *s
         record->bytes[side] = session->directions[side].bytes;
         record->spliced[side] = session->directions[side].spliced;
         record->legs[side] = (struct access_leg){
-            .known = session->legs[side].rtt_us > 0, .rtt_us = session->legs[side].rtt_us, .retransmits = session->legs[side].retransmits};
+            .known = legs[side].rtt_us > 0, .rtt_us = legs[side].rtt_us, .retransmits = legs[side].retransmits};
     }
     access_name(record->listener, lease->listener->name);
     access_name(record->pool, lease->pool->name);
@@ -88,32 +94,34 @@ static bool end_is_logged(const struct session *session)
 }
 
 /* Reads what the kernel knows about both connections. */
-static void read_legs(struct session *session)
+static void read_legs(struct session *session, struct io_tcp_info legs[2])
 {
     for (enum side side = CLIENT; side <= BACKEND; side++) {
         struct end *end = &session->ends[side];
         bool connected = side == CLIENT || session->connected_ns;
 
-        if (!end->open || end->sock.closing || !connected || !io_tcp_info(session->worker->io, &end->sock, &session->legs[side]))
-            session->legs[side] = (struct io_tcp_info){0};
+        if (!end->open || end->sock.closing || !connected || !io_tcp_info(session->worker->io, &end->sock, &legs[side]))
+            legs[side] = (struct io_tcp_info){0};
     }
 }
 
 void session_log_prepare(struct session *session)
 {
+    session->legs[CLIENT] = session->legs[BACKEND] = (struct io_tcp_info){0}; /* they shared their memory with counts */
     if (session->worker->shared->access.tcp_info && end_is_logged(session))
-        read_legs(session);
+        read_legs(session, session->legs);
 }
 
 void session_log_note(struct session *session, enum access_event event)
 {
     struct access_record record;
+    struct io_tcp_info legs[2] = {{0}};
 
     if (!access_log_samples(session->worker, session->number))
         return;
     if (session->worker->shared->access.tcp_info)
-        read_legs(session);
-    collect_values(&record, session, &session->lease);
+        read_legs(session, legs);
+    collect_values(&record, session, &session->lease, legs);
     record.event = (uint8_t)event;
     log_access(&record);
 }
@@ -128,9 +136,9 @@ void session_log(struct session *session, const struct lease *lease)
         warn_unserved(session, lease, addr_format(&session->client, client, sizeof(client)));
     if (!end_is_logged(session))
         return;
-    collect_values(&record, session, lease);
+    collect_values(&record, session, lease, session->legs);
     record.event = ACCESS_END;
-    record.end = ends[session->end].code;
+    record.end = report_end_word(ends[session->end].code);
     record.reason = ends[session->end].text;
     log_access(&record);
 }

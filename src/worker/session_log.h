@@ -8,9 +8,10 @@
 #define WORKER_SESSION_LOG_H
 
 #include "log/access.h"
+#include "table/stats.h"
+#include "worker/session.h"
 
 struct lease;
-struct session;
 
 /* Reads what will not be known any more after the sockets are closed. When the session ends, with `end` set and before the first io_close(). */
 void session_log_prepare(struct session *session);
@@ -21,5 +22,8 @@ void session_log(struct session *session, const struct lease *lease);
 
 /* Writes a line about a session that goes on: ACCESS_OPEN or ACCESS_ALIVE. */
 void session_log_note(struct session *session, enum access_event event);
+
+/* The termination code of a reason. */
+enum report_end session_end_code(enum session_end reason);
 
 #endif

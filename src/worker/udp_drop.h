@@ -30,7 +30,7 @@ struct udp_drops {
 };
 
 /* Counts dropped datagrams, and logs them at most once per second for each reason. `error`: the errno, or 0. */
-void udp_drop(struct worker *worker, const struct listener *listener, enum udp_drop_reason reason, uint32_t count, int error);
+void udp_drop(struct worker *worker, struct listener *listener, enum udp_drop_reason reason, uint32_t count, int error);
 
 /* The reason for a send that failed with this errno. */
 enum udp_drop_reason udp_drop_of_error(int error);

@@ -9,7 +9,6 @@
 #include "select/quic.h"
 #include "select/selector.h"
 #include "table/backend.h"
-#include "table/counters.h"
 #include "table/limit.h"
 #include "table/listener.h"
 #include "table/pool.h"
@@ -18,12 +17,13 @@
 #include "worker/connect.h"
 #include "worker/context.h"
 #include "worker/pick.h"
+#include "worker/tally.h"
 #include "worker/udp.h"
 #include "worker/udp_relay.h"
 
 #define BURST_NS ((uint64_t)100000000) /* of flow_rate: a tenth of a second */
 
-_Static_assert(sizeof(struct flow) <= 320, "a slab rounds up to lines of 64 bytes, and an idle flow is promised to cost at most 512 bytes");
+_Static_assert(sizeof(struct flow) <= 384, "a slab rounds up to lines of 64 bytes, and an idle flow is promised to cost at most 512 bytes");
 
 static struct flow *find_flow(const struct udp *udp, const struct flow_key *key)
 {
@@ -74,6 +74,7 @@ void udp_flow_end(struct flow *flow, enum flow_end why)
     timer_cancel(&flow->worker->timers, &flow->timer);
     io_close(flow->worker->io, &flow->sock, false);
     udp_flow_log(flow, ACCESS_END);
+    tally_flow_ended(flow);
     give_places(flow);
 }
 
@@ -274,7 +275,7 @@ static void start_flow(struct flow *flow, const struct flow_key *key)
     timer_init(&flow->timer, on_timer);
     timer_arm(&worker->timers, &flow->timer, flow->active_ms + settings_of(flow)->udp_idle_timeout_ms);
     io_poll(worker->io, &flow->sock, IO_IN);
-    counters_add(&worker->counters->flows, 1);
+    tally_flow_began(flow);
     if (worker->shared->access.at_open)
         udp_flow_log(flow, ACCESS_OPEN);
     log_debug("flow " FLOW_NUMBER ": BOUND to backend %s", FLOW_NUMBER_OF(flow), flow->lease.backend->name);

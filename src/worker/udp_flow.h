@@ -24,6 +24,7 @@
 #include "io/io.h"
 #include "log/access.h"
 #include "table/lease.h"
+#include "table/stats.h"
 #include "worker/flow_table.h"
 
 /* SO_RCVBUF of a flow's socket, unless receive_buffer is set: the kernel doubles it, up to net.core.rmem_max. */
@@ -58,6 +59,7 @@ struct flow {
     uint64_t active_ms;        /* time of the last datagram */
     uint64_t datagrams[2];     /* from the client, and from the backend */
     uint64_t bytes[2];
+    uint64_t counted_datagrams[2], counted_bytes[2]; /* of those, the ones that were counted so far (worker/tally.h) */
     uint32_t source_hash;      /* of the client's address, as counted in the listener's sources */
     uint16_t first_item, last_item; /* of the datagrams that are being relayed to the backend; valid while it is in the list `touched` */
     uint8_t state;             /* enum flow_state */
@@ -116,5 +118,7 @@ bool udp_flow_is_shared(const struct flow *flow);
 
 /* udp_log.c: writes a line about the flow to the access log, unless access_log_sample leaves it out. */
 void udp_flow_log(const struct flow *flow, enum access_event event);
+/* The termination code of a reason. */
+enum report_end udp_flow_end_code(enum flow_end reason);
 
 #endif

@@ -9,15 +9,21 @@
 #include "worker/udp_flow.h"
 
 static const struct {
-    const char *code, *text;
+    enum report_end code;
+    const char *text;
 } ends[] = {
-    [FLOW_IDLE] = {"--", "no datagram for udp_idle_timeout"},
-    [FLOW_ANSWERED] = {"--", "all replies have arrived"},
-    [FLOW_BACKEND_DOWN] = {"SD", "backend went down"},
-    [FLOW_KILLED] = {"KD", "closed by the administrator"},
-    [FLOW_STOPPED] = {"KD", "stopped before it had ended"},
+    [FLOW_IDLE] = {REPORT_END_NORMAL, "no datagram for udp_idle_timeout"},
+    [FLOW_ANSWERED] = {REPORT_END_NORMAL, "all replies have arrived"},
+    [FLOW_BACKEND_DOWN] = {REPORT_END_SD, "backend went down"},
+    [FLOW_KILLED] = {REPORT_END_KD, "closed by the administrator"},
+    [FLOW_STOPPED] = {REPORT_END_KD, "stopped before it had ended"},
 };
 _Static_assert(sizeof(ends) / sizeof(ends[0]) == FLOW_ENDS, "every reason has words");
+
+enum report_end udp_flow_end_code(enum flow_end reason)
+{
+    return ends[reason].code;
+}
 
 static bool is_logged(const struct flow *flow, enum access_event event)
 {
@@ -45,7 +51,7 @@ void udp_flow_log(const struct flow *flow, enum access_event event)
         .addr = lease->backend->addr,
     };
     if (event == ACCESS_END) {
-        record.end = ends[flow->end].code;
+        record.end = report_end_word(ends[flow->end].code);
         record.reason = ends[flow->end].text;
     }
     if (!udp_flow_is_shared(flow)) {

@@ -9,8 +9,8 @@
 
 #define BURST_NS ((uint64_t)100000000) /* of flow_rate (worker/udp_flow.c) */
 
-void check_udp_drop(struct worker *worker, const struct listener *listener, enum udp_drop_reason reason, uint32_t count, int error) __asm__("__wrap_udp_drop");
-void real_udp_drop(struct worker *worker, const struct listener *listener, enum udp_drop_reason reason, uint32_t count, int error) __asm__("__real_udp_drop");
+void check_udp_drop(struct worker *worker, struct listener *listener, enum udp_drop_reason reason, uint32_t count, int error) __asm__("__wrap_udp_drop");
+void real_udp_drop(struct worker *worker, struct listener *listener, enum udp_drop_reason reason, uint32_t count, int error) __asm__("__real_udp_drop");
 
 static bool is_full(const struct limit *limit)
 {
@@ -85,7 +85,7 @@ static bool is_true(struct world *world, const struct worker *worker, const stru
     }
 }
 
-void check_udp_drop(struct worker *worker, const struct listener *listener, enum udp_drop_reason reason, uint32_t count, int error)
+void check_udp_drop(struct worker *worker, struct listener *listener, enum udp_drop_reason reason, uint32_t count, int error)
 {
     struct world *world = engine_of(worker->io)->sim->options.owner;
     struct udp_tally *tally = &world->udp.tallies[worker->index];

@@ -81,6 +81,7 @@ static void build_shared(struct world *world)
     world->shared.workers = world->worker_count;
     world_ejection_begin(world);
     check_outcome_begin(world);
+    check_stats_begin();
     world->shared.access = (struct worker_access){.sample_percent = 50, .at_open = true, .tcp_info = true, .every_ms = 1000};
     world->shared.outgoing_port_min = 1002; /* world_config.c: backends are at 1000 and on */
 }
@@ -222,6 +223,7 @@ const char *world_run(uint64_t seed, bool trace, uint64_t *digest)
     check_end(world);
     check_pairs(world);
     check_udp_end(world);
+    check_stats_end(world);
     *digest = world->sim->digest ^ world->turns;
     dismantle(world);
     return NULL;

@@ -277,6 +277,10 @@ void check_outcome_closing(struct world *world, const struct session *session, c
 /* After all workers have ended. */
 void check_outcome_end(struct world *world);
 
+/* check_stats.c: what workers count at listeners and backends. */
+void check_stats_begin(void);
+void check_stats_end(struct world *world); /* after all workers have ended, while the table is still there */
+
 /* check_end.c */
 
 /* Whether retry_timeout of the session has passed. */

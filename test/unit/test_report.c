@@ -161,6 +161,50 @@ static void workers_are_reported_in_their_order(void **state)
     pools_close(&p);
 }
 
+static void a_duration_is_counted_up_to_its_bound(void **state)
+{
+    (void)state;
+    static struct stats_backend stats;
+    struct report_traffic traffic;
+    const uint64_t ms = 1000000;
+
+    stats_note_time(&stats.traffic.connect, 0);
+    stats_note_time(&stats.traffic.connect, ms / 2);
+    stats_note_time(&stats.traffic.connect, ms / 2 + 1000);
+    stats_note_time(&stats.traffic.connect, 600000 * ms);
+    stats_note_time(&stats.traffic.connect, 600001 * ms);
+    stats_report_traffic(&stats.traffic, &traffic);
+    assert_int_equal(traffic.connect.counts[0], 2);
+    assert_int_equal(traffic.connect.counts[1], 1);
+    assert_int_equal(traffic.connect.counts[STATS_BUCKETS - 2], 1);
+    assert_int_equal(traffic.connect.counts[STATS_BUCKETS - 1], 1);
+    assert_int_equal(traffic.connect.sum_us, 500 + 501 + 600000000 + 600001000);
+}
+
+static void a_freed_backend_leaves_its_counts_to_its_pool(void **state)
+{
+    (void)state;
+    struct pools p;
+    struct report *report;
+
+    pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 3);
+    pools_open(&p);
+    stats_add(&pools_backend(&p, 0)->stats.traffic.bytes[1], 700);
+    stats_add(&pools_backend(&p, 0)->stats.retries, 3);
+    pools_backend(&p, 0)->events.ejections = 2;
+    p.pool.backends = &p.backends[1];
+    p.pool.backend_count = 2;
+    pools_apply(&p);
+    table_reclaim(p.table);
+    report = take_report(p.table);
+    assert_int_equal(report->pools[0].backend_count, 2);
+    assert_int_equal(report->pools[0].gone.bytes[1], 700);
+    assert_int_equal(report->pools[0].gone_events.retries, 3);
+    assert_int_equal(report->pools[0].gone_events.ejections, 2);
+    report_free(report);
+    pools_close(&p);
+}
+
 static void many_backends_fit(void **state)
 {
     (void)state;
@@ -201,6 +245,8 @@ int main(void)
         cmocka_unit_test(a_backend_that_leaves_comes_last_until_its_sessions_end),
         cmocka_unit_test(each_source_has_a_word_of_its_own),
         cmocka_unit_test(workers_are_reported_in_their_order),
+        cmocka_unit_test(a_duration_is_counted_up_to_its_bound),
+        cmocka_unit_test(a_freed_backend_leaves_its_counts_to_its_pool),
         cmocka_unit_test(many_backends_fit),
         cmocka_unit_test(a_percentile_is_linear_inside_its_bucket),
     };
