@@ -139,6 +139,7 @@ static void note_connection(void *cls, struct MHD_Connection *handle, void **con
     } else if (connection) {
         list_remove(&connection->link);
         endpoint->connection_count--;
+        endpoint->has_room = true;
         free_exchange(connection);
         free(connection);
         *context = NULL;

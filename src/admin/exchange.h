@@ -26,6 +26,7 @@ struct endpoint {
     struct exchange_totals *totals; /* of both */
     struct list connections;        /* the one that has waited longest first */
     unsigned connection_count;
+    bool has_room;                  /* a connection has ended: if all places were taken, the library accepts again only when it runs once more */
 };
 
 /* Makes the library serve the listening socket, which it owns from here on. Returns 0 or a negative errno. */

@@ -32,6 +32,8 @@ static int find_timeout_ms(const struct admin *admin)
     for (size_t i = 0; i < SOCKETS; i++) {
         struct MHD_Daemon *daemon = admin->endpoints[i].daemon;
 
+        if (admin->endpoints[i].has_room)
+            return 0;
         if (daemon && MHD_get_timeout(daemon, &timeout) == MHD_YES && timeout < least)
             least = timeout;
     }
@@ -71,6 +73,7 @@ static void *admin_thread(void *argument)
     (void)pthread_setname_np(pthread_self(), "penstock-admin");
     while (follow_orders(admin)) {
         for (size_t i = 0; i < SOCKETS; i++) {
+            admin->endpoints[i].has_room = false;
             if (admin->endpoints[i].daemon)
                 (void)MHD_run(admin->endpoints[i].daemon); /* fails only for a daemon with threads of its own */
         }
