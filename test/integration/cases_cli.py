@@ -1,5 +1,6 @@
 """The command line that talks to a running penstock: what it prints, and its exit status, which scripts rely on."""
 import os
+import pty
 import re
 import signal
 import stat
@@ -175,6 +176,40 @@ def socket_is_found(rig, case):
     require(done.returncode == 2, f"{done}")
 
 
+LONG = "a-backend-with-a-very-long-name-that-ends-with-17"
+
+
+def table(rig, case):
+    """The table fits 80 columns, and has colours at a terminal only. --json is JSON everywhere."""
+    stage = Administered(rig, case)
+    load = rig.keep(Load(stage.target))
+    stage.cli("backend", "add", "main", LONG, f"127.0.0.1:{rig.ports.free()}", "--max-connections", "10000", "--backup")
+    stage.wait_backend(LONG, lambda row: row["state"] == "down", "it is down")
+    load.more(50)
+    text = stage.cli("status")
+    require(all(len(line) <= 80 for line in text.splitlines()), f"wider than 80 columns:\n{text}")
+    require("\033" not in text, "colours in a pipe")
+    require(re.search(r"^penstock \S+, running for \S+, pid \d+, (io_uring|epoll), 2 workers$", text, re.M), text)
+    require(re.search(r"^main: 2 of 3 usable, .* sessions, least_conn, check tcp$", text, re.M), text)
+    require(re.search(r"^  b0 +up +\d+ +\d+ +0 +\S+ +\S+ +\S+$", text, re.M), text)
+    require(re.search(r"^  a-backen\S*\.\.\S*with-17\* down +0/10000 ", text, re.M), text)
+    require(text.rstrip().endswith("* backup"), text)
+    reader, writer = pty.openpty()
+    done = subprocess.run(stage.command("status", "main"), stdout=writer, env={**os.environ, "TERM": "xterm"}, timeout=30, check=False)
+    os.close(writer)
+    coloured = os.read(reader, 65536).decode()
+    os.close(reader)
+    require(done.returncode == 0 and "\033[31mdown" in coloured and "\033[32mup" in coloured, f"no colours: {coloured}")
+    require("penstock " not in coloured, "a line about the process, although a pool was asked for")
+    answer = stage.cli_json("status")
+    require(answer["status"]["state"] == "running" and len(answer["pools"][0]["backends"]) == 3, f"{answer}")
+    for arguments in (("sessions",), ("sessions", "--flows"), ("events",), ("removable", "b0"), ("weight", "b0", "1"), ("kill", "--older", "1h"),
+                      ("log-level", "info"), ("maint", "b0"), ("drain", "b0"), ("drain", "b0", "--wait", "10s"), ("ready", "b0"),
+                      ("backend", "remove", LONG)):
+        stage.cli_json(*arguments, status=1 if arguments[0] == "removable" else 0)
+    load.finish()
+
+
 def saves(rig, case):
     """save replaces the file as a whole, keeps its mode and a link to it, and leaves nothing behind."""
     stage = Administered(rig, case)
@@ -201,5 +236,7 @@ CASES = (
          pool={"check": "tcp"}, ways=ENGINES, seconds=60.0),
     Case("cli-refusals", "wrong usage and refusals have their statuses and one line each", body=refusals, backends=("echo", "echo"), ways=ONCE, seconds=60.0),
     Case("cli-socket", "the admin socket is taken from a configuration file", body=socket_is_found, backends=("echo", "echo"), ways=ONCE),
+    Case("cli-table", "status fits 80 columns, and --json is JSON everywhere", body=table, backends=("echo", "echo"),
+         pool={"check": "tcp", "check_interval": "200ms"}, ways=ONCE, seconds=60.0),
     Case("cli-save", "save replaces a file as a whole", body=saves, backends=("echo", "echo"), ways=ONCE),
 )
