@@ -38,10 +38,12 @@ static double median_of(const json_t *backend, const char *member)
 
 void status_view_process(FILE *out, const json_t *status)
 {
+    const char *state = text_of(status, "state");
     char uptime[FORMAT_BYTES], sessions[FORMAT_BYTES], limit[FORMAT_BYTES], flows[FORMAT_BYTES];
 
-    fprintf(out, "penstock %s, %s for %s, pid %.0f, %s, %.0f workers\n", text_of(status, "version"), text_of(status, "state"),
-            format_age(number_of(status, "uptime_s"), uptime), number_of(status, "pid"), text_of(status, "engine"), number_of(status, "workers"));
+    fprintf(out, "penstock %s: %s, up %s, pid %.0f, %s, %.0f workers\n", text_of(status, "version"),
+            strcmp(state, "lame_duck") == 0 ? "about to stop" : state, format_age(number_of(status, "uptime_s"), uptime), number_of(status, "pid"),
+            text_of(status, "engine"), number_of(status, "workers"));
     fprintf(out, "%s sessions of %s", format_count(number_of(status, "sessions"), sessions), format_count(number_of(status, "sessions_max"), limit));
     if (number_of(status, "flows_max") > 0)
         fprintf(out, ", %s UDP flows of %s", format_count(number_of(status, "flows"), flows), format_count(number_of(status, "flows_max"), limit));

@@ -189,7 +189,7 @@ def table(rig, case):
     text = stage.cli("status")
     require(all(len(line) <= 80 for line in text.splitlines()), f"wider than 80 columns:\n{text}")
     require("\033" not in text, "colours in a pipe")
-    require(re.search(r"^penstock \S+, running for \S+, pid \d+, (io_uring|epoll), 2 workers$", text, re.M), text)
+    require(re.search(r"^penstock \S+: running, up \S+, pid \d+, (io_uring|epoll), 2 workers$", text, re.M), text)
     require(re.search(r"^main: 2 of 3 usable, .* sessions, least_conn, check tcp$", text, re.M), text)
     require(re.search(r"^  b0 +up +\d+ +\d+ +0 +\S+ +\S+ +\S+$", text, re.M), text)
     require(re.search(r"^  a-backen\S*\.\.\S*with-17\* down +0/10000 ", text, re.M), text)
