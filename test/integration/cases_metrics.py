@@ -1,0 +1,69 @@
+"""GET /metrics of a running Penstock has the form that Prometheus expects."""
+import http.client
+import shutil
+import subprocess
+
+import metrics
+from case import ONCE, Case, Stage
+from rig import Skip, require, wait_for
+
+
+class Scraper:
+    """Adds `http` to a case's configuration, and asks it."""
+
+    def __init__(self, rig, case, **settings):
+        self.port = rig.ports.free()
+        case.glob.update(http=f"127.0.0.1:{self.port}", lame_duck="off")
+        self.stage = Stage(rig, case, **settings)
+
+    def get(self, path, method="GET"):
+        """(status, type, text)"""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            client.request(method, path)
+            answer = client.getresponse()
+            return answer.status, answer.getheader("Content-Type"), answer.read().decode()
+        finally:
+            client.close()
+
+    def text(self, arguments=""):
+        status, kind, text = self.get(f"/metrics{arguments}")
+        require(status == 200 and kind == "text/plain; version=0.0.4; charset=utf-8", f"/metrics{arguments}: {status} {kind}: {text[:300]}")
+        return text
+
+    def value(self, name, **labels):
+        """The sum of the series of this name that have these labels."""
+        wanted = set(labels.items())
+        found = [number for key, number in metrics.samples(self.text()).items() if key[0] == name and wanted <= set(key[1:])]
+        require(found, f"there is no {name}{labels}")
+        return sum(found)
+
+    def wait_values(self, *rows):
+        """Waits until each (number, name, labels) is so."""
+        for number, name, labels in rows:
+            wait_for(lambda: self.value(name, **labels) == number, f"{name}{labels} is {number}, not {self.value(name, **labels)}")
+
+
+def form(rig, case):
+    scraper = Scraper(rig, case)
+    scraper.wait_values((9, "penstock_backend_state", {"backend": "b1"}), (1, "penstock_backend_state", {"backend": "b0"}))
+    table = metrics.table()
+    for arguments in ("", "?histograms=backend", "?level=pool", "?pool=main&level=process"):
+        text = scraper.text(arguments)
+        for name, *labels in metrics.samples(text):
+            require(name in table, f"penstock-metrics(7) does not have {name}")
+            require({label for label, _ in labels} == table[name].labels, f"penstock-metrics(7) has other labels for {name} than {labels}")
+        if shutil.which("promtool"):
+            done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+            require(done.returncode == 0, f"promtool, /metrics{arguments}: {done.stderr}")
+    for arguments, status in ("?pool=other", 404), ("?level=all", 400), ("?levels=pool", 400):
+        require(scraper.get(f"/metrics{arguments}")[0] == status, f"/metrics{arguments} is answered with {scraper.get(f'/metrics{arguments}')}")
+    require(scraper.get("/metrics", "HEAD")[0] == 200 and scraper.get("/metrics", "DELETE")[0] in (403, 405), "HEAD or DELETE")
+    if not shutil.which("promtool"):
+        raise Skip("promtool is not installed")
+
+
+CASES = (
+    Case("metrics-form", "a scrape has the series that the page describes, promtool takes it, and wrong arguments are refused", body=form,
+         backends=("echo", "dead"), pool={"check": "tcp", "check_interval": "100ms"}, ways=ONCE),
+)
