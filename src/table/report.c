@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "config/settings.h"
+#include "log/log.h"
 #include "table/counters.h"
 #include "table/objects.h"
 
@@ -277,6 +278,14 @@ static int take_workers(struct taking *taking, const struct report_sources *sour
     return 0;
 }
 
+static void take_log(struct report *report)
+{
+    _Static_assert(sizeof(report->log_dropped) / sizeof(report->log_dropped[0]) == LOG_DESTINATIONS, "one count for each log");
+
+    for (int i = 0; i < LOG_DESTINATIONS; i++)
+        report->log_dropped[i] = log_dropped((enum log_destination)i);
+}
+
 int report_take(const struct report_sources *sources, struct report **report)
 {
     struct taking *taking = calloc(1, sizeof(*taking));
@@ -292,6 +301,7 @@ int report_take(const struct report_sources *sources, struct report **report)
         report_free(taking ? &taking->report : NULL);
         return error;
     }
+    take_log(&taking->report);
     taking->report.taken_ns = clock_now_ns();
     (void)clock_gettime(CLOCK_REALTIME, &taking->report.taken);
     *report = &taking->report;

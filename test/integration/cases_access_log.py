@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import needs
+from admin import Administered
 from backends import Backend
 from case import EACH, ENGINES, ONCE, Case, Stage
 from peers import Caller, reset
@@ -212,11 +213,12 @@ def standard_output(rig, case):
 
 
 def nobody_reads(rig, case):
-    """Nobody reads the pipe of the access log: sessions are served as usual, lines beyond a bound are dropped, and the log says how many as soon as it can."""
+    """Nobody reads the pipe of the access log: sessions are served as usual, lines beyond a bound are dropped and counted, and the log says how many as
+    soon as it can."""
     if "user" in case.glob:  # then the pipe cannot be opened again without blocking
         needs.root()
     reader = Reader(rig, "pipe")
-    stage = Stage(rig, case, stdout=reader.theirs)
+    stage = Administered(rig, case, stdout=reader.theirs)
     reader.launched()
     total = 3000
     call_many(stage.target, total)  # the pipe and the buffer have space for some 500 lines
@@ -229,6 +231,7 @@ def nobody_reads(rig, case):
     require(slowest < 0.5, f"a call took {slowest:.3f} s")
     stage.penstock.signal(signal.SIGCONT)
     stage.penstock.wait_log("CONT: resumed")  # the other log is not held up
+    wait_for(lambda: stage.get("/v1/status")["access_log_lines_dropped"] > 0, "the API says that lines are lost")
     memory = stage.penstock.rss_kb()
     call_many(stage.target, total)
     require(rig.sanitized or stage.penstock.rss_kb() < memory + 4096, f"memory grew from {memory} to {stage.penstock.rss_kb()} KiB")
@@ -237,6 +240,7 @@ def nobody_reads(rig, case):
     def accounted():
         return len(reader.lines()) + sum(int(count) for count in re.findall(r"(\d+) access log lines could not", stage.penstock.log()))
     wait_for(lambda: accounted() == 2 * total, f"lines and losses are {2 * total} sessions")
+    wait_for(lambda: stage.get("/v1/status")["access_log_lines_dropped"] == 2 * total - len(reader.lines()), "the API has the number of lost lines")
     caller.close()
     wait_for(lambda: accounted() == 2 * total + 1 and reader.lines()[-1]["end"] == "--", "the next session is in the log again")
 
