@@ -56,6 +56,9 @@ enum backend_eviction {
     EVICTION_REASONS
 };
 
+/* Who may give a reason for the state of a backend. */
+enum backend_reason { BACKEND_REASON_PROBE, BACKEND_REASON_EJECTION, BACKEND_REASON_AGENT, BACKEND_REASONS };
+
 /* What health/lifecycle.c has noted about a backend, and has logged. */
 struct backend_life {
     uint8_t phase;           /* its enum phase */
@@ -96,6 +99,10 @@ struct backend {
     struct target *target;     /* health's probe of this backend; NULL: health does not probe it */
     struct backend_ejection ejection;
     struct report_events events; /* those that health counts: probes and ejections */
+    uint64_t probe_us;         /* duration of the last probe that passed; 0: none has */
+    char *reasons[BACKEND_REASONS]; /* owned; the last ones; NULL: there was none, or no memory for it */
+    uint64_t state_since_ns;   /* since when it has the state that reports show (table/report.h); 0: not noted yet */
+    uint8_t state_noted;       /* that state, an enum report_state */
 
     /* Written by every worker. */
     _Alignas(64) _Atomic uint32_t in_flight; /* number of slots taken, by sessions that connect to it or are connected */
@@ -134,6 +141,9 @@ uint32_t backend_state(const struct backend *backend);
 
 /* The standing that backend_state() gives. Any thread. */
 enum backend_standing backend_standing(const struct backend *backend);
+
+/* Keeps a reason for reports, and replaces the last one of this source. The text is copied. Publisher. */
+void backend_set_reason(struct backend *backend, enum backend_reason source, const char *text);
 
 /* Sets whether its sessions are closed, and why. If that changes, the count of evicted sessions starts at 0. Publisher. */
 void backend_set_eviction(struct backend *backend, enum backend_eviction eviction);

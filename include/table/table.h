@@ -72,6 +72,9 @@ void table_set_agent_limit(struct backend *backend, uint32_t max_connections);
  * next; UINT64_MAX: only after a change. Publisher. */
 uint64_t table_advance(struct table *table, uint64_t now_ns);
 
+/* Keeps a line that was logged about a pool or, unless `backend` is "", a backend, for reports. The strings are copied. Publisher. */
+void table_note_line(struct table *table, const char *pool, const char *backend, const char *text);
+
 /* Rebuilds the pools that have changed, publishes them, and frees what no worker can hold. Never waits. Returns 0, also if nothing has changed, or -ENOMEM:
  * then the old snapshot stays published, and the change stays due. Publisher. */
 int table_publish(struct table *table);

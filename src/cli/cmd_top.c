@@ -69,10 +69,12 @@ static void take_events(struct top *top)
         return;
     json_array_foreach(json_object_get(answer, "events"), i, event) {
         const char *when = json_string_value(json_object_get(event, "time")), *what = json_string_value(json_object_get(event, "text"));
+        const char *pool = json_string_value(json_object_get(event, "pool")), *backend = json_string_value(json_object_get(event, "backend"));
         char *text;
 
         top->last_event = (uint64_t)json_integer_value(json_object_get(event, "id"));
-        if (when && what && asprintf(&text, "%.8s  %s", strlen(when) > 19 ? when + 11 : when, what) >= 0) /* the time of the day */
+        if (when && what && pool &&
+            asprintf(&text, "%.8s  %s%s%s: %s", strlen(when) > 19 ? when + 11 : when, pool, backend ? "/" : "", backend ? backend : "", what) >= 0)
             top_view_add_event(&top->view, text);
     }
     json_decref(answer);

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "log/log.h"
+#include "health/tell.h"
 
 enum { WORDS_BYTES = AGENT_REASON_BYTES + 40, PERCENT_AS_CONFIGURED = 100 };
 
@@ -16,16 +16,16 @@ static enum backend_agent_state merge_state(const struct agent_effect *effect)
     return effect->mode == AGENT_MODE_DRAIN ? BACKEND_AGENT_DRAIN : BACKEND_AGENT_READY;
 }
 
-static void log_words(const struct backend *backend, const char *words, bool is_good)
+static void log_words(struct backend *backend, const char *words, bool is_good)
 {
     const struct pool *pool = backend->pool;
-    char where[ADDR_TEXT_BYTES];
+    char where[ADDR_TEXT_BYTES], reason[WORDS_BYTES + 8];
 
+    (void)snprintf(reason, sizeof(reason), "agent %s", words);
+    if (!is_good)
+        backend_set_reason(backend, BACKEND_REASON_AGENT, reason);
     addr_format(&backend->addr, where, sizeof(where));
-    if (is_good)
-        log_info("pool %s: backend %s (%s): agent %s; %zu of %zu usable", pool->name, backend->name, where, words, pool->usable, pool->backend_count);
-    else
-        log_warn("pool %s: backend %s (%s): agent %s; %zu of %zu usable", pool->name, backend->name, where, words, pool->usable, pool->backend_count);
+    tell_of_backend(is_good ? LOG_INFO : LOG_WARN, backend, "(%s): agent %s; %zu of %zu usable", where, words, pool->usable, pool->backend_count);
 }
 
 /* Notes the words that change something. Returns whether there are any, and writes them, such as "says ready, down: reason". */

@@ -8,6 +8,7 @@
 #include "health/probe.h"
 #include "health/publisher.h"
 #include "health/targets.h"
+#include "health/tell.h"
 #include "log/log.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -33,15 +34,6 @@ static size_t count_ejected(const struct pool *pool)
 }
 
 /* ---- words ---- */
-
-/* Writes "backend NAME (ADDRESS)". */
-static const char *describe_backend(const struct backend *backend, char *text, size_t size)
-{
-    char addr[ADDR_TEXT_BYTES];
-
-    (void)snprintf(text, size, "backend %s (%s)", backend->name, addr_format(&backend->addr, addr, sizeof(addr)));
-    return text;
-}
 
 /* Writes "N sessions in a row failed, the last: REASON". */
 static const char *describe_failures(const struct backend *backend, char *text, size_t size)
@@ -94,17 +86,19 @@ static void eject_backend(struct ejection *ejection, struct backend *backend, ui
     const struct pool_settings *settings = pool_settings(pool);
     struct backend_ejection *history = &backend->ejection;
     uint64_t time_ms = take_step_ms(history, settings, now_ns);
-    char who[ADDR_TEXT_BYTES + 80], why[TEXT_BYTES], time[DURATION_TEXT_BYTES];
+    char addr[ADDR_TEXT_BYTES], why[TEXT_BYTES], time[DURATION_TEXT_BYTES];
     int error;
 
     history->probes_see |= backend_last_failure(backend, &error) == BACKEND_CONNECT_FAILED;
     history->since_ns = now_ns;
     history->until_ns = now_ns + time_ms * NS_PER_MS;
     history->good_probes = 0;
+    backend->events.ejections++;
     publisher_set(ejection->publisher, backend, BACKEND_EJECTION, BACKEND_EJECTED, now_ns);
     (void)duration_format(time_ms, time, sizeof(time));
-    log_warn("pool %s: %s is EJECTED for %s: %s; %zu of %zu usable", pool->name, describe_backend(backend, who, sizeof(who)), time,
-             describe_failures(backend, why, sizeof(why)), pool->usable, pool->backend_count);
+    backend_set_reason(backend, BACKEND_REASON_EJECTION, describe_failures(backend, why, sizeof(why)));
+    tell_of_backend(LOG_WARN, backend, "(%s) is EJECTED for %s: %s; %zu of %zu usable", addr_format(&backend->addr, addr, sizeof(addr)), time, why,
+                    pool->usable, pool->backend_count);
     limit_failures(backend, settings);
 }
 
@@ -112,7 +106,7 @@ static void eject_backend(struct ejection *ejection, struct backend *backend, ui
 static void log_stay(struct backend *backend, bool is_last, size_t allowed, uint64_t now_ns)
 {
     const struct pool *pool = backend->pool;
-    char who[ADDR_TEXT_BYTES + 80], why[TEXT_BYTES], rule[80] = "no other backend is usable";
+    char addr[ADDR_TEXT_BYTES], why[TEXT_BYTES], rule[80] = "no other backend is usable";
 
     if (backend->ejection.stay_logged_ns != 0 && now_ns - backend->ejection.stay_logged_ns < STAYS_LOG_MS * NS_PER_MS)
         return;
@@ -120,8 +114,8 @@ static void log_stay(struct backend *backend, bool is_last, size_t allowed, uint
     if (!is_last)
         (void)snprintf(rule, sizeof(rule), "eject_share = %u%% allows only %zu of %zu backends to be ejected", pool_settings(pool)->eject_share_percent,
                        allowed, pool->backend_count);
-    log_warn("pool %s: %s is not ejected: %s; %s", pool->name, describe_backend(backend, who, sizeof(who)), rule,
-             describe_failures(backend, why, sizeof(why)));
+    tell_of_backend(LOG_WARN, backend, "(%s) is not ejected: %s; %s", addr_format(&backend->addr, addr, sizeof(addr)), rule,
+                    describe_failures(backend, why, sizeof(why)));
 }
 
 static void consider_backend(struct ejection *ejection, struct backend *backend, uint64_t now_ns)
@@ -149,20 +143,20 @@ static void bring_back(struct ejection *ejection, struct backend *backend, const
 {
     struct pool *pool = backend->pool;
     struct backend_ejection *history = &backend->ejection;
-    char who[ADDR_TEXT_BYTES + 80], time[DURATION_TEXT_BYTES];
+    char addr[ADDR_TEXT_BYTES], time[DURATION_TEXT_BYTES];
 
     publisher_set(ejection->publisher, backend, BACKEND_EJECTION, BACKEND_IN, now_ns);
     limit_failures(backend, pool_settings(pool));
     history->ended_ns = now_ns;
-    (void)describe_backend(backend, who, sizeof(who));
+    (void)addr_format(&backend->addr, addr, sizeof(addr));
     (void)duration_format((history->until_ns - history->since_ns) / NS_PER_MS, time, sizeof(time));
     if (backend_standing(backend) != BACKEND_USABLE) /* nothing changes yet for sessions: what keeps it out has a line of its own */
-        log_debug("pool %s: %s: an ejection of %s has ended while the backend is out for another reason", pool->name, who, time);
+        log_debug("pool %s: backend %s: an ejection of %s has ended while the backend is out for another reason", pool->name, backend->name, time);
     else if (why)
-        log_info("pool %s: %s is back %.1f s after its ejection: %s; %zu of %zu usable", pool->name, who,
-                 (double)(now_ns - history->since_ns) / (double)NS_PER_S, why, pool->usable, pool->backend_count);
+        tell_of_backend(LOG_INFO, backend, "(%s) is back %.1f s after its ejection: %s; %zu of %zu usable", addr,
+                        (double)(now_ns - history->since_ns) / (double)NS_PER_S, why, pool->usable, pool->backend_count);
     else
-        log_info("pool %s: %s is back after an ejection of %s; %zu of %zu usable", pool->name, who, time, pool->usable, pool->backend_count);
+        tell_of_backend(LOG_INFO, backend, "(%s) is back after an ejection of %s; %zu of %zu usable", addr, time, pool->usable, pool->backend_count);
 }
 
 static bool would_be_usable(const struct backend *backend)

@@ -9,7 +9,7 @@
 #include "base/duration.h"
 #include "config/settings.h"
 #include "health/health.h"
-#include "log/log.h"
+#include "health/tell.h"
 #include "table/table.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -67,9 +67,9 @@ static void log_drain(const struct backend *backend, uint32_t sessions)
         snprintf(until, sizeof(until), ", and those left after %s are closed", duration_format(timeout_ms, timeout, sizeof(timeout)));
     else if (sessions > 0)
         snprintf(until, sizeof(until), ", and may continue (drain_timeout = off)");
-    log_info("pool %s: backend %s drains%s: %" PRIu32 " session%s open%s%s", backend->pool->name, backend->name,
-             backend->leaving ? ", because it has left the configuration" : "", sessions, sessions == 1 ? " is" : "s are", until,
-             format_usable(usable, sizeof(usable), backend));
+    tell_of_backend(LOG_INFO, backend, "drains%s: %" PRIu32 " session%s open%s%s",
+                    backend->leaving ? ", because it has left the configuration" : "", sessions, sessions == 1 ? " is" : "s are", until,
+                    format_usable(usable, sizeof(usable), backend));
 }
 
 static void log_drained(const struct backend *backend, uint64_t now_ns)
@@ -79,24 +79,24 @@ static void log_drained(const struct backend *backend, uint64_t now_ns)
 
     if (backend->life.evicts)
         snprintf(closed, sizeof(closed), "; %" PRIu32 " session%s closed", evicted, evicted == 1 ? " was" : "s were");
-    log_info("pool %s: backend %s has drained in %s%s", backend->pool->name, backend->name,
-             format_lasted(lasted, sizeof(lasted), backend->life.draining_ns, now_ns), closed);
+    tell_of_backend(LOG_INFO, backend, "has drained in %s%s",
+                    format_lasted(lasted, sizeof(lasted), backend->life.draining_ns, now_ns), closed);
 }
 
 static void log_maintenance(const struct backend *backend, uint32_t sessions)
 {
     char usable[64];
 
-    log_info("pool %s: backend %s is in maintenance: %" PRIu32 " session%s open%s", backend->pool->name, backend->name, sessions,
-             sessions == 1 ? " is" : "s are", format_usable(usable, sizeof(usable), backend));
+    tell_of_backend(LOG_INFO, backend, "is in maintenance: %" PRIu32 " session%s open%s", sessions,
+                    sessions == 1 ? " is" : "s are", format_usable(usable, sizeof(usable), backend));
 }
 
 static void log_ready(const struct backend *backend)
 {
     char usable[64];
 
-    log_info("pool %s: backend %s is ready again%s%s", backend->pool->name, backend->name, backend_standing(backend) == BACKEND_USABLE ? "" : ", but down",
-             format_usable(usable, sizeof(usable), backend));
+    tell_of_backend(LOG_INFO, backend, "is ready again%s%s", backend_standing(backend) == BACKEND_USABLE ? "" : ", but down",
+                    format_usable(usable, sizeof(usable), backend));
 }
 
 static void log_eviction(const struct backend *backend, uint32_t sessions)
@@ -109,8 +109,8 @@ static void log_eviction(const struct backend *backend, uint32_t sessions)
     else if (backend_eviction(backend) == EVICTION_DRAINED)
         snprintf(reason, sizeof(reason), "has been draining for %s (drain_timeout)",
                  duration_format(backend_settings(backend)->drain_timeout_ms, timeout, sizeof(timeout)));
-    log_info("pool %s: backend %s %s: closing its %" PRIu32 " session%s, %s", backend->pool->name, backend->name, reason, sessions, plural_of(sessions),
-             format_rate(rate, sizeof(rate), settings));
+    tell_of_backend(LOG_INFO, backend, "%s: closing its %" PRIu32 " session%s, %s", reason, sessions, plural_of(sessions),
+                    format_rate(rate, sizeof(rate), settings));
 }
 
 static void log_evicted(const struct backend *backend, uint32_t sessions, uint64_t now_ns)
@@ -120,8 +120,8 @@ static void log_evicted(const struct backend *backend, uint32_t sessions, uint64
 
     if (sessions > 0)
         snprintf(left, sizeof(left), "; %" PRIu32 " may continue", sessions);
-    log_info("pool %s: backend %s: %" PRIu32 " session%s closed in %s%s", backend->pool->name, backend->name, evicted, evicted == 1 ? " was" : "s were",
-             format_lasted(lasted, sizeof(lasted), backend->life.evicting_ns, now_ns), left);
+    tell_of_backend(LOG_INFO, backend, ": %" PRIu32 " session%s closed in %s%s", evicted, evicted == 1 ? " was" : "s were",
+                    format_lasted(lasted, sizeof(lasted), backend->life.evicting_ns, now_ns), left);
 }
 
 /* ---- drains and maintenance ---- */

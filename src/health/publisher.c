@@ -8,17 +8,36 @@
 #include "base/addr.h"
 #include "base/duration.h"
 #include "health/probe.h"
+#include "health/tell.h"
 #include "log/log.h"
+#include "table/report.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
 enum { COALESCE_MS = 10, RETRY_MS = 100, RECLAIM_MS = 100 };
+
+/* ---- since when ---- */
+
+/* Notes which backends are in another state, as reports show it, since the last call. `context` is the time. */
+static void note_states(struct pool *pool, void *context)
+{
+    for (struct list *link = pool->all_backends.next; link != &pool->all_backends; link = link->next) {
+        struct backend *backend = container_of(link, struct backend, link);
+        enum report_state state = report_state_of(backend_state(backend), backend->leaving);
+
+        if (backend->state_since_ns != 0 && backend->state_noted == state)
+            continue;
+        backend->state_noted = (uint8_t)state;
+        backend->state_since_ns = *(const uint64_t *)context;
+    }
+}
 
 void publisher_init(struct publisher *publisher, struct table *table, const struct health_workers *workers, uint64_t now_ns)
 {
     *publisher = (struct publisher){.table = table, .advance_at_ns = table_advance(table, now_ns), .reclaim_at_ns = UINT64_MAX};
     for (size_t i = 0; i < table_pool_count(table); i++)
         table_pool(table, i)->service_logged = table_pool(table, i)->service.rule; /* the start is no change */
+    table_each_pool(table, note_states, &now_ns);
     lifecycle_init(&publisher->lifecycle, table, workers);
 }
 
@@ -83,19 +102,15 @@ static void describe_change(char *out, size_t size, const struct publisher_chang
 static void log_change(const struct publisher_change *change)
 {
     const struct backend *backend = change->backend;
-    const struct pool *pool = backend->pool;
     char where[2 * ADDR_TEXT_BYTES + 16], what[PROBE_REASON_BYTES + 128];
 
     describe_address(where, sizeof(where), backend, change->probed);
     if (is_down(change->from) && is_down(change->to)) {
-        log_debug("pool %s: backend %s (%s) is still down: %s", pool->name, backend->name, where, change->reason);
+        log_debug("pool %s: backend %s (%s) is still down: %s", backend->pool->name, backend->name, where, change->reason);
         return;
     }
     describe_change(what, sizeof(what), change);
-    if (change->to == BACKEND_PROBE_UP)
-        log_info("pool %s: backend %s (%s) is %s", pool->name, backend->name, where, what);
-    else
-        log_warn("pool %s: backend %s (%s) is %s", pool->name, backend->name, where, what);
+    tell_of_backend(change->to == BACKEND_PROBE_UP ? LOG_INFO : LOG_WARN, backend, "(%s) is %s", where, what);
 }
 
 /* ---- who takes new sessions ---- */
@@ -107,24 +122,24 @@ static void log_service(const struct pool *pool)
     switch (service->rule) {
     case SERVICE_PRIMARIES:
         if (pool->service_logged != SERVICE_NONE) /* otherwise the line about the backend says it */
-            log_info("pool %s: only usable primaries take new sessions again; %zu of %zu usable", pool->name, pool->usable, pool->backend_count);
+            tell_of_pool(LOG_INFO, pool, "only usable primaries take new sessions again; %zu of %zu usable", pool->usable, pool->backend_count);
         break;
     case SERVICE_BACKUPS:
-        log_warn("pool %s: no primary is usable: backups take new sessions; %zu of %zu usable", pool->name, pool->usable, pool->backend_count);
+        tell_of_pool(LOG_WARN, pool, "no primary is usable: backups take new sessions; %zu of %zu usable", pool->usable, pool->backend_count);
         break;
     case SERVICE_PANIC:
-        log_error("pool %s: PANIC: %zu of %zu %s usable, less than panic_threshold = %u%%: all %zu take new sessions, whatever their health", pool->name,
-                  service->usable, service->eligible, service->uses_backups ? "backups" : "primaries", pool_settings(pool)->panic_threshold_percent,
-                  service->takers);
+        tell_of_pool(LOG_ERROR, pool, "PANIC: %zu of %zu %s usable, less than panic_threshold = %u%%: all %zu take new sessions, whatever their health",
+                     service->usable, service->eligible, service->uses_backups ? "backups" : "primaries", pool_settings(pool)->panic_threshold_percent,
+                     service->takers);
         break;
     case SERVICE_TIMED_OUT:
-        log_error("pool %s: no backend is usable: those whose probes only timed out take new sessions (%zu)", pool->name, service->takers);
+        tell_of_pool(LOG_ERROR, pool, "no backend is usable: those whose probes only timed out take new sessions (%zu)", service->takers);
         break;
     case SERVICE_FAIL_OPEN:
-        log_error("pool %s: no backend is usable: all %zu take new sessions, whatever their health (all_down = fail_open)", pool->name, service->takers);
+        tell_of_pool(LOG_ERROR, pool, "no backend is usable: all %zu take new sessions, whatever their health (all_down = fail_open)", service->takers);
         break;
     case SERVICE_NONE:
-        log_error("pool %s: no backend is usable: new connections are reset until one is up", pool->name);
+        tell_of_pool(LOG_ERROR, pool, "no backend is usable: new connections are reset until one is up");
         break;
     }
 }
@@ -142,6 +157,8 @@ static void log_services(const struct table *table)
     }
 }
 
+/* ---- publications ---- */
+
 static void plan_publication(struct publisher *publisher, uint64_t now_ns)
 {
     if (publisher->pending)
@@ -156,6 +173,8 @@ void publisher_change(struct publisher *publisher, const struct publisher_change
 {
     table_set_state(publisher->table, change->backend, BACKEND_PROBE, change->to);
     publisher->advance_at_ns = table_advance(publisher->table, now_ns);
+    if (change->to != BACKEND_PROBE_UP)
+        backend_set_reason(change->backend, BACKEND_REASON_PROBE, change->reason);
     log_change(change);
     plan_publication(publisher, now_ns);
 }
@@ -204,8 +223,10 @@ void publisher_run(struct publisher *publisher, uint64_t now_ns)
 {
     bool publishes = now_ns >= publication_ns(publisher);
 
-    if (publishes)
+    if (publishes) {
         publish_table(publisher, now_ns);
+        table_each_pool(publisher->table, note_states, &now_ns);
+    }
     if (publishes || now_ns >= publisher->lifecycle.wake_ns)
         lifecycle_review(&publisher->lifecycle, now_ns);
     if (!publishes && now_ns < publisher->reclaim_at_ns)

@@ -110,6 +110,15 @@ static void judge_target(struct target *target, const struct probe_result *resul
     target->judged_ns = now_ns;
 }
 
+static void count_probe(struct backend *backend, const struct probe_result *result, uint64_t took_ns)
+{
+    backend->events.probes++;
+    backend->events.probes_failed += result->outcome == PROBE_FAILED;
+    backend->events.probes_timed_out += result->outcome == PROBE_TIMED_OUT;
+    if (result->outcome == PROBE_PASSED)
+        backend->probe_us = took_ns / 1000;
+}
+
 static void plan_next(struct target *leader, uint64_t now_ns)
 {
     struct targets *targets = leader->targets;
@@ -131,8 +140,10 @@ static void take_result(struct target *leader, const struct probe_result *result
         plan_next(leader, now_ns);
         return;
     }
-    for (struct target *target = leader; target; target = next_in_group(leader, target))
+    for (struct target *target = leader; target; target = next_in_group(leader, target)) {
+        count_probe(target->backend, result, now_ns - leader->started_ns);
         judge_target(target, result, heard_ns, now_ns);
+    }
     plan_next(leader, now_ns);
     for (struct target *target = leader; target && ejection; target = next_in_group(leader, target))
         ejection_note_probe(ejection, target->backend, result->outcome == PROBE_PASSED, now_ns);

@@ -50,6 +50,8 @@ void backend_free(struct backend *backend)
     report_add_events(&backend->pool->gone_events, &events);
     list_remove(&backend->link);
     free((void *)(uintptr_t)backend_settings(backend));
+    for (int i = 0; i < BACKEND_REASONS; i++)
+        free(backend->reasons[i]);
     free(backend);
 }
 
@@ -84,6 +86,12 @@ uint32_t backend_state(const struct backend *backend)
 enum backend_standing backend_standing(const struct backend *backend)
 {
     return backend_state_standing(backend_state(backend));
+}
+
+void backend_set_reason(struct backend *backend, enum backend_reason source, const char *text)
+{
+    free(backend->reasons[source]);
+    backend->reasons[source] = strdup(text);
 }
 
 void backend_set_eviction(struct backend *backend, enum backend_eviction eviction)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "table/history.h"
 #include "table/reclaim.h"
 #include "table/table.h"
 
@@ -34,6 +35,7 @@ struct table {
     struct list all_listeners;    /* including those that are leaving; the lists own the objects */
     struct list all_pools;
     struct reclaim reclaim;
+    struct history history;
 };
 
 /* table_publish() without freeing anything, so that the caller can first drop pointers to retired objects. */

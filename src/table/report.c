@@ -125,9 +125,44 @@ enum report_state report_state_of(uint32_t state, bool leaving)
 
 /* ---- the parts ---- */
 
+/* Why it has its state; "": nothing has happened to it. */
+static const char *backend_reason(const struct backend *backend)
+{
+    uint32_t state = backend_state(backend);
+    unsigned admin = backend_state_part(state, BACKEND_ADMIN), agent = backend_state_part(state, BACKEND_AGENT);
+    const char *reason = NULL;
+
+    switch (report_state_of(state, backend->leaving)) {
+    case REPORT_LEAVING:
+        return "it has left the configuration";
+    case REPORT_MAINT:
+        reason = admin == BACKEND_ADMIN_MAINTENANCE ? "ordered by the administrator" : backend->reasons[BACKEND_REASON_AGENT];
+        break;
+    case REPORT_DRAIN:
+        reason = admin == BACKEND_ADMIN_DRAIN ? "ordered by the administrator" : backend->reasons[BACKEND_REASON_AGENT];
+        break;
+    case REPORT_DOWN:
+        reason = backend->reasons[agent == BACKEND_AGENT_DOWN ? BACKEND_REASON_AGENT : BACKEND_REASON_PROBE];
+        break;
+    case REPORT_TIMED_OUT:
+    case REPORT_BUSY:
+        reason = backend->reasons[BACKEND_REASON_PROBE];
+        break;
+    case REPORT_EJECTED:
+        reason = backend->reasons[BACKEND_REASON_EJECTION];
+        break;
+    case REPORT_UP:
+    case REPORT_UNCHECKED:
+    case REPORT_STATES:
+        break;
+    }
+    return reason ? reason : "";
+}
+
 static int take_backend(struct taking *taking, struct report_backend *row, const struct backend *backend)
 {
     const struct backend_settings *settings = backend_settings(backend);
+    uint64_t now_ns = taking->report.taken_ns;
     char addr[ADDR_TEXT_BYTES];
 
     *row = (struct report_backend){
@@ -135,7 +170,8 @@ static int take_backend(struct taking *taking, struct report_backend *row, const
         .addr_text = copy_text(taking, addr_format(&backend->addr, addr, sizeof(addr))),
         .id = backend->id,
         .state_now = report_state_of(backend_state(backend), backend->leaving),
-        .reason = "",
+        .reason = copy_text(taking, backend_reason(backend)),
+        .since_ns = backend->state_since_ns ? backend->state_since_ns : now_ns,
         .backup = settings->backup,
         .serves = !backend->leaving && backend_serves(backend),
         .is_full = backend_full(backend),
@@ -146,9 +182,10 @@ static int take_backend(struct taking *taking, struct report_backend *row, const
         .limit_now = capacity_limit(backend),
         .slots = backend_in_flight(backend),
         .heard_ns = backend_heard_ns(backend),
+        .probe_us = backend->probe_us,
     };
     backend_report(backend, &row->traffic, &row->events);
-    return row->name && row->addr_text ? 0 : -ENOMEM;
+    return row->name && row->addr_text && row->reason ? 0 : -ENOMEM;
 }
 
 static size_t count_links(const struct list *head)
@@ -286,15 +323,44 @@ static void take_log(struct report *report)
         report->log_dropped[i] = log_dropped((enum log_destination)i);
 }
 
+static int take_lines(struct taking *taking, const struct history *history)
+{
+    size_t count = history_count(history);
+
+    taking->report.lines = take_memory(taking, count * sizeof(taking->report.lines[0]));
+    if (!taking->report.lines)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct history_line *line = history_line(history, i);
+        struct report_line *row = &taking->report.lines[taking->report.line_count++];
+
+        *row = (struct report_line){
+            .id = line->id,
+            .time = line->time,
+            .pool = copy_text(taking, line->pool),
+            .backend = copy_text(taking, line->backend),
+            .text = copy_text(taking, line->text),
+        };
+        if (!row->pool || !row->backend || !row->text)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 int report_take(const struct report_sources *sources, struct report **report)
 {
     struct taking *taking = calloc(1, sizeof(*taking));
     int error = taking ? 0 : -ENOMEM;
 
-    if (error == 0)
+    if (error == 0) {
+        taking->report.taken_ns = clock_now_ns();
+        (void)clock_gettime(CLOCK_REALTIME, &taking->report.taken);
         error = take_pools(taking, sources->table);
+    }
     if (error == 0)
         error = take_listeners(taking, sources->table);
+    if (error == 0)
+        error = take_lines(taking, &sources->table->history);
     if (error == 0 && sources->counters)
         error = take_workers(taking, sources);
     if (error < 0) {
@@ -302,8 +368,6 @@ int report_take(const struct report_sources *sources, struct report **report)
         return error;
     }
     take_log(&taking->report);
-    taking->report.taken_ns = clock_now_ns();
-    (void)clock_gettime(CLOCK_REALTIME, &taking->report.taken);
     *report = &taking->report;
     return 0;
 }

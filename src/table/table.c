@@ -67,7 +67,13 @@ void table_free(struct table *table)
     free(table->listeners);
     free(table->pools);
     free(table->slots);
+    history_clear(&table->history);
     free(table);
+}
+
+void table_note_line(struct table *table, const char *pool, const char *backend, const char *text)
+{
+    history_add(&table->history, pool, backend, text);
 }
 
 void table_let_wait(struct table *table, const struct limit_workers *workers)

@@ -205,6 +205,70 @@ static void a_freed_backend_leaves_its_counts_to_its_pool(void **state)
     pools_close(&p);
 }
 
+static const struct report_backend *take_first(const struct pools *p, struct report **report)
+{
+    struct report_sources sources = {.table = p->table};
+
+    assert_int_equal(report_take(&sources, report), 0);
+    return &(*report)->pools[0].backends[0];
+}
+
+/* The reason is that of the state, not the last one that was given. */
+static void a_state_has_its_own_reason(void **state)
+{
+    static const struct {
+        enum backend_source source;
+        unsigned value;
+        const char *word, *reason;
+    } steps[] = {
+        {BACKEND_PROBE, BACKEND_PROBE_UP, "up", ""},
+        {BACKEND_EJECTION, BACKEND_EJECTED, "ejected", "5 sessions in a row failed"},
+        {BACKEND_PROBE, BACKEND_PROBE_DOWN, "down", "connection refused"},
+        {BACKEND_AGENT, BACKEND_AGENT_DOWN, "down", "agent says down"},
+        {BACKEND_AGENT, BACKEND_AGENT_DRAIN, "drain", "agent says down"},
+        {BACKEND_ADMIN, BACKEND_ADMIN_MAINTENANCE, "maint", "ordered by the administrator"},
+    };
+    struct pools p;
+    struct report *report;
+
+    (void)state;
+    pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 1);
+    pools_open(&p);
+    backend_set_reason(pools_backend(&p, 0), BACKEND_REASON_PROBE, "no route to host");
+    backend_set_reason(pools_backend(&p, 0), BACKEND_REASON_PROBE, "connection refused");
+    backend_set_reason(pools_backend(&p, 0), BACKEND_REASON_EJECTION, "5 sessions in a row failed");
+    backend_set_reason(pools_backend(&p, 0), BACKEND_REASON_AGENT, "agent says down");
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        const struct report_backend *row;
+
+        table_set_state(p.table, pools_backend(&p, 0), steps[i].source, steps[i].value);
+        row = take_first(&p, &report);
+        assert_string_equal(report_state_word(row->state_now), steps[i].word);
+        assert_string_equal(row->reason, steps[i].reason);
+        report_free(report);
+    }
+    pools_close(&p);
+}
+
+static void lines_about_health_are_reported(void **state)
+{
+    struct pools p;
+    struct report *report;
+
+    (void)state;
+    pools_init(&p, CONFIG_BALANCE_LEAST_CONN, 1);
+    pools_open(&p);
+    table_note_line(p.table, "p", "b0", "is DOWN");
+    table_note_line(p.table, "p", "", "no backend is usable");
+    (void)take_first(&p, &report);
+    assert_int_equal(report->line_count, 2);
+    assert_int_equal(report->lines[0].id, 1);
+    assert_string_equal(report->lines[0].backend, "b0");
+    assert_string_equal(report->lines[1].text, "no backend is usable");
+    report_free(report);
+    pools_close(&p);
+}
+
 static void many_backends_fit(void **state)
 {
     (void)state;
@@ -247,6 +311,8 @@ int main(void)
         cmocka_unit_test(workers_are_reported_in_their_order),
         cmocka_unit_test(a_duration_is_counted_up_to_its_bound),
         cmocka_unit_test(a_freed_backend_leaves_its_counts_to_its_pool),
+        cmocka_unit_test(a_state_has_its_own_reason),
+        cmocka_unit_test(lines_about_health_are_reported),
         cmocka_unit_test(many_backends_fit),
         cmocka_unit_test(a_percentile_is_linear_inside_its_bucket),
     };
