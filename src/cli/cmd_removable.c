@@ -18,15 +18,25 @@ static const char usage[] =
     "BACKEND alone suffices if only one pool has it. Write POOL/BACKEND in scripts, because a backend that is gone is in no pool.\n"
     "\n" REMOTE_HELP;
 
+/* Prints it as JSON; the state is null if there is no such backend. Returns the exit status. */
+static int print_verdict(const struct remote *remote, const struct find_backend *found, const struct find_sum *sum, bool removable)
+{
+    json_t *json = json_pack("{s:s, s:s, s:b, s:I, s:s?}", "pool", found->pool, "backend", found->backend, "removable", removable,
+                             "sessions", (json_int_t)sum->sessions, "state", sum->state);
+    int status = json ? remote_print(remote, json) : remote_fail(remote, 1, "out of memory, or a name that is not UTF-8");
+
+    json_decref(json);
+    return status == 0 && removable ? 0 : 1;
+}
+
 /* Prints why it is removable or not. Returns the exit status. */
 static int tell_verdict(const struct remote *remote, const struct find_backend *found, const struct find_sum *sum)
 {
     bool removable = sum->idle == sum->count && sum->sessions == 0;
 
     if (remote->json)
-        printf("{\"pool\": \"%s\", \"backend\": \"%s\", \"removable\": %s, \"sessions\": %" PRIu64 ", \"state\": %s%s%s}\n", found->pool, found->backend,
-               removable ? "true" : "false", sum->sessions, sum->state ? "\"" : "", sum->state ? sum->state : "null", sum->state ? "\"" : "");
-    else if (sum->count == 0)
+        return print_verdict(remote, found, sum, removable);
+    if (sum->count == 0)
         printf("%s/%s: removable: there is no such backend\n", found->pool, found->backend);
     else if (removable)
         printf("%s/%s: removable: state %s, no sessions\n", found->pool, found->backend, sum->state);

@@ -47,11 +47,16 @@ static const char *sessions_word(uint64_t count)
 /* Prints how it ended. Returns `status`. */
 static int tell_end(const struct remote *remote, const struct find_backend *found, const struct find_sum *sum, int status)
 {
-    if (remote->json)
-        printf("{\"pool\": \"%s\", \"backend\": \"%s\", \"sessions\": %" PRIu64 ", \"empty\": %s}\n", found->pool, found->backend, sum->sessions,
-               sum->sessions == 0 ? "true" : "false");
-    else if (status == 0)
+    json_t *json;
+
+    if (remote->json) {
+        json = json_pack("{s:s, s:s, s:I, s:b}", "pool", found->pool, "backend", found->backend, "sessions", (json_int_t)sum->sessions,
+                         "empty", sum->sessions == 0);
+        (void)remote_print(remote, json);
+        json_decref(json);
+    } else if (status == 0) {
         printf("%s/%s: %s\n", found->pool, found->backend, sum->count > 0 ? "empty" : "gone");
+    }
     return status;
 }
 

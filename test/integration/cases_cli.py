@@ -203,6 +203,7 @@ def table(rig, case):
     require("penstock " not in coloured, "a line about the process, although a pool was asked for")
     answer = stage.cli_json("status")
     require(answer["status"]["state"] == "running" and len(answer["pools"][0]["backends"]) == 3, f"{answer}")
+    require(stage.cli_json("removable", "main/a\"b") == {"pool": "main", "backend": "a\"b", "removable": True, "sessions": 0, "state": None}, "not removable")
     for arguments in (("sessions",), ("sessions", "--flows"), ("events",), ("removable", "b0"), ("weight", "b0", "1"), ("kill", "--older", "1h"),
                       ("log-level", "info"), ("maint", "b0"), ("drain", "b0"), ("drain", "b0", "--wait", "10s"), ("ready", "b0"),
                       ("backend", "remove", LONG)):
