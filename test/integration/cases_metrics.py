@@ -1,11 +1,14 @@
-"""GET /metrics of a running Penstock has the form that Prometheus expects."""
+"""GET /metrics of a running Penstock: its numbers are those of the traffic, and its form is what Prometheus expects."""
 import http.client
 import shutil
 import subprocess
 
 import metrics
-from case import ONCE, Case, Stage
+from case import ENGINES, ONCE, Case, Stage
+from peers import connect
 from rig import Skip, require, wait_for
+
+SESSIONS, SIZE = 12, 3000
 
 
 class Scraper:
@@ -44,6 +47,47 @@ class Scraper:
             wait_for(lambda: self.value(name, **labels) == number, f"{name}{labels} is {number}, not {self.value(name, **labels)}")
 
 
+def exchange(client):
+    """An echo of SIZE bytes."""
+    client.sendall(b"x" * SIZE)
+    left = SIZE
+    while left:
+        data = client.recv(left)
+        require(data, "the session ended before its echo")
+        left -= len(data)
+
+
+BYTES = (("penstock_listener_bytes_total", {"listener": "main"}), ("penstock_pool_bytes_total", {"pool": "main"}),
+         ("penstock_backend_bytes_total", {"pool": "main"}))
+
+
+def wait_bytes(scraper, number):
+    scraper.wait_values(*((number, name, {**labels, "direction": direction}) for name, labels in BYTES for direction in ("in", "out")))
+
+
+def numbers(rig, case):
+    scraper = Scraper(rig, case)
+    for _ in range(SESSIONS):
+        with connect(scraper.stage.target) as client:
+            exchange(client)
+    ended = {"code": "--", "listener": "main"}
+    scraper.wait_values((SESSIONS, "penstock_listener_ended_total", ended), (0, "penstock_sessions", {}))
+    wait_bytes(scraper, SESSIONS * SIZE)
+    with connect(scraper.stage.target) as client:
+        exchange(client)
+        scraper.wait_values(
+            (1, "penstock_sessions", {}), (1, "penstock_worker_sessions", {}), (1, "penstock_listener_sessions", {}), (1, "penstock_pool_sessions", {}),
+            (1, "penstock_backend_sessions", {}), (SESSIONS + 1, "penstock_listener_accepted_total", {}),
+            (SESSIONS + 1, "penstock_pool_sessions_total", {}), (SESSIONS + 1, "penstock_backend_sessions_total", {}),
+            (SESSIONS + 1, "penstock_pool_connect_seconds_count", {}), (SESSIONS + 1, "penstock_backend_first_byte_seconds_count", {}),
+            (SESSIONS, "penstock_pool_session_seconds_count", {}), (2, "penstock_pool_usable_backends", {}), (0, "penstock_listener_refused_total", {}),
+            (1, "penstock_ready", {}))
+    scraper.wait_values((SESSIONS + 1, "penstock_listener_ended_total", ended))
+    wait_bytes(scraper, (SESSIONS + 1) * SIZE)
+    shares = [scraper.value("penstock_backend_sessions_total", backend=f"b{number}") for number in range(2)]
+    require(min(shares) > 0, f"round robin gave the backends {shares} sessions")
+
+
 def form(rig, case):
     scraper = Scraper(rig, case)
     scraper.wait_values((9, "penstock_backend_state", {"backend": "b1"}), (1, "penstock_backend_state", {"backend": "b0"}))
@@ -64,6 +108,8 @@ def form(rig, case):
 
 
 CASES = (
+    Case("metrics-numbers", "counters and gauges are those of the traffic", body=numbers, backends=("echo", "echo"),
+         pool={"balance": "round_robin"}, ways=ENGINES),
     Case("metrics-form", "a scrape has the series that the page describes, promtool takes it, and wrong arguments are refused", body=form,
          backends=("echo", "dead"), pool={"check": "tcp", "check_interval": "100ms"}, ways=ONCE),
 )
