@@ -78,7 +78,7 @@ struct report_worker {
     uint32_t sessions;          /* open */
     uint64_t accepted, handed_over, ended, failed; /* table/counters.h */
     uint64_t flows, flows_refused, datagrams[2], datagrams_lost;
-    uint64_t bytes[2];          /* of sessions that have ended */
+    uint64_t bytes[2];          /* of sessions and flows; those of open sessions are as of the last flush */
 };
 
 /* One line that the health thread has logged about a pool or a backend. */

@@ -77,6 +77,11 @@ struct mailbox *worker_mailboxes_new(unsigned workers);
 void worker_tell_of_place(void *mailboxes, unsigned worker);
 /* Orders a worker to close the sessions of backends whose backend_eviction() says so: the `evict` function of struct health_workers. Any thread. */
 void worker_order_evictions(void *mailboxes, unsigned worker);
+/* Orders a worker to count the bytes of its open sessions and flows. Any thread. */
+void worker_order_flush(void *mailboxes, unsigned worker);
+/* Orders all workers to do so, and waits until they have, but no longer than until `deadline_ns` (clock_now_ns()). A worker that just ends a count may answer
+ * with that one. Any thread that may wait. */
+void worker_flush(const struct worker_shared *shared, uint64_t deadline_ns);
 /* Lists or closes sessions or flows of all workers: puts the query to them and waits until they have answered, or until `deadline_ns` (clock_now_ns()). A
  * worker that has not answered by then still closes its sessions, but they are not counted. Returns 0, and the caller has to free `*survey`; or, without rows,
  * -EBUSY (a worker has too many queries at a time) or -ENOMEM. Any thread but a worker. */

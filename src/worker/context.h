@@ -44,6 +44,7 @@ struct worker {
     struct list sessions;            /* the oldest first */
     struct list walks;               /* those that are under way */
     struct walk evictions;           /* worker/evict.h */
+    struct walk session_flush, flow_flush; /* worker/flush.h */
     struct access_log access_log;
     struct survey_run surveys[SURVEYS_MAX]; /* queries that are being answered */
     uint64_t session_number;         /* number of the last session */

@@ -16,7 +16,8 @@ enum worker_order {
     ORDER_ADMIT = 1 << 2,     /* a place is free at a limit where a client of this worker is next */
     ORDER_DRAIN = 1 << 3,     /* stop accepting, and end after the last session. If repeated, the worker checks again whether it can end */
     ORDER_EVICT = 1 << 4,     /* backends have sessions that are to be closed (worker/evict.h) */
-    ORDER_STOP = 1 << 5,      /* close all sessions and end */
+    ORDER_FLUSH = 1 << 5,     /* count the bytes of open sessions and flows (worker/flush.h) */
+    ORDER_STOP = 1 << 6,      /* close all sessions and end */
 };
 
 /* The messages. What one holds belongs to the receiver. */

@@ -24,6 +24,7 @@
 #include "worker/admission.h"
 #include "worker/context.h"
 #include "worker/evict.h"
+#include "worker/flush.h"
 #include "worker/mail.h"
 #include "worker/replay.h"
 #include "worker/session.h"
@@ -107,6 +108,8 @@ static void follow_orders(struct worker *worker, uint32_t orders)
         worker_begin_drain(worker);
     if (orders & ORDER_EVICT)
         evict_begin(worker);
+    if (orders & ORDER_FLUSH)
+        flush_begin(worker);
     if (orders & ORDER_STOP)
         worker_end_all(worker);
 }
@@ -266,6 +269,7 @@ int worker_prepare(struct worker *worker, struct io *io)
     list_init(&worker->walks);
     timer_init(&worker->trim_timer, on_trim_timer);
     evict_init(worker);
+    flush_init(worker);
     access_log_init(worker);
     result = pipe_pool_init(&worker->pipes, io, shared->pipes_max);
     if (result == 0)
