@@ -311,7 +311,7 @@ static enum MHD_Result receive_request(void *cls, struct MHD_Connection *handle,
     return result;
 }
 
-static void log_message(void *cls, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void log_message(void *cls, const char *format, va_list arguments)
 {
     char text[256];
 
