@@ -40,7 +40,7 @@ class Settings:
     """What a row asks of every proxy."""
 
     def __init__(self, backends, listen=("127.0.0.1", None), bulk=False, workers=1, engine="auto", busy_poll=False, connections=9000,
-                 balance="least_conn", netns=None, access_log=False, pool=(), udp=False, probed=()):
+                 balance="least_conn", netns=None, access_log=False, pool=(), udp=False, probed=(), http=None):
         self.backends = backends          # [(host, port)]
         self.host, self.port = listen[0], listen[1] or free_port()
         self.bulk = bulk                  # HAProxy: splice forced
@@ -54,6 +54,7 @@ class Settings:
         self.pool = pool                  # Penstock: further lines of the pool
         self.udp = udp                    # datagrams instead of connections
         self.probed = probed              # Penstock: [(host, port)] of backends that are probed every second, in a pool of their own without traffic
+        self.http = http                  # Penstock: port at which it serves metrics
 
     def target(self):
         """Where clients connect to."""
@@ -65,6 +66,7 @@ workers = {workers}
 engine = {engine}
 cpu_affinity = {affinity}
 {busy}
+{http}
 log = {log}
 access_log = {access_log}
 [listener bench]
@@ -126,7 +128,8 @@ def penstock_files(settings, folder, programs):
     cpus = "auto" if settings.workers > 1 else str(PROXY_CPU)
     text = PENSTOCK.format(workers=settings.workers, engine=settings.engine, affinity=cpus, log=folder / "log", host=settings.host, port=settings.port,
                            balance=settings.balance, protocol="udp" if settings.udp else "tcp",
-                           busy="busy_poll = auto" if settings.busy_poll else "", extra="\n".join(settings.pool),
+                           busy="busy_poll = auto" if settings.busy_poll else "",
+                           http=f"http = 127.0.0.1:{settings.http}" if settings.http else "", extra="\n".join(settings.pool),
                            access_log=folder / "access" if settings.access_log else "off",
                            backends=backend_lines(settings.backends))
     if settings.probed:
