@@ -100,6 +100,10 @@ def form(rig, case):
         if shutil.which("promtool"):
             done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
             require(done.returncode == 0, f"promtool, /metrics{arguments}: {done.stderr}")
+    reasons = [dict(key[1:]) for key in metrics.samples(scraper.text()) if key[0] == "penstock_backend_reason_info"]
+    require([row["backend"] for row in reasons] == ["b1"] and "refused" in reasons[0]["reason"], f"reasons are {reasons}")
+    wait_for(lambda: scraper.value("penstock_backend_probes_failed_total", backend="b1") >= 3, "failed probes are counted")
+    wait_for(lambda: scraper.value("penstock_pool_probes_total", result="passed") >= 1, "probes that passed are counted")
     for arguments, status in ("?pool=other", 404), ("?level=all", 400), ("?levels=pool", 400):
         require(scraper.get(f"/metrics{arguments}")[0] == status, f"/metrics{arguments} is answered with {scraper.get(f'/metrics{arguments}')}")
     require(scraper.get("/metrics", "HEAD")[0] == 200 and scraper.get("/metrics", "DELETE")[0] in (403, 405), "HEAD or DELETE")

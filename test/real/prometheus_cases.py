@@ -114,7 +114,8 @@ def alerts(rig):
         backends[number] = Backend(("127.0.0.1", ports[number]))
 
     kill(0)
-    prometheus.wait_firing([down[0], degraded])
+    annotations = prometheus.wait_firing([down[0], degraded])
+    require("refused" in annotations[down[0]]["description"], f"the alert does not give the reason: {annotations}")
     restart(0)
     prometheus.wait_firing([])
     for number in range(3):
