@@ -215,10 +215,20 @@ void ejection_applied(struct ejection *ejection, uint64_t now_ns)
     ejection->due_ns = now_ns; /* an object that has come back may have been ejected */
 }
 
-void ejection_note_probe(struct ejection *ejection, struct backend *backend, bool passed, uint64_t now_ns)
+/* Whether a probe had to wait as sessions did that failed for first_byte_timeout. */
+static bool was_silent(const struct backend *backend, uint64_t took_ns)
+{
+    uint64_t timeout_ns = pool_settings(backend->pool)->first_byte_timeout_ms * NS_PER_MS;
+    int error;
+
+    return backend_last_failure(backend, &error) == BACKEND_SILENT && timeout_ns > 0 && took_ns >= timeout_ns / 2;
+}
+
+void ejection_note_probe(struct ejection *ejection, struct backend *backend, bool passed, uint64_t took_ns, uint64_t now_ns)
 {
     struct backend_ejection *history = &backend->ejection;
 
+    passed = passed && !was_silent(backend, took_ns);
     history->good_probes = passed ? history->good_probes + 1 : 0;
     if (!passed || !is_ejected(backend))
         history->probes_see = !passed;

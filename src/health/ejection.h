@@ -12,6 +12,8 @@
  *     A backend returns early if nothing else of its pool is usable, or if rise * 2^n probes in a row pass and are known to see what is wrong with it: one has
  *     failed, or the last session could not be connected. So it is when a server was killed and has been restarted. When a server resets its sessions while
  *     it passes all probes, they say nothing.
+ *     If the last session failed for first_byte_timeout, a probe that took half that time or longer counts as failed here, even if it passed in the end: it has
+ *     waited as the sessions did. So it is when a server is stopped and continues before check_timeout. Half, because the probe may begin later than they.
  *
  * The first failure also makes the next probe due at once, because a server that was killed is down after `fall` probes. */
 #ifndef HEALTH_EJECTION_H
@@ -38,8 +40,8 @@ void ejection_alarm(struct ejection *ejection, uint64_t now_ns);
 /* Takes over settings, after table_apply(). */
 void ejection_applied(struct ejection *ejection, uint64_t now_ns);
 
-/* A probe of the backend has passed or failed, and the backend's next probe is scheduled. */
-void ejection_note_probe(struct ejection *ejection, struct backend *backend, bool passed, uint64_t now_ns);
+/* A probe of the backend has passed or failed after `took_ns`, and the backend's next probe is scheduled. */
+void ejection_note_probe(struct ejection *ejection, struct backend *backend, bool passed, uint64_t took_ns, uint64_t now_ns);
 
 /* Does what is due. */
 void ejection_run(struct ejection *ejection, uint64_t now_ns);

@@ -146,7 +146,7 @@ static void take_result(struct target *leader, const struct probe_result *result
     }
     plan_next(leader, now_ns);
     for (struct target *target = leader; target && ejection; target = next_in_group(leader, target))
-        ejection_note_probe(ejection, target->backend, result->outcome == PROBE_PASSED, now_ns);
+        ejection_note_probe(ejection, target->backend, result->outcome == PROBE_PASSED, now_ns - leader->started_ns, now_ns);
 }
 
 static void end_probe(struct target *target)

@@ -13,10 +13,11 @@ from rig import holds_for, require, wait_for
 
 
 class ModelServer:
-    """Sends a byte every 50 ms to each client, after its first bytes. Answers probes with HTTP status 200, except while it is busy; then it accepts and is silent."""
+    """Sends the byte `says` every 50 ms to each client, after its first bytes. Answers probes with status 200, except while it is
+    busy; then it accepts and is silent."""
 
-    def __init__(self, address):
-        self.busy = False
+    def __init__(self, address, says=b"."):
+        self.busy, self.says = False, says
         self.streams = 0  # number of clients so far
         self.listener = listen(address, seconds=None)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -31,7 +32,7 @@ class ModelServer:
             if not sock.recv(65536).startswith(b"GET"):
                 self.streams += 1
                 while True:
-                    sock.sendall(b".")
+                    sock.sendall(self.says)
                     time.sleep(0.05)
             if not self.busy:
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")

@@ -2,11 +2,13 @@
 import os
 import re
 import resource
+import signal
 import time
 
 from backends import Backend, Crowd
 from case import ENGINES, ONCE, Case, Stage
 from cases_balance import CHECKED, greetings, settle
+from cases_busy import ModelServer, ServerProcess
 from peers import Caller, connect, listen, reset
 from rig import Failure, holds_for, require, wait_for
 
@@ -202,6 +204,24 @@ def restarted_backend(rig, case):
     settle(stage.target, ["b0", "b1"])
 
 
+def stopped_server(rig, case):
+    """A server that was stopped by SIGSTOP, and ejected because it sent no first byte, is back soon after it continues, although its ejection lasts for long."""
+    addresses = [("127.0.0.1", rig.ports.free()) for _ in range(2)]
+    server = rig.keep(ServerProcess(addresses[0]))
+    rig.keep(ModelServer(addresses[1], b"1"))
+    target = ("127.0.0.1", rig.ports.free())
+    penstock = rig.launch(rig.ini(["%s:%d" % address for address in addresses], ["%s:%d" % target], pool=case.pool))
+    penstock.wait_ready()
+    wait_for(lambda: {try_session(target), try_session(target)} == {".", "1"}, "both serve")
+    server.signal(signal.SIGSTOP)
+    wait_for(lambda: try_session(target) and penstock.logged(r"backend b0 .* is EJECTED for 10m: .* no first byte within first_byte_timeout"), "it is ejected")
+    wait_for(lambda: {try_session(target), try_session(target)} == {"1"}, "the other serves all")
+    server.signal(signal.SIGCONT)
+    penstock.wait_log(r"backend b0 .* is back \d+\.\d s after its ejection: its probes pass again; 2 of 2 usable")
+    wait_for(lambda: {try_session(target), try_session(target)} == {".", "1"}, "both serve again")
+    require(penstock.log().count("EJECTED") == 1, "it was ejected again although it is well")
+
+
 def probes_that_see_nothing(rig, case):
     """A server that resets every session is not brought back by probes that it passes."""
     stage = Stage(rig, case)
@@ -210,6 +230,8 @@ def probes_that_see_nothing(rig, case):
 
 
 ROUND = {"balance": "round_robin", "eject_time": LONG}
+# A probe in flight began at most 110 ms after the server was stopped, so it has waited for half of first_byte_timeout when that ejects the server.
+SILENT = {**ROUND, "check": "http", "check_interval": "100ms", "fall": 100, "first_byte_timeout": "600ms", "eject_after": 1}
 CASES = (
     Case("eject-backend-that-resets", broken_backend("").__doc__, body=broken_backend("connection reset"), backends=("reset", "greet", "greet"), ways=ENGINES,
          pool={**ROUND, "eject_time": "2s"}),
@@ -234,6 +256,9 @@ CASES = (
          pool={**CHECKED, **ROUND, "check_interval": LONG, "eject_after": "off"}),
     Case("eject-restarted-backend", restarted_backend.__doc__, body=restarted_backend, backends=("greet", "greet"), ways=ENGINES,
          pool={**CHECKED, **ROUND, "fall": 100}),
+    Case("eject-stopped-server", stopped_server.__doc__, body=stopped_server, ways=ENGINES, pool={**SILENT, "check_timeout": "60s"}),
+    Case("eject-stopped-server-timeout", "The same when probes time out before it continues.", body=stopped_server, ways=ENGINES,
+         pool={**SILENT, "check_timeout": "100ms"}),
     Case("eject-in-spite-of-probes", probes_that_see_nothing.__doc__, body=probes_that_see_nothing, backends=("hang-up", "greet"), ways=ONCE,
          pool={**CHECKED, **ROUND}),
 )

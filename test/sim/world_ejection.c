@@ -70,7 +70,7 @@ static void tell_of_failure(void *health)
 
 void world_ejection_probed(struct world *world, struct backend *backend, bool passed)
 {
-    ejection_note_probe(&world->ejection, backend, passed, world->sim->now_ns);
+    ejection_note_probe(&world->ejection, backend, passed, 0, world->sim->now_ns);
     arm_ejection(world);
 }
 

@@ -41,6 +41,7 @@ static void begin(size_t count, uint8_t share_percent)
     pool = (struct config_pool){
         .name = "p", .backends = backends, .backend_count = count, .settings.hash_table_size = 101, .settings.rise = 2, .settings.eject_after = 3,
         .settings.eject_time_ms = 1000, .settings.eject_time_max_ms = 5000, .settings.eject_share_percent = share_percent,
+        .settings.first_byte_timeout_ms = 2000,
     };
     config = (struct config){.pools = &pool, .pool_count = 1};
     epoch = epoch_new(1);
@@ -100,7 +101,22 @@ static void let_pass(uint64_t ms)
 
 static void note_probe(size_t i, bool passed)
 {
-    ejection_note_probe(&ejection, get(i), passed, now_ns);
+    ejection_note_probe(&ejection, get(i), passed, 0, now_ns);
+}
+
+/* Sessions have failed for first_byte_timeout = 2s often enough. */
+static void eject_for_silence(size_t i)
+{
+    fail_sessions(i, 2);
+    (void)backend_note_failure(get(i), BACKEND_SILENT, 0);
+    ejection_alarm(&ejection, now_ns);
+    let_pass(10);
+    assert_true(is_out(i));
+}
+
+static void pass_after(size_t i, uint64_t took_ms)
+{
+    ejection_note_probe(&ejection, get(i), true, took_ms * MS, now_ns);
 }
 
 /* ---- notes ---- */
@@ -383,6 +399,46 @@ static void probes_end_an_ejection_for_refused_connections(void **state)
     end();
 }
 
+static void probes_that_waited_end_an_ejection_for_silence(void **state)
+{
+    (void)state;
+    begin(2, 50);
+    eject_for_silence(0);
+    pass_after(0, 999);
+    pass_after(0, 999);
+    assert_true(is_out(0)); /* quick enough: they say nothing */
+    pass_after(0, 1000);
+    pass_after(0, 1);
+    assert_true(is_out(0));
+    pass_after(0, 1);
+    assert_false(is_out(0));
+    end();
+}
+
+/* They show no difference between a server that is well and one that is not. */
+static void probes_that_always_take_long_do_not_end_an_ejection_for_silence(void **state)
+{
+    (void)state;
+    begin(2, 50);
+    eject_for_silence(0);
+    for (int i = 0; i < 20; i++)
+        pass_after(0, 1500);
+    assert_true(is_out(0));
+    end();
+}
+
+static void time_of_a_probe_says_nothing_about_other_failures(void **state)
+{
+    (void)state;
+    begin(2, 50);
+    fail_sessions(0, 3);
+    pass_after(0, 5000);
+    for (int i = 0; i < 20; i++)
+        pass_after(0, 1);
+    assert_true(is_out(0));
+    end();
+}
+
 /* The last probe before the ejection counts as well; and each repetition takes twice as many. */
 static void repeated_ejections_take_more_probes(void **state)
 {
@@ -421,6 +477,9 @@ int main(void)
         cmocka_unit_test(probes_that_pass_all_the_time_do_not_end_an_ejection),
         cmocka_unit_test(probes_that_saw_the_failure_end_the_ejection),
         cmocka_unit_test(probes_end_an_ejection_for_refused_connections),
+        cmocka_unit_test(probes_that_waited_end_an_ejection_for_silence),
+        cmocka_unit_test(probes_that_always_take_long_do_not_end_an_ejection_for_silence),
+        cmocka_unit_test(time_of_a_probe_says_nothing_about_other_failures),
         cmocka_unit_test(repeated_ejections_take_more_probes),
     };
     const struct log_options options = {.target = "/dev/null", .level = LOG_ERROR};
