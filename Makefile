@@ -255,6 +255,7 @@ install: all
 	$(INSTALL) -m 644 $(MAN7) $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -m 644 $(MAN8) $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 644 etc/prometheus/penstock.rules.yml $(DESTDIR)$(DATADIR)/penstock.rules.yml
+	$(INSTALL) -m 644 etc/openapi.yaml $(DESTDIR)$(DATADIR)/openapi.yaml
 	$(INSTALL) -m 644 etc/grafana/penstock.json $(DESTDIR)$(DATADIR)/grafana.json
 	sed 's|/usr/local/bin|$(BINDIR)|g' etc/penstock.service > $(DESTDIR)$(UNITDIR)/penstock.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/penstock.service

@@ -149,21 +149,18 @@ static void show_message(struct top *top, const char *text, bool stays)
 /* Sends an order for a backend, and shows how it went. Takes `change` over. */
 static void give_order(struct top *top, const char *pool, const char *backend, json_t *change, const char *done)
 {
-    char *pool_part = client_encode(pool), *backend_part = client_encode(backend), *path = NULL;
+    char *path = remote_path("/v1/pools/%s/backends/%s", pool, backend);
     struct client_answer answer = {.error = "out of memory"};
     char text[sizeof(top->view.message)];
 
-    if (change && pool_part && backend_part && asprintf(&path, "/v1/pools/%s/backends/%s", pool_part, backend_part) >= 0 &&
-        client_call(top->client, "PATCH", path, change, ORDER_MS, &answer) == CLIENT_DONE)
-        (void)snprintf(text, sizeof(text), "%s/%s: %s", pool, backend, done);
+    if (change && path && client_call(top->client, "PATCH", path, change, ORDER_MS, &answer) == CLIENT_DONE)
+        (void)snprintf(text, sizeof(text), "%.100s/%.100s: %s", pool, backend, done);
     else
-        (void)snprintf(text, sizeof(text), "%s/%s: not done: %s", pool, backend, answer.error);
+        (void)snprintf(text, sizeof(text), "%.100s/%.100s: not done: %s", pool, backend, answer.error);
     show_message(top, text, false);
     client_answer_clear(&answer);
     json_decref(change);
     free(path);
-    free(pool_part);
-    free(backend_part);
     top->refresh_ns = 0; /* show the result at once */
 }
 

@@ -14,7 +14,7 @@ struct top_view {
     enum top_order order;
     const char *socket;        /* the admin socket, for the message that nothing answers */
     bool unreachable;          /* what is shown is old */
-    char message[300];         /* the result of the last order, or a question; "": none */
+    char message[800];         /* the result of the last order, or a question; "": none */
     char *events[TOP_EVENTS_MAX]; /* owned; the newest first */
     size_t event_count;
 };

@@ -28,7 +28,7 @@ static void draw_backends(struct world *world, struct changed *changed, uint32_t
             continue;
         backend->settings.weight = 1 + sim_below(sim, 5);
         backend->settings.max_connections = sim_below(sim, 4);
-        backend->settings.drain_timeout_ms = sim_chance(sim, 500) ? UINT32_MAX : sim_below(sim, 1000);
+        backend->settings.drain_timeout_ms = sim_chance(sim, 500) || world->quick ? UINT32_MAX : sim_below(sim, 1000);
         backend->settings.backup = b > 0 && sim_chance(sim, 150);
         backend->settings.state = (enum config_backend_state)(sim_chance(sim, 400) ? sim_below(sim, 3) : 0);
     }
