@@ -18,6 +18,7 @@ struct counters {
     _Atomic uint64_t replayed;            /* how often a backend died before it answered, and another one got the client's bytes again */
     _Atomic uint64_t bytes[2];            /* from clients to backends, and from backends to clients; those of open sessions are as of the last flush */
     _Atomic uint64_t flushes;             /* how often the bytes of its open sessions and flows were counted (worker/flush.h) */
+    _Atomic uint64_t cpu_ns;              /* CPU time of the thread, as of the last flush */
     _Atomic uint64_t flows;               /* UDP flows that were opened */
     _Atomic uint64_t flows_refused;       /* datagrams that needed a new flow and were dropped at a limit */
     _Atomic uint64_t datagrams[2];        /* relayed from clients to backends, and from backends to clients */
@@ -33,6 +34,8 @@ uint32_t counters_active(const struct counters *worker);
 
 /* Adds to a field of the worker's own block, with a plain load and store instead of a locked instruction. */
 void counters_add(_Atomic uint64_t *field, uint64_t n);
+/* Replaces such a field. */
+void counters_set(_Atomic uint64_t *field, uint64_t value);
 uint64_t counters_read(const _Atomic uint64_t *field);
 
 /* Copies a worker's block. Any thread. */

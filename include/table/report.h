@@ -78,6 +78,7 @@ struct report_worker {
     uint32_t sessions;          /* open */
     uint64_t accepted, handed_over, ended, failed; /* table/counters.h */
     uint64_t flows, flows_refused, datagrams[2], datagrams_lost;
+    uint64_t cpu_ns;            /* CPU time of its thread, as of the last flush */
     uint64_t bytes[2];          /* of sessions and flows; those of open sessions are as of the last flush */
 };
 

@@ -117,12 +117,12 @@ json_t *api_report_listeners(const struct report *report)
 
 static json_t *worker_json(const struct report_worker *worker, size_t index)
 {
-    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "worker", (json_int_t)index,
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "worker", (json_int_t)index,
                      "sessions", (json_int_t)worker->sessions, "accepted", api_json_count(worker->accepted), "handed_over", api_json_count(worker->handed_over),
                      "ended", api_json_count(worker->ended), "failed", api_json_count(worker->failed), "flows_total", api_json_count(worker->flows),
                      "flows_refused", api_json_count(worker->flows_refused), "datagrams_in", api_json_count(worker->datagrams[0]),
                      "datagrams_out", api_json_count(worker->datagrams[1]), "datagrams_lost", api_json_count(worker->datagrams_lost),
-                     "bytes_in", api_json_count(worker->bytes[0]), "bytes_out", api_json_count(worker->bytes[1]));
+                     "bytes_in", api_json_count(worker->bytes[0]), "bytes_out", api_json_count(worker->bytes[1]), "cpu_s", (double)worker->cpu_ns / 1e9);
 }
 
 json_t *api_report_workers(const struct report *report)

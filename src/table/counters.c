@@ -39,6 +39,11 @@ void counters_add(_Atomic uint64_t *field, uint64_t n)
     atomic_store_explicit(field, value + n, memory_order_relaxed);
 }
 
+void counters_set(_Atomic uint64_t *field, uint64_t value)
+{
+    atomic_store_explicit(field, value, memory_order_relaxed);
+}
+
 uint64_t counters_read(const _Atomic uint64_t *field)
 {
     return atomic_load_explicit(field, memory_order_relaxed);
@@ -53,6 +58,7 @@ void counters_report(const struct counters *worker, struct report_worker *report
         .ended = counters_read(&worker->ended),
         .failed = counters_read(&worker->failed),
         .flows = counters_read(&worker->flows),
+        .cpu_ns = counters_read(&worker->cpu_ns),
         .flows_refused = counters_read(&worker->flows_refused),
         .datagrams = {counters_read(&worker->datagrams[0]), counters_read(&worker->datagrams[1])},
         .datagrams_lost = counters_read(&worker->datagrams_lost),

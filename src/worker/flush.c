@@ -2,6 +2,7 @@
 #include "worker/flush.h"
 
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,6 +39,10 @@ static uint32_t visit_flow(struct walk *walk, struct list *link)
 
 static void note_end(struct walk *walk)
 {
+    struct timespec cpu;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0)
+        counters_set(&walk->worker->counters->cpu_ns, (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec);
     counters_add(&walk->worker->counters->flushes, 1);
 }
 
