@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include "admin/http.h"
+#include "admin/readiness.h"
 #include "admin/routes.h"
+#include "report_fixture.h"
 
 static struct http_request request;
 static struct http_answer answer;
@@ -137,6 +139,22 @@ static void test_tells_whether_it_is_ready(void **state)
     }
 }
 
+static void test_tells_whether_a_pool_is_ready(void **state)
+{
+    struct report_fixture *fixture = report_fixture_new(2, 1, "p", "b");
+
+    (void)state;
+    readiness_answer_pool(&fixture->report, "p1", &answer);
+    assert_int_equal(answer.status, 200);
+    fixture->pools[1].service = "none";
+    readiness_answer_pool(&fixture->report, "p1", &answer);
+    assert_int_equal(answer.status, 503);
+    fixture->pools[1].leaving = true;
+    readiness_answer_pool(&fixture->report, "p1", &answer);
+    assert_int_equal(answer.status, 404);
+    report_fixture_free(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +164,7 @@ int main(void)
         cmocka_unit_test_teardown(test_answers_own_their_bodies, clear_answer),
         cmocka_unit_test_teardown(test_finds_routes, clear_answer),
         cmocka_unit_test_teardown(test_tells_whether_it_is_ready, clear_answer),
+        cmocka_unit_test_teardown(test_tells_whether_a_pool_is_ready, clear_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
