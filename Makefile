@@ -209,7 +209,8 @@ TSAN_UNITS := $(addprefix build/tsan/test/unit/test_,table apply apply_load epoc
 tsan:
 	@$(MAKE) --no-print-directory FLAVOUR=tsan CFLAGS='-O1 -g' all $(TSAN_UNITS)
 	@test/lib/suites 'table under TSan: test/lib/units $(TSAN_UNITS)' \
-	    'integration under TSan: test/integration/run --fast --case echo --case drain --case churn --case udp-sticky --case udp-max --case udp-drain --penstock build/tsan/penstock --bench build/release/penstock-bench'
+	    'integration under TSan: test/integration/run --fast --case echo --case drain --case churn --case udp-sticky --case udp-max --case udp-drain \
+	    --case admin-change --case api-changes --case api-sessions --case metrics-numbers --penstock build/tsan/penstock --bench build/release/penstock-bench'
 
 fuzz:
 	@$(MAKE) --no-print-directory FLAVOUR=fuzz CFLAGS='-O1 -g' fuzz-programs
@@ -266,7 +267,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(PROGRAMS))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1))) \
 	    $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(MAN5))) $(addprefix $(DESTDIR)$(MANDIR)/man7/,$(notdir $(MAN7))) \
 	    $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(DESTDIR)$(UNITDIR)/penstock.service \
-	    $(addprefix $(DESTDIR)$(DATADIR)/,penstock.rules.yml grafana.json)
+	    $(addprefix $(DESTDIR)$(DATADIR)/,penstock.rules.yml openapi.yaml grafana.json)
 
 dist:
 	@mkdir -p build
