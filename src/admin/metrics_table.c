@@ -21,6 +21,7 @@
 #define PERCENT 2
 #define MILLISECONDS 3
 #define MICROSECONDS 6
+#define NANOSECONDS 9
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define DIRECTION .label = "direction", .word = direction_word, .word_count = COUNT_OF(directions)
@@ -153,6 +154,7 @@ const struct metric metrics_table[] = {
     {WORKER(bytes), DIRECTION, COUNTER("penstock_worker_bytes_total"), .help = "Payload bytes from clients (in) and from backends (out)."},
     {WORKER(datagrams), DIRECTION, COUNTER("penstock_worker_datagrams_total"), .help = "Datagrams from clients (in) and from backends (out)."},
     {WORKER(datagrams_lost), COUNTER("penstock_worker_datagrams_dropped_total"), .help = "Datagrams that were dropped, for any reason."},
+    {WORKER(cpu_ns), .decimals = NANOSECONDS, COUNTER("penstock_worker_cpu_seconds_total"), .help = "CPU time of the worker's thread."},
 
     {LISTENER(ANY, pool), .label = "pool", GAUGE("penstock_listener_pool_info"), .help = "The pool of new clients. The value is 1."},
     {LISTENER(TCP, sessions), GAUGE("penstock_listener_sessions"), .help = "Open TCP sessions."},

@@ -75,6 +75,7 @@ def numbers(rig, case):
     wait_bytes(scraper, SESSIONS * SIZE)
     with connect(scraper.stage.target) as client:
         exchange(client)
+        wait_bytes(scraper, (SESSIONS + 1) * SIZE)
         scraper.wait_values(
             (1, "penstock_sessions", {}), (1, "penstock_worker_sessions", {}), (1, "penstock_listener_sessions", {}), (1, "penstock_pool_sessions", {}),
             (1, "penstock_backend_sessions", {}), (SESSIONS + 1, "penstock_listener_accepted_total", {}),
