@@ -195,6 +195,7 @@ def described(rig, case):
         caller.call(500)
     stage.done("PATCH", "/v1/pools/main/backends/b0", {"state": "drain"})
     stage.done("PATCH", "/v1/pools/main/backends/b0", {"state": "ready"})
+    wait_for(lambda: stage.get("/v1/events")["events"], "there is an event")
     checked = 0
     for method, path in sorted(known):
         content = document["paths"][path][method]["responses"]["200" if method != "post" else "201"]["content"]

@@ -138,6 +138,7 @@ def changes(rig, case):
     stage.cli("kill", "--pool", "main", "--older", "1h", says="0 sessions closed")
     stage.cli("log-level", "debug", says="log_level = debug")
     require(stage.get("/v1/status")["log_level"] == "debug", "the level is another")
+    require("main/b1: " in stage.cli("events"), "the drain is not an event")
 
 
 def refusals(rig, case):
@@ -180,19 +181,19 @@ LONG = "a-backend-with-a-very-long-name-that-ends-with-17"
 
 
 def table(rig, case):
-    """The table fits 80 columns, and has colours at a terminal only. --json is JSON everywhere."""
+    """The table fits 80 columns, says why a backend is down, and has colours at a terminal only. --json is JSON everywhere."""
     stage = Administered(rig, case)
     load = rig.keep(Load(stage.target))
     stage.cli("backend", "add", "main", LONG, f"127.0.0.1:{rig.ports.free()}", "--max-connections", "10000", "--backup")
-    stage.wait_backend(LONG, lambda row: row["state"] == "down", "it is down")
+    stage.wait_backend(LONG, lambda row: row["state"] == "down" and row["reason"], "it is down, and why")
     load.more(50)
     text = stage.cli("status")
     require(all(len(line) <= 80 for line in text.splitlines()), f"wider than 80 columns:\n{text}")
     require("\033" not in text, "colours in a pipe")
     require(re.search(r"^penstock \S+: running, up \S+, pid \d+, (io_uring|epoll), 2 workers$", text, re.M), text)
     require(re.search(r"^main: 2 of 3 usable, .* sessions, least_conn, check tcp$", text, re.M), text)
-    require(re.search(r"^  b0 +up +\d+ +\d+ +0 +\S+ +\S+ +\S+$", text, re.M), text)
-    require(re.search(r"^  a-backen\S*\.\.\S*with-17\* down +0/10000 ", text, re.M), text)
+    require(re.search(r"^  b0 +up +\d+ +\d+ +0 +[\d.]+m?s +[\d.]+m?s +\d+s$", text, re.M), text)
+    require(re.search(r"^  a-backen\S*\.\.\S*with-17\* down +0/10000 .*\n      .*refused", text, re.M), text)
     require(text.rstrip().endswith("* backup"), text)
     reader, writer = pty.openpty()
     done = subprocess.run(stage.command("status", "main"), stdout=writer, env={**os.environ, "TERM": "xterm"}, timeout=30, check=False)
