@@ -24,7 +24,8 @@ static void write_line(enum log_level level, const char *pool, const char *backe
     }
 }
 
-__attribute__((format(printf, 4, 0))) static void tell_text(enum log_level level, const struct pool *pool, const char *backend, const char *format, va_list values)
+__attribute__((format(printf, 4, 0)))
+static void tell_text(enum log_level level, const struct pool *pool, const char *backend, const char *format, va_list values)
 {
     char text[LOG_LINE_BYTES];
 

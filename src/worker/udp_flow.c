@@ -69,6 +69,7 @@ void udp_flow_end(struct flow *flow, enum flow_end why)
 {
     if (flow->state == FLOW_CLOSING)
         return;
+    assert(list_empty(&flow->touched));
     move_flow(flow, FLOW_CLOSING);
     flow->end = (uint8_t)why;
     timer_cancel(&flow->worker->timers, &flow->timer);
@@ -358,12 +359,14 @@ struct flow *udp_flow_find(const struct flow_request *request, uint32_t count)
 {
     struct flow *flow = find_flow(request->socket->worker->udp, request->key);
 
-    if (flow && !can_continue(flow)) {
+    if (!flow)
+        return open_flow(request, NULL, NULL, count);
+    if (!can_continue(flow)) { /* asked again only below: health may change the answer at any moment, and a flow with unsent datagrams must not end */
         udp_relay_send_requests(flow->worker->udp); /* what was added to the flow; this may replace it */
         flow = find_flow(request->socket->worker->udp, request->key);
+        if (!flow || !can_continue(flow))
+            return open_flow(request, NULL, flow, count);
     }
-    if (!flow || !can_continue(flow))
-        return open_flow(request, NULL, flow, count);
     if (backend_refuses(flow->lease.backend, flow->worker->io->now_ns) && list_empty(&flow->touched))
         return leave_refusing(request, flow, count);
     return flow;
