@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import sandbox
 from bench import Load, Server
@@ -95,7 +96,8 @@ class Terminal:
         self.server = subprocess.Popen([*self.tmux, "-D"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                        preexec_fn=sandbox.die_with_parent, env={**os.environ, "TERM": "screen"})
         wait_for(lambda: os.path.exists(rig.path("tmux.sock")), "tmux listens")
-        self._call("new-session", "-d", "-x", str(width), "-y", str(height), "-s", "top", *command)
+        self.status = rig.path("status")  # tmux sometimes forgets the exit status
+        self._call("new-session", "-d", "-x", str(width), "-y", str(height), "-s", "top", "sh", "-c", '"$@"; echo $? >"$0"', self.status, *command)
         self._call("set-option", "-t", "top", "remain-on-exit", "on")
 
     def _call(self, *arguments):
@@ -114,8 +116,12 @@ class Terminal:
         """Returns the match of the first line that has one."""
         return next((match for match in map(re.compile(pattern).search, self.screen().splitlines()) if match), None)
 
-    def ended(self):
-        return self._call("list-panes", "-t", "top", "-F", "#{pane_dead} #{pane_dead_status}").split()
+    def exit_status(self):
+        """None while the program runs."""
+        try:
+            return int(Path(self.status).read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def close(self):
         self.server.terminate()
@@ -151,7 +157,8 @@ def top(rig):
     rig.launch(scene.ini)
     wait_for(lambda: terminal.line(r"^Penstock .* running"), "it goes on after a restart", 20)
     terminal.keys("q")
-    wait_for(lambda: terminal.ended() == ["1", "0"], "it ends with status 0")  # tmux may know the end before the status
+    wait_for(lambda: terminal.exit_status() is not None, "it ends")
+    require(terminal.exit_status() == 0, f"its exit status is {terminal.exit_status()}")
 
 
 CASES = (
