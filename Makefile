@@ -119,8 +119,8 @@ $(B)/test/unit/test_loadgen_window: $(B)/bench/loadgen/udp_window.o
 $(B)/test/unit/test_cli_format: $(B)/src/cli/format.o
 $(B)/test/unit/test_cli_find: $(addprefix $(B)/src/cli/,find.o remote.o client.o load.o options.o)
 $(B)/test/unit/test_cli_replace: $(B)/src/cli/replace.o
-$(B)/test/unit/test_cli_status_view: $(addprefix $(B)/src/cli/,status_view.o format.o)
-$(B)/test/unit/test_top_model: $(B)/src/cli/top_model.o
+$(B)/test/unit/test_cli_status_view: $(addprefix $(B)/src/cli/,status_view.o format.o member.o)
+$(B)/test/unit/test_top_model: $(addprefix $(B)/src/cli/,top_model.o member.o)
 $(B)/src/admin/dashboard.o: src/admin/dashboard.html
 
 # The simulation has functions of its own in place of these: system calls, and those that count a dropped datagram, note the

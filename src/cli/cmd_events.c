@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/member.h"
 #include "cli/options.h"
 #include "cli/remote.h"
 
@@ -17,10 +18,10 @@ static const char usage[] =
 
 static void print_event(const json_t *event)
 {
-    const char *backend = json_string_value(json_object_get(event, "backend"));
+    const char *backend = member_text(event, "backend");
 
-    printf("%" JSON_INTEGER_FORMAT " %s %s%s%s: %s\n", json_integer_value(json_object_get(event, "id")), json_string_value(json_object_get(event, "time")),
-           json_string_value(json_object_get(event, "pool")), backend ? "/" : "", backend ? backend : "", json_string_value(json_object_get(event, "text")));
+    printf("%" JSON_INTEGER_FORMAT " %s %s%s%s: %s\n", json_integer_value(json_object_get(event, "id")), member_text(event, "time"),
+           member_text(event, "pool"), *backend ? "/" : "", backend, member_text(event, "text"));
 }
 
 static int print_events(struct remote *remote, const char *since)

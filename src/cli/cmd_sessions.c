@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/filter.h"
 #include "cli/format.h"
+#include "cli/member.h"
 #include "cli/options.h"
 #include "cli/remote.h"
 
@@ -21,31 +22,19 @@ static const char usage[] =
     "  --tcp-info          round-trip time and retransmits too; only with --json\n"
     REMOTE_HELP "\n" REMOTE_EXITS;
 
-static double number_of(const json_t *object, const char *member)
-{
-    return json_number_value(json_object_get(object, member));
-}
-
-/* The text of a member, or "-". */
-static const char *text_of(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-
-    return text ? text : "-";
-}
-
 static void print_row(const json_t *row)
 {
     char client[FORMAT_BYTES], backend[FORMAT_BYTES], age[FORMAT_BYTES], idle[FORMAT_BYTES], in[FORMAT_BYTES], out[FORMAT_BYTES], id[FORMAT_BYTES];
+    const char *from = member_text(row, "client"); /* "": all clients share the flow */
     char name[160];
 
     if (json_is_string(json_object_get(row, "backend")))
-        (void)snprintf(name, sizeof(name), "%s/%s", text_of(row, "pool"), text_of(row, "backend"));
+        (void)snprintf(name, sizeof(name), "%s/%s", member_text(row, "pool"), member_text(row, "backend"));
     else
-        (void)snprintf(name, sizeof(name), "%s/-", text_of(row, "pool")); /* none is selected yet */
-    printf("%-10s %-21s %-17s %6s %6s %6s %6s\n", format_cut(text_of(row, "id"), 21, id), format_cut(text_of(row, "client"), 21, client),
-           format_cut(name, 17, backend), format_age(number_of(row, "age_ms") / 1000, age), format_age(number_of(row, "idle_ms") / 1000, idle),
-           format_bytes(number_of(row, "bytes_in"), in), format_bytes(number_of(row, "bytes_out"), out));
+        (void)snprintf(name, sizeof(name), "%s/-", member_text(row, "pool")); /* none is selected yet */
+    printf("%-10s %-21s %-17s %6s %6s %6s %6s\n", format_cut(member_text(row, "id"), 21, id), format_cut(*from ? from : "-", 21, client),
+           format_cut(name, 17, backend), format_age(member_number(row, "age_ms") / 1000, age), format_age(member_number(row, "idle_ms") / 1000, idle),
+           format_bytes(member_number(row, "bytes_in"), in), format_bytes(member_number(row, "bytes_out"), out));
 }
 
 /* Prints the rows, and what is missing among them. */

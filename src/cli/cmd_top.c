@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/member.h"
 #include "cli/options.h"
 #include "cli/remote.h"
 #include "cli/top_model.h"
@@ -68,13 +69,12 @@ static void take_events(struct top *top)
     if (!ask_api(top, path, &answer))
         return;
     json_array_foreach(json_object_get(answer, "events"), i, event) {
-        const char *when = json_string_value(json_object_get(event, "time")), *what = json_string_value(json_object_get(event, "text"));
-        const char *pool = json_string_value(json_object_get(event, "pool")), *backend = json_string_value(json_object_get(event, "backend"));
+        const char *when = member_text(event, "time"), *backend = member_text(event, "backend");
         char *text;
 
         top->last_event = (uint64_t)json_integer_value(json_object_get(event, "id"));
-        if (when && what && pool &&
-            asprintf(&text, "%.8s  %s%s%s: %s", strlen(when) > 19 ? when + 11 : when, pool, backend ? "/" : "", backend ? backend : "", what) >= 0)
+        if (asprintf(&text, "%.8s  %s%s%s: %s", strlen(when) > 19 ? when + 11 : when, /* the time of the day */
+                     member_text(event, "pool"), *backend ? "/" : "", backend, member_text(event, "text")) >= 0)
             top_view_add_event(&top->view, text);
     }
     json_decref(answer);

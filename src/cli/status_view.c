@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/format.h"
+#include "cli/member.h"
 
 enum { NAME_WIDTH_MIN = 7, NAME_WIDTH_MAX = 20, NOTE_INDENT = 6 };
 
@@ -14,19 +15,6 @@ static const struct {
     {"up", "\033[32m"}, {"busy", "\033[33m"}, {"drain", "\033[36m"}, {"maint", "\033[36m"}, {"leaving", "\033[36m"}, {"ejected", "\033[31m"},
     {"timed-out", "\033[31m"}, {"down", "\033[31m"},
 };
-
-static double number_of(const json_t *object, const char *member)
-{
-    return json_number_value(json_object_get(object, member));
-}
-
-/* The text of a member; "" if there is none. */
-static const char *text_of(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-
-    return text ? text : "";
-}
 
 /* Milliseconds; negative if they are not known. */
 static double median_of(const json_t *backend, const char *member)
@@ -38,15 +26,15 @@ static double median_of(const json_t *backend, const char *member)
 
 void status_view_process(FILE *out, const json_t *status)
 {
-    const char *state = text_of(status, "state");
+    const char *state = member_text(status, "state");
     char uptime[FORMAT_BYTES], sessions[FORMAT_BYTES], limit[FORMAT_BYTES], flows[FORMAT_BYTES];
 
-    fprintf(out, "penstock %s: %s, up %s, pid %.0f, %s, %.0f workers\n", text_of(status, "version"),
-            strcmp(state, "lame_duck") == 0 ? "about to stop" : state, format_age(number_of(status, "uptime_s"), uptime), number_of(status, "pid"),
-            text_of(status, "engine"), number_of(status, "workers"));
-    fprintf(out, "%s sessions of %s", format_count(number_of(status, "sessions"), sessions), format_count(number_of(status, "sessions_max"), limit));
-    if (number_of(status, "flows_max") > 0)
-        fprintf(out, ", %s UDP flows of %s", format_count(number_of(status, "flows"), flows), format_count(number_of(status, "flows_max"), limit));
+    fprintf(out, "penstock %s: %s, up %s, pid %.0f, %s, %.0f workers\n", member_text(status, "version"),
+            strcmp(state, "lame_duck") == 0 ? "about to stop" : state, format_age(member_number(status, "uptime_s"), uptime), member_number(status, "pid"),
+            member_text(status, "engine"), member_number(status, "workers"));
+    fprintf(out, "%s sessions of %s", format_count(member_number(status, "sessions"), sessions), format_count(member_number(status, "sessions_max"), limit));
+    if (member_number(status, "flows_max") > 0)
+        fprintf(out, ", %s UDP flows of %s", format_count(member_number(status, "flows"), flows), format_count(member_number(status, "flows_max"), limit));
     fprintf(out, "\n");
 }
 
@@ -57,7 +45,7 @@ static int name_width(const json_t *backends)
     json_t *backend;
 
     json_array_foreach(backends, i, backend) {
-        size_t needed = strlen(text_of(backend, "name")) + (json_is_true(json_object_get(backend, "backup")) ? 1 : 0);
+        size_t needed = strlen(member_text(backend, "name")) + (json_is_true(json_object_get(backend, "backup")) ? 1 : 0);
         if (needed > width)
             width = needed;
     }
@@ -87,10 +75,11 @@ static void print_lines(FILE *out, int indent, const char *text)
 /* Prints the reason of the state, and why the backend gets fewer sessions than its weight says. */
 static void print_notes(FILE *out, const json_t *backend)
 {
-    double share = number_of(backend, "share_percent"), limit = number_of(backend, "max_connections"), limit_now = number_of(backend, "max_connections_now");
+    double share = member_number(backend, "share_percent"), limit = member_number(backend, "max_connections");
+    double limit_now = member_number(backend, "max_connections_now");
     char text[120];
 
-    print_lines(out, NOTE_INDENT, text_of(backend, "reason"));
+    print_lines(out, NOTE_INDENT, member_text(backend, "reason"));
     if (!json_is_true(json_object_get(backend, "serves")))
         return;
     if (share < 100) {
@@ -115,35 +104,35 @@ static const char *colour_of(const char *state)
 /* Prints one backend: 80 columns at most. */
 static void print_backend(FILE *out, const json_t *backend, int width, bool colours)
 {
-    const char *state = text_of(backend, "state"), *colour = colours ? colour_of(state) : NULL;
+    const char *state = member_text(backend, "state"), *colour = colours ? colour_of(state) : NULL;
     bool backup = json_is_true(json_object_get(backend, "backup"));
-    double limit = number_of(backend, "max_connections");
-    double failed = number_of(backend, "failed_total") + number_of(backend, "connect_failures");
+    double limit = member_number(backend, "max_connections");
+    double failed = member_number(backend, "failed_total") + member_number(backend, "connect_failures");
     char name[FORMAT_BYTES], load[2 * FORMAT_BYTES], part[FORMAT_BYTES], total[FORMAT_BYTES], failures[FORMAT_BYTES], connect[FORMAT_BYTES];
     char first_byte[FORMAT_BYTES], since[FORMAT_BYTES];
 
-    (void)snprintf(load, sizeof(load), "%s%s", format_count(number_of(backend, "sessions"), part), limit > 0 ? "/" : "");
+    (void)snprintf(load, sizeof(load), "%s%s", format_count(member_number(backend, "sessions"), part), limit > 0 ? "/" : "");
     if (limit > 0)
         (void)strncat(load, format_count(limit, part), sizeof(load) - strlen(load) - 1);
-    (void)format_cut(text_of(backend, "name"), (size_t)width - (backup ? 1 : 0), name);
+    (void)format_cut(member_text(backend, "name"), (size_t)width - (backup ? 1 : 0), name);
     if (backup)
         (void)strncat(name, "*", sizeof(name) - strlen(name) - 1);
     fprintf(out, "  %-*s %s%-9s%s %11s %6s %6s %6s %6s %6s\n", width, name, colour ? colour : "", state, colour ? "\033[0m" : "", load,
-            format_count(number_of(backend, "sessions_total") + number_of(backend, "flows_total"), total), format_count(failed, failures),
+            format_count(member_number(backend, "sessions_total") + member_number(backend, "flows_total"), total), format_count(failed, failures),
             format_ms(median_of(backend, "connect_ms"), connect), format_ms(median_of(backend, "first_byte_ms"), first_byte),
-            format_age(number_of(backend, "since_s"), since));
+            format_age(member_number(backend, "since_s"), since));
     print_notes(out, backend);
 }
 
 /* Prints the line above the backends of a pool. */
 static void print_pool(FILE *out, const json_t *pool)
 {
-    const char *service = text_of(pool, "service");
+    const char *service = member_text(pool, "service");
     char text[2 * STATUS_VIEW_COLUMNS], name[FORMAT_BYTES], sessions[FORMAT_BYTES];
 
-    (void)snprintf(text, sizeof(text), "%s: %.0f of %zu usable, %s sessions, %s, check %s%s", format_cut(text_of(pool, "name"), 24, name),
-                   number_of(pool, "usable"), json_array_size(json_object_get(pool, "backends")), format_count(number_of(pool, "sessions"), sessions),
-                   text_of(pool, "balance"), text_of(pool, "check"), json_is_true(json_object_get(pool, "leaving")) ? ", leaving" : "");
+    (void)snprintf(text, sizeof(text), "%s: %.0f of %zu usable, %s sessions, %s, check %s%s", format_cut(member_text(pool, "name"), 24, name),
+                   member_number(pool, "usable"), json_array_size(json_object_get(pool, "backends")), format_count(member_number(pool, "sessions"), sessions),
+                   member_text(pool, "balance"), member_text(pool, "check"), json_is_true(json_object_get(pool, "leaving")) ? ", leaving" : "");
     print_lines(out, 0, text);
     if (strcmp(service, "none") == 0)
         fprintf(out, "  no backend takes new sessions\n");

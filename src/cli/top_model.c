@@ -6,31 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/member.h"
+
 #define NAME_BYTES 1024 /* of "POOL BACKEND ADDRESS"; longer ones are cut, and then two of them may share their means */
-
-static double number_of(const json_t *object, const char *member)
-{
-    return json_number_value(json_object_get(object, member));
-}
-
-static const char *text_of(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-
-    return text ? text : "";
-}
 
 /* The increment of a counter per second. One that has decreased was started again. */
 static double rate_of(const json_t *now, const json_t *before, const char *member, double seconds)
 {
-    double difference = number_of(now, member) - number_of(before, member);
+    double difference = member_number(now, member) - member_number(before, member);
 
     return before && seconds > 0 && difference > 0 ? difference / seconds : 0;
 }
 
 static void name_backend(const json_t *pool, const json_t *backend, char *name)
 {
-    (void)snprintf(name, NAME_BYTES, "%s %s %s", text_of(pool, "name"), text_of(backend, "name"), text_of(backend, "address"));
+    (void)snprintf(name, NAME_BYTES, "%s %s %s", member_text(pool, "name"), member_text(backend, "name"), member_text(backend, "address"));
 }
 
 /* Returns a new object with the backends of an answer by their names, borrowed from it; NULL: out of memory. */
@@ -56,7 +46,7 @@ static json_t *index_backends(const json_t *answer)
 static double mean_of(const json_t *now, const json_t *before, const char *member, json_t *kept)
 {
     const json_t *times = json_object_get(now, member), *earlier = json_object_get(before, member), *last = json_object_get(kept, member);
-    double count = number_of(times, "count") - number_of(earlier, "count"), sum = number_of(times, "sum") - number_of(earlier, "sum");
+    double count = member_number(times, "count") - member_number(earlier, "count"), sum = member_number(times, "sum") - member_number(earlier, "sum");
 
     if (!before || count <= 0 || sum < 0)
         return json_is_number(last) ? json_number_value(last) : -1;
@@ -67,15 +57,15 @@ static double mean_of(const json_t *now, const json_t *before, const char *membe
 static void fill_row(struct top_row *row, const json_t *pool, const json_t *now, const json_t *before, json_t *kept, double seconds)
 {
     *row = (struct top_row){
-        .pool = text_of(pool, "name"),
-        .backend = text_of(now, "name"),
-        .address = text_of(now, "address"),
-        .state = text_of(now, "state"),
-        .reason = text_of(now, "reason"),
-        .since_s = number_of(now, "since_s"),
-        .sessions = (uint64_t)number_of(now, "sessions"),
-        .limit = (uint64_t)number_of(now, "max_connections_now"),
-        .weight = (uint64_t)number_of(now, "weight"),
+        .pool = member_text(pool, "name"),
+        .backend = member_text(now, "name"),
+        .address = member_text(now, "address"),
+        .state = member_text(now, "state"),
+        .reason = member_text(now, "reason"),
+        .since_s = member_number(now, "since_s"),
+        .sessions = (uint64_t)member_number(now, "sessions"),
+        .limit = (uint64_t)member_number(now, "max_connections_now"),
+        .weight = (uint64_t)member_number(now, "weight"),
         .new_rate = rate_of(now, before, "sessions_total", seconds) + rate_of(now, before, "flows_total", seconds),
         .out_rate = rate_of(now, before, "bytes_out", seconds),
         .failed_rate = rate_of(now, before, "failed_total", seconds) + rate_of(now, before, "connect_failures", seconds),
@@ -122,8 +112,8 @@ static int make_rows(struct top_model *model, const struct top_answers *answers,
     json_array_foreach(json_object_get(answers->pools, "pools"), i, pool) {
         struct top_row *heading = &rows[at++];
 
-        *heading = (struct top_row){.pool = text_of(pool, "name"), .address = text_of(pool, "balance"), .state = text_of(pool, "service"), .reason = "",
-                                    .sessions = (uint64_t)number_of(pool, "sessions"), .connect_ms = -1, .first_byte_ms = -1};
+        *heading = (struct top_row){.pool = member_text(pool, "name"), .address = member_text(pool, "balance"), .state = member_text(pool, "service"),
+                                    .reason = "", .sessions = (uint64_t)member_number(pool, "sessions"), .connect_ms = -1, .first_byte_ms = -1};
         json_array_foreach(json_object_get(pool, "backends"), j, backend) {
             struct top_row *row = &rows[at++];
 
@@ -151,7 +141,7 @@ static int make_workers(struct top_model *model, const struct top_answers *answe
     if (!workers)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        workers[i].sessions = (uint64_t)number_of(json_array_get(now, i), "sessions");
+        workers[i].sessions = (uint64_t)member_number(json_array_get(now, i), "sessions");
         workers[i].cpu = rate_of(json_array_get(now, i), json_array_get(before, i), "cpu_s", seconds);
     }
     free(model->workers);
@@ -168,7 +158,7 @@ static void sum_up(struct top_model *model, const struct top_answers *answers, d
     for (size_t i = 0; i < json_array_size(now); i++) {
         const json_t *listener = json_array_get(now, i), *earlier = json_array_get(before, i);
 
-        if (earlier && strcmp(text_of(listener, "name"), text_of(earlier, "name")) != 0)
+        if (earlier && strcmp(member_text(listener, "name"), member_text(earlier, "name")) != 0)
             continue;
         model->new_rate += rate_of(listener, earlier, "accepted", seconds);
         model->in_rate += rate_of(listener, earlier, "bytes_in", seconds);
@@ -177,17 +167,18 @@ static void sum_up(struct top_model *model, const struct top_answers *answers, d
     for (size_t i = 0; i < model->row_count; i++)
         if (!model->rows[i].backend)
             model->failed_rate += model->rows[i].failed_rate;
-    model->version = text_of(answers->status, "version");
-    model->engine = text_of(answers->status, "engine");
-    model->state = text_of(answers->status, "state");
-    model->uptime_s = number_of(answers->status, "uptime_s");
-    model->sessions = (uint64_t)number_of(answers->status, "sessions");
-    model->flows = (uint64_t)number_of(answers->status, "flows");
+    model->version = member_text(answers->status, "version");
+    model->engine = member_text(answers->status, "engine");
+    model->state = member_text(answers->status, "state");
+    model->uptime_s = member_number(answers->status, "uptime_s");
+    model->sessions = (uint64_t)member_number(answers->status, "sessions");
+    model->flows = (uint64_t)member_number(answers->status, "flows");
 }
 
 bool top_model_is_from(const struct top_model *model, const json_t *status)
 {
-    return number_of(model->status, "pid") == number_of(status, "pid") && strcmp(text_of(model->status, "started"), text_of(status, "started")) == 0;
+    return member_number(model->status, "pid") == member_number(status, "pid") &&
+           strcmp(member_text(model->status, "started"), member_text(status, "started")) == 0;
 }
 
 static void keep_answers(struct top_model *model, const struct top_answers *answers)
