@@ -15,7 +15,6 @@ struct counters {
     _Atomic uint64_t handed_over;         /* accepted here and handed over to another worker */
     _Atomic uint64_t ended;
     _Atomic uint64_t failed;              /* sessions that ended without a connected backend */
-    _Atomic uint64_t replayed;            /* how often a backend died before it answered, and another one got the client's bytes again */
     _Atomic uint64_t bytes[2];            /* from clients to backends, and from backends to clients; those of open sessions are as of the last flush */
     _Atomic uint64_t flushes;             /* how often the bytes of its open sessions and flows were counted (worker/flush.h) */
     _Atomic uint64_t cpu_ns;              /* CPU time of the thread, as of the last flush */

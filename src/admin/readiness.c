@@ -1,9 +1,9 @@
 /* admin/readiness.c: answers /healthz and /readyz. Admin thread; owns nothing. */
 #include "admin/readiness.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "admin/api_read.h"
 #include "table/report.h"
 
 static void answer_text(struct http_answer *answer, unsigned status, const char *text)
@@ -34,16 +34,12 @@ void readiness_answer_pool(const struct report *report, const char *name, struct
     http_answer_error(answer, 404, "there is no pool \"%.100s\"", name);
 }
 
-static void answer_for_pool(const struct admin_links *links, const char *name, struct http_answer *answer)
+static void answer_for_pool(const struct admin_service *service, const char *name, struct http_answer *answer)
 {
-    struct report *report;
-    int result = links->report ? links->report(links->context, &report) : -ENOSYS;
+    struct report *report = api_read_report(service, answer);
 
-    if (result < 0) {
-        http_answer_error(answer, 503, "no report of the pools: %s", strerror(-result));
-        return;
-    }
-    readiness_answer_pool(report, name, answer);
+    if (report)
+        readiness_answer_pool(report, name, answer);
     report_free(report);
 }
 
@@ -58,7 +54,7 @@ void readiness_readyz(const struct admin_service *service, const struct http_req
     const char *pool = http_request_argument(request, "pool");
 
     if (service->state == ADMIN_RUNNING && pool)
-        answer_for_pool(service->links, pool, answer);
+        answer_for_pool(service, pool, answer);
     else
         answer_text(answer, service->state == ADMIN_RUNNING ? 200 : 503, texts[service->state]);
 }

@@ -24,6 +24,15 @@ static void add_time(struct builder *builder, const struct timespec *when)
     builder_text(builder, text);
 }
 
+/* Numbers are written alike in both formats. */
+static void add_number(struct builder *builder, const struct field *field)
+{
+    if (field->kind == FIELD_MS)
+        builder_ms(builder, field->number);
+    else
+        builder_number(builder, field->number);
+}
+
 /* ---- text ---- */
 
 static void add_field_text(struct builder *builder, const struct field *field)
@@ -43,10 +52,8 @@ static void add_field_text(struct builder *builder, const struct field *field)
         builder_text(builder, "\"");
         break;
     case FIELD_NUMBER:
-        builder_number(builder, field->number);
-        break;
     case FIELD_MS:
-        builder_ms(builder, field->number);
+        add_number(builder, field);
         break;
     }
 }
@@ -87,10 +94,8 @@ static void add_field_json(struct builder *builder, const struct field *field)
         add_json_string(builder, field->text, strlen(field->text));
         break;
     case FIELD_NUMBER:
-        builder_number(builder, field->number);
-        break;
     case FIELD_MS:
-        builder_ms(builder, field->number);
+        add_number(builder, field);
         break;
     }
 }

@@ -11,7 +11,6 @@
 #include "log/access.h"
 #include "log/log.h"
 #include "table/backend.h"
-#include "table/counters.h"
 #include "worker/acceptor.h"
 #include "worker/context.h"
 #include "worker/outcome.h"
@@ -295,7 +294,6 @@ void connect_connected(struct io_sock *sock, int error)
     if (is_first)
         replay_begin(session);
     session->replays += session->resends;
-    counters_add(&worker->counters->replayed, session->resends);
     session->resends = false;
     relay_start(session);
 }

@@ -184,3 +184,11 @@ fail:
     lease = arrival->lease;
     lease_give(&lease, LEASE_ALL);
 }
+
+bool session_tcp_info(struct session *session, enum side side, struct io_tcp_info *info)
+{
+    struct end *end = &session->ends[side];
+    bool is_connected = side == CLIENT || session->connected_ns;
+
+    return is_connected && end->open && !end->sock.closing && io_tcp_info(session->worker->io, &end->sock, info);
+}

@@ -111,6 +111,9 @@ void session_end(struct session *session, enum session_end reason, unsigned rese
 /* Ends a session because of a timeout, a stop, an eviction or an administrator. An end is closed with RST if FIN would make incomplete data look complete. */
 void session_give_up(struct session *session, enum session_end reason);
 
+/* Reads what the kernel knows about the connection of one side. Returns false if there is none, or it is no TCP connection. */
+bool session_tcp_info(struct session *session, enum side side, struct io_tcp_info *info);
+
 /* ---- session_abort.c ---- */
 
 /* RELAYING to ABORTING: one side is gone, and its `error` is set. The other side gets the bytes that are still in transit, and then RST. */

@@ -97,10 +97,7 @@ static bool end_is_logged(const struct session *session)
 static void read_legs(struct session *session, struct io_tcp_info legs[2])
 {
     for (enum side side = CLIENT; side <= BACKEND; side++) {
-        struct end *end = &session->ends[side];
-        bool connected = side == CLIENT || session->connected_ns;
-
-        if (!end->open || end->sock.closing || !connected || !io_tcp_info(session->worker->io, &end->sock, &legs[side]))
+        if (!session_tcp_info(session, side, &legs[side]))
             legs[side] = (struct io_tcp_info){0};
     }
 }

@@ -32,10 +32,9 @@ static struct survey_run *run_of(struct walk *walk)
 
 static struct survey_tcp read_tcp(struct session *session, enum side side)
 {
-    struct end *end = &session->ends[side];
     struct io_tcp_info info;
 
-    if (!end->open || end->sock.closing || !io_tcp_info(session->worker->io, &end->sock, &info))
+    if (!session_tcp_info(session, side, &info))
         return (struct survey_tcp){0};
     return (struct survey_tcp){.known = true, .rtt_us = info.rtt_us, .retransmits = info.retransmits};
 }
